@@ -1,0 +1,1 @@
+"""The tests of twistlike: they mirror the package."""
