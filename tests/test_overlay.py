@@ -69,7 +69,8 @@ def test_our_module_keeps_its_own_spec() -> None:
         assert importlib.reload(error) is error
         import twisted.internet.error
         assert twisted.internet.error is error
-        assert type(pickle.loads(pickle.dumps(error.ReactorNotRunning()))) is error.ReactorNotRunning
+        ours = pickle.dumps(error.ReactorNotRunning())
+        assert type(pickle.loads(ours)) is error.ReactorNotRunning
         theirs = b"ctwisted.internet.error\\nReactorNotRunning\\n."
         assert pickle.loads(theirs) is error.ReactorNotRunning
     """)

@@ -167,16 +167,15 @@ def _findScript(command: _Command) -> _Program:
     Raises:
         _CommandError: The script cannot be read.
     """
-    path = command.program
-    sys.argv[:] = [path, *command.arguments]
+    sys.argv[:] = [command.program, *command.arguments]
+    path = os.path.join(os.getcwd(), command.program)  # as Python does: not made shorter
     if os.path.isdir(path) or not path.endswith((".py", ".pyw")):
         spec = _specInContainer(path)
         if spec is not None:
-            _setFirstPath(os.path.abspath(path))
+            _setFirstPath(path)
             return _programOf(spec)
     # A script that is reached by a symbolic link imports what lies beside it, not beside the link.
     _setFirstPath(os.path.dirname(os.path.realpath(path)))
-    path = os.path.abspath(path)
     try:
         with io.open_code(path) as file:
             source = file.read()
