@@ -1,0 +1,21 @@
+"""`ThreadPool`, the counterpart of Twisted's. Hands on the names of the modules beside it."""
+
+from __future__ import annotations
+
+from twistlike.python.threadpool._crew import StuckWorker
+from twistlike.python.threadpool._errors import PoolSizeError, PoolStoppedError, PoolWedgedError
+from twistlike.python.threadpool._jobs import Job
+from twistlike.python.threadpool._loans import Loan
+from twistlike.python.threadpool._pool import ThreadPool, checkCancelled, currentPool
+
+__all__ = [
+    "Job",
+    "Loan",
+    "PoolSizeError",
+    "PoolStoppedError",
+    "PoolWedgedError",
+    "StuckWorker",
+    "ThreadPool",
+    "checkCancelled",
+    "currentPool",
+]

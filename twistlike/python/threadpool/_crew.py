@@ -1,0 +1,459 @@
+"""
+The workers of a pool and the queue that they share. Any thread may call in; nothing here blocks for long.
+
+How it works:
+
+- Permits. A worker needs a permit to live. There are as many permits as there may be workers; they lie in
+  `slots`, or are held by workers. Growing the pool adds permits; shrinking it takes some out of `slots`, and for
+  those that are held it leaves a token in `excess`: the next worker that sees one leaves, and its permit with it.
+  Tokens are moved by single atomic operations of lists, so the sum holds under any interleaving, and in a signal
+  handler, without a lock.
+- The call. `callBy` is 0 if nobody is on the way to the queue, else the time until which somebody is, or until
+  which it is known that nobody is free. A submitter appends, then looks at `callBy`: one comparison if all is in
+  hand. It is a time and not a flag so that a call that was lost (its caller interrupted by a signal at the
+  wrong place) is made again after `RECALL`.
+
+What is guaranteed: a job that was accepted is run once, or handed an error once, or was cancelled. No job waits
+while a worker sleeps. There are never more workers than permits. Nobody is called while `lock` is held.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+import weakref
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from twistlike.python.failure import Failure
+from twistlike.python.threadpool._errors import PoolStoppedError
+from twistlike.python.threadpool._jobs import describe
+from twistlike.python.threadpool._loans import Loans
+from twistlike.python.threadpool._worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twistlike.python.threadpool._jobs import Call, FutureJob, Job
+    from twistlike.python.threadpool._pool import ThreadPool
+
+__all__ = ["Crew", "StuckWorker"]
+
+# Seconds after which a call that nobody has answered is made again. A tenth of a second is long for a thread to
+# wake up, and costs at most ten needless looks a second.
+RECALL = 0.1
+
+# The two kinds of token in `excess`.
+_SHRINK = True  # the permit goes with the worker
+_DISMISS = False  # the permit stays
+
+
+class StuckWorker:
+    """A worker that was left behind: its thread's name, what it runs, since when, and where it stands."""
+
+    def __init__(self, thread: str, function: str, seconds: float, stack: str) -> None:
+        self.thread = thread
+        self.function = function
+        self.seconds = seconds
+        self.stack = stack
+
+    def __repr__(self) -> str:
+        return f"<StuckWorker {self.thread}: {self.function} for {self.seconds:.1f} s>"
+
+
+class Crew:
+    """The queue and the workers of one life of a pool, from `start` to `stop`. A pool that starts again gets a new one."""
+
+    def __init__(self, pool: ThreadPool) -> None:
+        # Weak: a pool that nobody holds any more is collected, and its workers leave.
+        self.pool = weakref.ref(pool, self._orphaned)
+        self.queue: deque[Call | Job | FutureJob] = deque()
+        self.idle: list[Worker] = []  # asleep; the last is the most recently used
+        self.slots: list[int] = []  # permits that nobody holds
+        self.excess: list[bool] = []
+        self.callBy = 0.0
+        # accepts jobs: from the beginning, also before `started`, until `close`
+        self.open = True
+        self.wasOpen = True
+        self.started = False
+        self.ended = False
+        self.minimum = pool.min
+        self.maximum = pool.max
+        self.idleTimeout = pool.idleTimeout
+        self.members: set[Worker] = set()
+        # Re-entrant, since a finalizer or a signal handler may come in while this thread holds it. Held for a few
+        # bytecodes at a time, never while anything of the user's is called or a thread is started.
+        self.lock = threading.RLock()
+        self.onStopped: list[Callable[[], object]] = []
+        self.onError = pool.onError
+        self.loans = Loans(self)
+        self.loans.limit = pool.maxSpare
+        self.numbers: list[int] = []  # given back
+        self.nextNumber = 0
+        self.cancelled = 0
+        self.failed = 0
+
+    # ---- submitting and calling workers -------------------------------------------------------------------
+
+    def attend(self, now: float, item: Call | Job | FutureJob | None = None) -> None:
+        """
+        See to it that somebody comes to the queue: wake a worker, start one, or know that none is free.
+
+        Args:
+            now: `time.monotonic()`
+            item: The job that the caller has just appended, if it is to be taken back and the caller told when
+                there is no worker and none can be started.
+        """
+        # Race: a worker falls idle while we find nobody. We set `callBy` before we look; it publishes itself,
+        # then resets `callBy`, then looks at the queue. If we do not see it, its reset comes after our setting.
+        self.callBy = now + RECALL
+        try:
+            # `for`: a signal handler that raises cannot come between taking a worker and ringing its bell.
+            for worker in iter(self.idle.pop, None):
+                worker.bell.release()
+                return
+        except IndexError:
+            pass
+        try:
+            if self._grow():
+                return
+        except Exception:
+            if self.members:
+                return  # the job waits for one of them
+            self.callBy = 0.0
+            if item is not None and self.takeBack(item):
+                raise
+            return
+
+    def _grow(self) -> bool:
+        """Start a worker if there is a permit. Raises what starting a thread raises."""
+        try:
+            for number in iter(self.slots.pop, None):
+                worker: Worker | None = None
+                try:
+                    worker = Worker(self, number)
+                    self.members.add(worker)
+                    self._startThread(worker)
+                except BaseException:
+                    self._unborn(worker, number)
+                    raise
+                return True
+        except IndexError:
+            pass
+        return False
+
+    def _startThread(self, worker: Worker) -> None:
+        pool = self.pool()
+        factory = threading.Thread if pool is None else pool.threadFactory
+        name = "PoolThread" if pool is None else pool.threadName(worker.number or 0)
+        thread = factory(target=worker.main, name=name)
+        thread.daemon = True  # set, since a thread inherits its maker's
+        worker.thread = thread
+        thread.start()
+
+    def _unborn(self, worker: Worker | None, number: int) -> None:
+        """Undo the birth of a worker whose thread could not be started, unless it runs after all."""
+        if worker is not None:
+            try:
+                worker.birth.pop()
+            except IndexError:
+                return  # only the starter was interrupted; the thread runs
+            self.members.discard(worker)
+        self.slots.append(number)
+        if not self.open:
+            self._finish()
+
+    def takeBack(self, item: Call | Job | FutureJob) -> bool:
+        """Remove a job that its submitter has just appended. False: a worker has it."""
+        with self.lock:
+            above = []
+            found = False
+            # Not deque.remove: that compares jobs by value, and so would call the `==` of users' arguments.
+            while self.queue and not found:
+                try:
+                    last = self.queue.pop()
+                except IndexError:
+                    break
+                found = last is item
+                if not found:
+                    above.append(last)
+            self.queue.extend(reversed(above))
+        if self.queue and self.idle:
+            self.attend(monotonic())
+        return found
+
+    # ---- for workers --------------------------------------------------------------------------------------
+
+    def initialize(self, worker: Worker) -> bool:
+        """Run the pool's initializer. False: it failed, and the pool is broken."""
+        return True
+
+    def finalize(self, worker: Worker) -> None:
+        """Run the pool's finalizer."""
+
+    def patience(self) -> float:
+        """How long an idle worker sleeps: for ever (-1) if it is one of the minimum."""
+        return -1 if len(self.members) <= self.minimum else self.idleTimeout
+
+    def retire(self, worker: Worker) -> bool:
+        """A worker that has been idle for long, and is off the list, wants to leave."""
+        with self.lock:
+            if len(self.members) <= self.minimum or worker.number is None:
+                return False
+            self.members.discard(worker)
+            self._giveBack(worker)
+        # Race: a submitter came between our leaving the list and the return of our permit, and found neither a
+        # worker nor a permit. It appended before it looked, we look after both: take the permit again and stay.
+        self.callBy = 0.0
+        if self.queue:
+            try:
+                worker.number = self.slots.pop()
+            except IndexError:
+                return True  # someone else has come in our place
+            self.members.add(worker)
+            return False
+        return True
+
+    def dismiss(self, worker: Worker) -> bool:
+        """Is this worker one too many? Called by it between two jobs."""
+        try:
+            token = self.excess.pop()
+        except IndexError:
+            return False
+        if token is _SHRINK and worker.number is not None:
+            self.numbers.append(worker.number)
+            worker.number = None
+        return True
+
+    def _giveBack(self, worker: Worker) -> None:
+        """Lay down a worker's permit, or pay with it for one that is to go."""
+        number, worker.number = worker.number, None
+        if number is None:
+            return
+        try:
+            token = self.excess.pop()
+        except IndexError:
+            token = _DISMISS
+        if token is _SHRINK:
+            self.numbers.append(number)
+        else:
+            self.slots.append(number)
+
+    def leave(self, worker: Worker) -> None:
+        """A worker ends."""
+        with self.lock:
+            self.members.discard(worker)
+            self._giveBack(worker)
+        self.callBy = 0.0
+        if self.queue:
+            self.attend(monotonic())
+        if not self.open:
+            self._finish()
+
+    # ---- size ---------------------------------------------------------------------------------------------
+
+    def addPermits(self, count: int) -> None:
+        """Let `count` more workers work, at once if jobs are queued."""
+        for _ in range(count):
+            try:
+                token = self.excess.pop()
+            except IndexError:
+                token = _DISMISS
+            if token is not _SHRINK:
+                try:
+                    number = self.numbers.pop()
+                except IndexError:
+                    number = self.nextNumber
+                    self.nextNumber += 1
+                self.slots.append(number)
+        self.callBy = 0.0
+        if self.queue:
+            self.attend(monotonic())
+
+    def removePermits(self, count: int) -> None:
+        """Let `count` workers fewer work: idle ones leave now, busy ones after their job."""
+        for _ in range(count):
+            try:
+                self.numbers.append(self.slots.pop())
+            except IndexError:
+                self.excess.append(_SHRINK)
+                self._wakeOldest()
+
+    def dismissOne(self) -> None:
+        """Let one worker end. Its permit stays."""
+        if self.members:
+            self.excess.append(_DISMISS)
+            self._wakeOldest()
+
+    def _wakeOldest(self) -> None:
+        try:
+            worker = self.idle.pop(0)
+        except IndexError:
+            return
+        worker.bell.release()
+
+    def resize(self, minimum: int, maximum: int) -> None:
+        """Take new limits."""
+        with self.lock:
+            change = maximum - self.maximum
+            self.minimum = minimum
+            self.maximum = maximum
+        if not self.started:
+            return
+        if change > 0:
+            self.addPermits(change)
+        else:
+            self.removePermits(-change)
+        self.fill()
+
+    def fill(self) -> None:
+        """Start workers up to the minimum."""
+        while self.open and len(self.members) < self.minimum and self._grow():
+            pass
+
+    # ---- life ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Let the work begin."""
+        with self.lock:
+            if self.started:
+                return
+            self.started = True
+        self.slots[:] = range(self.maximum - 1, -1, -1)
+        self.nextNumber = self.maximum
+        self.fill()
+        self.callBy = 0.0
+        if self.queue:
+            self.attend(monotonic())
+
+    def startOne(self) -> None:
+        """Start one worker more, if there is a permit."""
+        self._grow()
+
+    def _orphaned(self, _: object) -> None:
+        self.close()
+
+    @property
+    def state(self) -> str:
+        """The word for where this life stands."""
+        if self.open:
+            return "running" if self.started else "not started"
+        return "stopped" if self.ended else "stopping"
+
+    def refuse(self) -> NoReturn:
+        """Raise the error that a submitter gets who comes too late."""
+        raise PoolStoppedError(
+            "cannot schedule new futures after shutdown: the pool was stopped, start() opens it again"
+        )
+
+    def close(self, onStopped: Callable[[], object] | None = None) -> None:
+        """Refuse new jobs, let the workers empty the queue and leave. Then, or now if that is done, `onStopped()`."""
+        with self.lock:
+            self.open = False
+            ended = self.ended
+            if onStopped is not None and not ended:
+                self.onStopped.append(onStopped)
+        if ended:
+            if onStopped is not None:
+                onStopped()
+            return
+        for _ in range(len(self.idle)):
+            self._wakeOldest()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Note the end of a closed crew, once its last worker has left."""
+        if self.members:
+            return
+        if self.started and self.queue:
+            self.attend(monotonic())
+        with self.lock:
+            if self.members or self.ended:
+                return
+            self.ended = True
+            callbacks, self.onStopped = self.onStopped, []
+        self._failQueued(PoolStoppedError("the pool was stopped before this job could run"))
+        for callback in callbacks:
+            callback()
+
+    def _failQueued(self, error: BaseException) -> int:
+        count = 0
+        while True:
+            try:
+                item = self.queue.popleft()
+            except IndexError:
+                return count
+            count += 1
+            try:
+                if isinstance(item, tuple):
+                    self.report(Failure.fromException(error, 0), f"{describe(item[1])} was not run")
+                else:
+                    item.fail(error)
+            except BaseException as raised:
+                self.report(Failure.fromException(raised), "The callback of a job in a thread failed")
+
+    def cancelQueued(self) -> None:
+        """Cancel what is queued and can be cancelled; drop what cannot."""
+        while True:
+            try:
+                item = self.queue.popleft()
+            except IndexError:
+                return
+            if not isinstance(item, tuple):
+                item.cancel()
+
+    def abandon(self, error: BaseException) -> list[StuckWorker]:
+        """Fail what is queued, forget who still works. Returns who that is."""
+        with self.lock:
+            self.open = False
+            self.ended = True
+            self.onStopped.clear()
+            members = list(self.members)
+        self._failQueued(error)
+        frames = sys._current_frames()
+        now = monotonic()
+        stuck = []
+        for worker in members:
+            item = worker.item
+            thread = worker.thread
+            if item is None or thread is None:
+                continue
+            function = item[1] if isinstance(item, tuple) else item.function
+            frame = frames.get(thread.ident or 0)
+            stack = "" if frame is None else "".join(traceback.format_stack(frame))
+            stuck.append(StuckWorker(thread.name, describe(function), now - worker.since, stack))
+        del frames
+        return stuck
+
+    def forget(self) -> None:
+        """In the child of a fork: the threads and the queue are the parent's."""
+        self.lock = threading.RLock()
+        self.wasOpen = self.open
+        self.open = False
+        self.ended = True
+        self.queue.clear()
+        self.idle.clear()
+        self.slots.clear()
+        self.members.clear()
+        self.onStopped.clear()
+
+    def report(self, failure: Failure, message: str) -> None:
+        """Hand an error that nobody handles to the pool's `onError`. Never raises."""
+        try:
+            if self.onError is not None:
+                self.onError(failure, message)
+                return
+        except BaseException as error:
+            failure = Failure.fromException(error)
+            message = "ThreadPool.onError failed"
+        from twistlike.python import log  # not at the top: a report is rare, and logging is slow to import
+
+        log.report(failure, message)
+
+
+def threadsOf(crew: Crew) -> list[threading.Thread]:
+    """The threads that work for a crew, those that are just being started excluded."""
+    threads: list[Any] = [w.thread for w in list(crew.members) if w.isBorn()]
+    return threads

@@ -1,0 +1,432 @@
+"""`ThreadPool`: Twisted's pool of threads, which is a `concurrent.futures` executor too. Any thread may use it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from twistlike.python.threadpool._crew import Crew, StuckWorker, threadsOf
+from twistlike.python.threadpool._errors import PoolSizeError
+from twistlike.python.threadpool._jobs import FutureJob, Job, cancelledError
+from twistlike.python.threadpool._loans import Loan
+from twistlike.python.threadpool._worker import currentWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from twistlike.python.failure import Failure
+
+__all__ = ["ThreadPool", "checkCancelled", "currentPool"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+# The pools that are alive, by id. A plain dict: its operations are atomic, and a fork in the middle of one
+# (in another thread) leaves nothing half done, as it would a WeakSet.
+_pools: dict[int, weakref.ref[ThreadPool]] = {}
+
+
+def currentPool() -> ThreadPool | None:
+    """Return the pool whose worker runs this code, or None. Thread: any."""
+    worker = currentWorker()
+    return None if worker is None else worker.crew.pool()
+
+
+def checkCancelled() -> None:
+    """
+    Raise if the job that this worker runs has been cancelled. Does nothing outside of a pool's worker.
+
+    Raises:
+        concurrent.futures.CancelledError: `Job.cancel()` was called since the job began to run.
+
+    Thread: any.
+    """
+    worker = currentWorker()
+    if worker is not None:
+        item = worker.item
+        if item is not None and not isinstance(item, tuple) and item.told:
+            raise cancelledError()
+
+
+# ThreadPoolExecutor is a base because `loop.set_default_executor` asks for it by `isinstance`, and for no other
+# reason: its `__init__` is not called, and every method of it that does anything is replaced.
+class ThreadPool(ThreadPoolExecutor):
+    """
+    Threads that run functions for others, first in, first out.
+
+    Twisted's interface (`callInThread`, `callInThreadWithCallback`, `adjustPoolsize`, `start`, `stop`), that of
+    an executor (`submit`, `map`, `shutdown`, `with`), and `enqueue`, which returns a job that can be cancelled.
+    A job runs in a copy of its submitter's context (`contextvars`). Jobs wait until `start` is called; `submit`
+    and `with` start the pool, since an executor has no `start`.
+
+    Unlike Twisted's: workers are daemon threads, those above the minimum leave when they have been idle for
+    `idleTimeout`, `threads` forgets those that have ended, a stopped pool refuses jobs (`PoolStoppedError`)
+    instead of dropping them, and `stop` may be called twice and by a worker.
+
+    Args:
+        minthreads: How many workers are kept, also when they are idle.
+        maxthreads: How many workers there may be.
+        name: Part of the threads' names.
+        initializer: Called with `initargs` by each worker before its first job. If it raises, the pool is
+            broken: every job fails with `concurrent.futures.thread.BrokenThreadPool` until it is started anew.
+        initargs: The initializer's arguments.
+        finalizer: Called by each worker as it ends.
+        idleTimeout: Seconds after which an idle worker above the minimum leaves.
+
+    Raises:
+        PoolSizeError: The numbers contradict each other.
+
+    Thread: any, like all its methods.
+    """
+
+    min: int = 5
+    max: int = 20
+    name: str | None = None
+    threadFactory: Callable[..., threading.Thread] = threading.Thread
+    currentThread = staticmethod(threading.current_thread)
+
+    # The owner of the pool, for those who find the pool through `currentPool`. A reactor puts a weak reference
+    # to itself here.
+    owner: object | None = None
+
+    def __init__(
+        self,
+        minthreads: int = 5,
+        maxthreads: int = 20,
+        name: str | None = None,
+        *,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        finalizer: Callable[[], object] | None = None,
+        idleTimeout: float = 60.0,
+        maxSpare: int = 50,
+    ) -> None:
+        _checkSize(minthreads, maxthreads)
+        self.min = minthreads
+        self.max = maxthreads
+        self.name = name
+        self.initializer = initializer
+        self.initargs = initargs
+        self.finalizer = finalizer
+        self.idleTimeout = idleTimeout
+        self.maxSpare = maxSpare
+        self._onError: Callable[[Failure, str], object] | None = None
+        self._resizing = threading.RLock()
+        self._crew = Crew(self)
+        key = id(self)
+        _pools[key] = weakref.ref(self, lambda _: _pools.pop(key, None))
+
+    def _afterFork(self) -> None:
+        old = self._crew
+        old.forget()
+        self._resizing = threading.RLock()
+        self._crew = Crew(self)
+        if not old.wasOpen:
+            self._crew.close()
+        elif old.started:
+            self._crew.start()
+
+    # ---- submitting: lock-free, from any thread, also from `__del__` and signal handlers ------------------
+
+    def callInThread(self, func: Callable[_P, object], /, *args: _P.args, **kw: _P.kwargs) -> None:
+        """
+        Run `func(*args, **kw)` in a worker. What it returns is dropped, an error it raises is reported.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
+        crew = self._crew
+        now = monotonic()
+        item = (copy_context(), func, args, kw, now)
+        crew.queue.append(item)
+        # Race: the pool is closed while we come. We append first and look then; who closes it looks at the queue
+        # after it has closed. So either they see the job, or we see that it is closed and take it back.
+        if not crew.open:
+            self._refuse(crew, item)
+        if now >= crew.callBy:
+            crew.attend(now, item)
+
+    def callInThreadWithCallback(
+        self,
+        onResult: Callable[[bool, Any], object] | None,
+        func: Callable[_P, object],
+        /,
+        *args: _P.args,
+        **kw: _P.kwargs,
+    ) -> None:
+        """
+        Run `func(*args, **kw)` in a worker, then `onResult(True, result)` or `onResult(False, failure)` there.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
+        self.enqueue(onResult, func, args, kw)
+
+    def enqueue(
+        self,
+        onResult: Callable[[bool, Any], object] | None,
+        function: Callable[..., object],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] = {},  # noqa: B006 (never changed)
+    ) -> Job:
+        """
+        Run `function(*args, **kwargs)` in a worker, as `callInThreadWithCallback` does, and return its job.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
+        crew = self._crew
+        now = monotonic()
+        item = Job(crew, copy_context(), (onResult, function, args, kwargs), now)
+        crew.queue.append(item)
+        if not crew.open:
+            self._refuse(crew, item)
+        if now >= crew.callBy:
+            crew.attend(now, item)
+        return item
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """
+        Run `fn(*args, **kwargs)` in a worker. Starts the pool if nobody has.
+
+        Returns:
+            A future of its result.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
+        crew = self._crew
+        if not crew.started:
+            crew.start()
+        now = monotonic()
+        future: Future[_T] = Future()
+        item = FutureJob(copy_context(), future, fn, args, kwargs, now)
+        crew.queue.append(item)
+        if not crew.open:
+            self._refuse(crew, item)
+        if now >= crew.callBy:
+            crew.attend(now, item)
+        return future
+
+    def _refuse(self, crew: Crew, item: Any) -> None:
+        if crew.takeBack(item):
+            crew.refuse()
+
+    # ---- life ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Let the work begin: at once for what is queued. A pool that was stopped begins a new life."""
+        with self._resizing:
+            if not self._crew.open:
+                self._crew = Crew(self)
+            crew = self._crew
+        crew.start()
+
+    def stop(self) -> None:
+        """
+        Refuse new jobs, finish those that are queued, end the workers, and wait for them.
+
+        Does nothing if the pool is stopped. A worker of this pool that calls it does not wait.
+        """
+        self._end(wait=True)
+
+    def _end(self, wait: bool) -> None:
+        crew = self._crew
+        crew.close()
+        if wait:
+            self._join(crew)
+
+    def _join(self, crew: Crew) -> None:
+        worker = currentWorker()
+        if worker is not None and worker.crew is crew:
+            return  # would wait for itself, and for others that do the same
+        while crew.members:
+            for thread in threadsOf(crew):
+                thread.join()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """
+        Refuse new jobs and end the workers once the queue is empty, as `concurrent.futures` has it.
+
+        Args:
+            wait: Return only when they have ended.
+            cancel_futures: Cancel what is still queued.
+        """
+        crew = self._crew
+        crew.close()
+        if cancel_futures:
+            crew.cancelQueued()
+        if wait:
+            self._join(crew)
+
+    def __enter__(self) -> ThreadPool:
+        """Start the pool."""
+        self.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.shutdown(wait=True)
+
+    def beginStop(self, onStopped: Callable[[], object]) -> None:
+        """
+        Refuse new jobs and let the workers finish the queue and leave, without waiting.
+
+        Args:
+            onStopped: Called by the last worker as it leaves, or at once if there is none.
+        """
+        self._crew.close(onStopped)
+
+    def abandon(self, error: BaseException) -> list[StuckWorker]:
+        """
+        End at once: fail what is queued, and forget the workers that are still at work.
+
+        They are daemon threads, and end when their job ends. What it returns is still handed to its `onResult`.
+
+        Args:
+            error: What queued jobs fail with.
+
+        Returns:
+            Who was left behind, and where it stands.
+        """
+        return self._crew.abandon(error)
+
+    # ---- size ---------------------------------------------------------------------------------------------
+
+    def adjustPoolsize(self, minthreads: int | None = None, maxthreads: int | None = None) -> None:
+        """
+        Set how few and how many workers there may be. Takes effect at once, in both directions.
+
+        Workers that are one too many leave when their job ends, before they look at the queue.
+
+        Args:
+            minthreads: The new minimum, or None to leave it.
+            maxthreads: The new maximum, or None to leave it.
+
+        Raises:
+            PoolSizeError: The numbers contradict each other. Nothing is changed.
+        """
+        with self._resizing:
+            low = self.min if minthreads is None else minthreads
+            high = self.max if maxthreads is None else maxthreads
+            _checkSize(low, high)
+            self.min = low
+            self.max = high
+            self._crew.resize(low, high)
+
+    def startAWorker(self) -> None:
+        """Start one worker more, if the maximum allows it."""
+        if self._crew.started and self._crew.open:
+            self._crew.startOne()
+
+    def stopAWorker(self) -> None:
+        """End one worker: an idle one now, else the next that ends its job."""
+        self._crew.dismissOne()
+
+    # ---- what others want to know -------------------------------------------------------------------------
+
+    @property
+    def started(self) -> bool:
+        """Is it started, and not stopped since?"""
+        return self._crew.started and self._crew.open
+
+    @property
+    def joined(self) -> bool:
+        """Has it been stopped, and not started since?"""
+        return not self._crew.open
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """The threads of the workers."""
+        return threadsOf(self._crew)
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are."""
+        return len(threadsOf(self._crew))
+
+    @property
+    def waiters(self) -> list[threading.Thread]:
+        """The threads of the workers that are idle."""
+        return [w.thread for w in list(self._crew.members) if w.item is None and w.isBorn()]
+
+    @property
+    def working(self) -> list[threading.Thread]:
+        """The threads of the workers that run a job."""
+        return [w.thread for w in list(self._crew.members) if w.item is not None and w.isBorn()]
+
+    @property
+    def onError(self) -> Callable[[Failure, str], object] | None:
+        """
+        What is called with errors that nobody handles (of `callInThread`, of an `onResult`) and what was being
+        done. None: `twistlike.python.log.report`.
+        """
+        return self._onError
+
+    @onError.setter
+    def onError(self, onError: Callable[[Failure, str], object] | None) -> None:
+        self._onError = self._crew.onError = onError
+
+    def dumpStats(self) -> None:
+        """Log who waits and who works."""
+        import logging  # slow to import, and seldom wanted
+
+        logger = logging.getLogger("twistlike")
+        logger.info("pool %s: %d jobs are queued", self.name, len(self._crew.queue))
+        logger.info("waiters: %s", self.waiters)
+        logger.info("workers: %s", self.working)
+        logger.info("total: %s", self.threads)
+
+    def threadName(self, number: int) -> str:
+        """Return the name of a worker's thread. To be overridden, if wanted."""
+        return f"PoolThread-{self.name or id(self)}-{number}"
+
+    def lent(self) -> Loan:
+        """
+        A context in which this worker only waits for what another job of the pool may have to bring.
+
+        Meanwhile a spare worker may run in its place, so that the pool cannot wedge on its own interface. Does
+        nothing in a thread that is not a worker of this pool.
+
+        Raises:
+            PoolWedgedError: On entering, if `maxSpare` spare workers are lent already, every worker waits, and
+                jobs are queued.
+        """
+        return Loan(self._crew)
+
+    def __repr__(self) -> str:
+        crew = self._crew
+        return f"<ThreadPool {self.name or hex(id(self))} {crew.state}: {self.workers} of {self.max} workers>"
+
+
+def _checkSize(minthreads: int, maxthreads: int) -> None:
+    for number in (minthreads, maxthreads):
+        if not isinstance(number, int):
+            raise TypeError(f"the size of a pool is a whole number of threads, not {number!r}")
+    if minthreads < 0:
+        raise PoolSizeError(f"minimum is negative: {minthreads} threads")
+    if minthreads > maxthreads:
+        raise PoolSizeError(
+            f"minimum is greater than maximum: {minthreads} > {maxthreads} threads; "
+            "give both to adjustPoolsize to move both"
+        )
+
+
+def _afterFork() -> None:
+    """In the child: the parent's workers are not here, its queue is not ours, its locks may be held."""
+    for reference in list(_pools.values()):
+        pool = reference()
+        if pool is not None:
+            pool._afterFork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_afterFork)
