@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from twistlike.logger._levels import LogLevel
@@ -67,8 +68,6 @@ class LogBeginner:
             sys.stderr = _redirected("stderr", LogLevel.error, sys.stderr)
 
     def _takeWarnings(self) -> None:
-        import warnings  # here: not needed before
-
         if warnings.showwarning is not showWarning:
             global _showWarningBefore
             _showWarningBefore = warnings.showwarning

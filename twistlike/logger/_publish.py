@@ -20,8 +20,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from twistlike.logger._levels import LogLevel
-from twistlike.logger._text import formatEvent, safeRepr, safeStr
+from twistlike.logger._text import formatEvent
 from twistlike.python.failure import Failure
+from twistlike.python.reflect import safe_repr, safe_str
 
 if TYPE_CHECKING:
     import logging
@@ -104,7 +105,7 @@ class LogPublisher:
             "log_namespace": "twistlike.logger",
             "log_source": self,
             "log_time": time.time(),
-            "observer": safeRepr(failed),
+            "observer": safe_repr(failed),
         }
         for observer in self._observers:
             if observer != failed:
@@ -170,7 +171,7 @@ class GlobalLogPublisher(LogPublisher):
             toLogging(
                 "twistlike.logger",
                 LogLevel.critical.value,
-                f"Log observer {safeRepr(failed)} raised an exception",
+                f"Log observer {safe_repr(failed)} raised an exception",
                 failure,
             )
 
@@ -232,7 +233,7 @@ def _withTraceback(message: str, failure: Failure) -> tuple[str, Any]:
     if traceback is None and failure.frames:
         return f"{message}\n{failure.getTraceback().rstrip()}", None
     if not isinstance(value, BaseException):
-        return f"{message}\n{safeStr(value)}", None
+        return f"{message}\n{safe_str(value)}", None
     return message, (type(value), value, traceback)
 
 
