@@ -16,38 +16,24 @@ the garbage collector ends: late, and with all that the other frames hold.
 
 from __future__ import annotations
 
-import builtins
 import sys
 from itertools import count as _counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from twistlike.python.reflect import qual, safe_repr, safe_str
+from twistlike.python.failure._frames import _Traceback, format_frames, printableFrames, textOf
+from twistlike.python.reflect import qual, safe_str
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator
     from types import CodeType, TracebackType
     from typing import IO, Self
 
-    Frame = Sequence[Any]  # (function name, file name, line number, locals, globals)
+    from twistlike.python.failure._frames import Frame
 
-__all__ = [
-    "DO_POST_MORTEM",
-    "EXCEPTION_CAUGHT_HERE",
-    "DefaultException",
-    "Failure",
-    "NoCurrentExceptionError",
-    "format_frames",
-    "startDebugMode",
-]
+__all__ = ["DefaultException", "Failure", "NoCurrentExceptionError", "startDebugMode"]
 
-EXCEPTION_CAUGHT_HERE = "--- <exception caught here> ---"
-
-DO_POST_MORTEM = True
-"""Whether `startDebugMode` makes the debugger start at the frame that raised."""
-
-_NO_VARS = " [Capture of Locals and Globals disabled (use captureVars=True)]\n"
-
-_DETAILS = ("default", "brief", "verbose", "verbose-vars-not-captured")
+_PUBLIC = "twistlike.python.failure"
+"""The module under whose name all this is shown, pickled and imported."""
 
 _nextCount = _counter(1).__next__
 _new = BaseException.__new__
@@ -59,51 +45,13 @@ _debugging = False  # set once by startDebugMode
 class DefaultException(Exception):
     """Stands for an error that came without an exception of its own."""
 
+    __module__ = _PUBLIC
+
 
 class NoCurrentExceptionError(Exception):
     """`Failure` was made with no exception given, and none was being handled."""
 
-
-def format_frames(
-    frames: Iterable[Frame], write: Callable[[str], object], detail: str = "default"
-) -> None:
-    """Write frames, as `Failure.frames` gives them, as text.
-
-    Args:
-        frames: (function name, file name, line number, locals, globals) for each frame.
-        write: called with each piece of text.
-        detail: ``default`` (as Python prints them), ``brief`` (a line each), ``verbose`` (with
-            variables) or ``verbose-vars-not-captured``.
-
-    Raises:
-        ValueError: for any other ``detail``.
-    """
-    if detail not in _DETAILS:
-        raise ValueError(
-            "Detail must be default, brief, verbose, or verbose-vars-not-captured."
-            f" (not {detail!r})"
-        )
-    if detail == "brief":
-        for name, filename, line, _, _ in frames:
-            write(f"{filename}:{line}:{name}\n")
-    elif detail == "default":
-        import linecache  # not at import time: only texts need it
-
-        for name, filename, line, _, _ in frames:
-            write(f'  File "{filename}", line {line}, in {name}\n')
-            write(f"    {linecache.getline(filename, line).strip()}\n")
-    else:
-        for name, filename, line, localz, globalz in frames:
-            write(f"{filename}:{line}: {name}(...)\n")
-            if detail == "verbose":
-                write(" [ Locals ]\n")
-                for key, value in localz:
-                    write(f"  {key} : {safe_repr(value)}\n")
-                write(" ( Globals )\n")
-                for key, value in globalz:
-                    write(f"  {key} : {safe_repr(value)}\n")
-        if detail == "verbose-vars-not-captured":
-            write(_NO_VARS)
+    __module__ = _PUBLIC
 
 
 class Failure(BaseException):
@@ -119,6 +67,8 @@ class Failure(BaseException):
 
     Other code may put attributes of its own on a Failure.
     """
+
+    __module__ = _PUBLIC
 
     # Slots, because the dictionary of an exception costs 150 ns to make and fill, of 400 for all.
     # Foreign attributes, and ours that most Failures never have, are in the dictionary too.
@@ -347,7 +297,7 @@ class Failure(BaseException):
         tb = self.tb
         if self.captureVars:
             if not self.pickled:
-                self._frames = _printableFrames(self.frames)
+                self._frames = printableFrames(self.frames)
         elif self._frames is None and self._places is None:
             places = []
             while tb is not None:
@@ -398,7 +348,7 @@ class Failure(BaseException):
         """Return what a copy or a pickle has: all but the traceback, variables as text."""
         frames = self.frames
         if self.captureVars and not self.pickled:
-            frames = _printableFrames(frames)
+            frames = printableFrames(frames)
         state = self._attributes()
         for name in ("_frames", "_parents", "_places"):
             state.pop(name, None)
@@ -424,7 +374,7 @@ class Failure(BaseException):
 
     def getBriefTraceback(self) -> str:
         """Return the error and a short line for each frame."""
-        return _textOf(self.printBriefTraceback)
+        return textOf(self.printBriefTraceback)
 
     def getTraceback(self, elideFrameworkCode: int = 0, detail: str = "default") -> str:
         """Return the error and where it came from.
@@ -433,7 +383,7 @@ class Failure(BaseException):
             elideFrameworkCode: taken because Twisted does; without effect, as there.
             detail: ``default``, ``brief`` or ``verbose``.
         """
-        return _textOf(self.printTraceback, elideFrameworkCode=elideFrameworkCode, detail=detail)
+        return textOf(self.printTraceback, elideFrameworkCode=elideFrameworkCode, detail=detail)
 
     def printTraceback(
         self,
@@ -529,96 +479,15 @@ def _attributeInDict(failure: Failure, name: str) -> Any:
         raise AttributeError(message, name=name, obj=failure) from None
 
 
-def _textOf(write: Callable[..., None], **kwargs: Any) -> str:
-    """Return what one of the ``print`` methods, which subclasses may override, writes."""
-    from io import StringIO
-
-    file = StringIO()
-    write(file=file, **kwargs)
-    return file.getvalue()
-
-
 def _nameOf(cls: Any) -> str:
     """Return a class's name; where it came over a wire as a text, that."""
     return qual(cls) if isinstance(cls, type) else str(cls)
 
 
-def _printableFrames(frames: Iterable[Frame]) -> list[Frame]:
-    """Return frames in which each variable's value is replaced by its repr."""
-    return [
-        [
-            name,
-            filename,
-            line,
-            [(key, safe_repr(value)) for key, value in localz],
-            [(key, safe_repr(value)) for key, value in globalz],
-        ]
-        for name, filename, line, localz, globalz in frames
-    ]
-
-
-# What the traceback module and debuggers read of a traceback, for one that is gone
-
-
-class _Code:
-    """Stands for the code object of a frame."""
-
-    co_argcount = co_posonlyargcount = co_kwonlyargcount = 0
-    co_nlocals = co_stacksize = co_flags = co_firstlineno = 0
-    co_code = co_lnotab = b""
-    co_consts: tuple[Any, ...] = ()
-    co_names = co_freevars = co_cellvars = co_consts
-
-    def __init__(self, name: str, filename: str) -> None:
-        self.co_name = self.co_qualname = name
-        self.co_filename = filename
-        self.co_varnames: list[str] = []
-
-    def co_positions(self) -> Iterable[tuple[None, None, None, None]]:
-        """Say that line and column of the instructions are not known."""
-        return ((None, None, None, None),)
-
-
-class _Frame:
-    """Stands for a frame."""
-
-    f_lasti = 0
-    f_trace = None
-
-    def __init__(self, frameinfo: Frame, back: _Frame | None) -> None:
-        name, filename, line, localz, globalz = frameinfo
-        self.f_code = _Code(name, filename)
-        self.f_lineno = line
-        self.f_locals = dict(localz or ())
-        self.f_globals = dict(globalz or ())
-        self.f_builtins = vars(builtins)
-        self.f_back = back
-
-
-class _TracebackFrame:
-    """Stands for one entry of a traceback."""
-
-    tb_next: _TracebackFrame | None = None
-
-    def __init__(self, frame: _Frame) -> None:
-        self.tb_frame = frame
-        self.tb_lineno = frame.f_lineno
-        self.tb_lasti = frame.f_lasti
-
-
-def _Traceback(tbFrames: Sequence[Frame]) -> _TracebackFrame:
-    """Return the first entry of a traceback made of frames, of which there must be one."""
-    assert tbFrames, "Must pass some frames"
-    first = last = _TracebackFrame(_Frame(tbFrames[0], None))
-    for info in tbFrames[1:]:
-        last.tb_next = _TracebackFrame(_Frame(info, last.tb_frame))
-        last = last.tb_next
-    return first
-
-
 def _debug(error: BaseException) -> None:
     """Open the debugger where an exception was raised."""
-    if DO_POST_MORTEM and error.__traceback__ is not None:
+    # The package has the switch, where Twisted's users look for it.
+    if sys.modules[_PUBLIC].DO_POST_MORTEM and error.__traceback__ is not None:
         import pdb  # noqa: T100  (what startDebugMode is for)
 
         print(f"Jumping into debugger for post-mortem of exception '{safe_str(error)}':")
