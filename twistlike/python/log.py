@@ -1,5 +1,13 @@
 """
-Where errors that nobody handles are reported, and Twisted's `log` functions. Any thread may call everything here.
+Where errors that nobody handles are reported, and Twisted's older log functions. Any thread may
+call everything here.
+
+How it works
+------------
+`report` tells the log's observers and then the host: the loop's exception handler where there is a
+loop, else the standard `logging`. The other functions make events with the old keys (`message`,
+`isError`, `failure`, `why`, `time`, `system`, `format`) and publish them to
+`logger.globalLogPublisher`, where those of `logger.Logger` go too.
 """
 
 from __future__ import annotations
@@ -9,19 +17,56 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from twistlike.logger._begin import globalLogBeginner, showWarning
+from twistlike.logger._interfaces import ILogObserver
+from twistlike.logger._levels import LogLevel
+from twistlike.logger._observers import LegacyLogObserverWrapper
+from twistlike.logger._publish import (
+    LogPublisher as _NewLogPublisher,
+)
+from twistlike.logger._publish import (
+    bitbucketLogObserver,
+    globalLogPublisher,
+    lastWords,
+    levelNumber,
+    toLogging,
+)
+from twistlike.logger._text import formatTime
+from twistlike.python import context
+from twistlike.python.failure import Failure
+from twistlike.python.reflect import safe_repr, safe_str
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
-
-    from twistlike.python.failure import Failure
+    from typing import IO, ParamSpec, TypeVar
 
     EventDict = dict[str, Any]
     LogObserver = Callable[[EventDict], object]
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
-__all__ = ["report"]
-
-# A tuple, replaced as a whole: a thread that goes through it never meets a change, and needs no lock.
-_observers: tuple[LogObserver, ...] = ()
+__all__ = [
+    "FileLogObserver",
+    "ILogContext",
+    "ILogObserver",
+    "LogPublisher",
+    "PythonLoggingObserver",
+    "addObserver",
+    "callWithContext",
+    "callWithLogger",
+    "deferr",
+    "discardLogs",
+    "err",
+    "msg",
+    "removeObserver",
+    "report",
+    "showwarning",
+    "startLogging",
+    "startLoggingWithObserver",
+    "textFromEventDict",
+    "theLogPublisher",
+]
 
 
 def report(
@@ -31,72 +76,73 @@ def report(
     source: object = None,
     loop: asyncio.AbstractEventLoop | None = None,
 ) -> None:
-    """
-    Report an error that nobody handles: the one place where that is done. Never raises.
+    """Report an error that nobody handles: the one place where that is done. Never raises.
 
-    The report goes to the exception handler of `loop`, or of the loop that runs in this thread, and to the
-    standard `logging` (logger "twistlike") where there is no loop. Log observers get it too.
+    Log observers get it first. Then it goes to the exception handler of `loop`, or of the loop that
+    runs in this thread, or where there is no loop to the standard `logging` (logger "twistlike").
+    While the program's log has begun elsewhere (`startLogging`), only a handler that somebody has
+    set on the loop is asked: the default one would say the same again.
 
     Args:
         failure: What went wrong. Its traceback is part of the report.
         message: What was being done, in words: the first line of the report.
-        source: The object that the error comes from, such as a Deferred or the function that was called.
-        loop: The loop whose exception handler is asked, if not the running one. One that runs in another
-            thread is asked there, on its next turn.
+        source: The object that the error comes from, such as a Deferred or the function that was
+            called.
+        loop: The loop whose exception handler is asked, if not the running one. One that runs in
+            another thread is asked there, on its next turn.
 
     Thread: any, also from `__del__` and signal handlers.
     """
     try:
-        event = _eventOfFailure(failure, message)
-        _tellObservers(event)
-    except BaseException:
-        pass  # an observer's error has been reported; the report itself must still reach its end
-    try:
-        _deliver(failure, message, source, loop)
+        globalLogPublisher.tellObservers(
+            {
+                "log_failure": failure,
+                "log_format": message.replace("{", "{{").replace("}", "}}"),
+                "log_level": LogLevel.critical,
+                "log_namespace": "twistlike",
+                "log_source": source,
+                "log_thread": threading.current_thread().name,
+                "log_time": time.time(),
+            }
+        )
     except BaseException as error:
-        _lastWords(message, error)
+        # Not an ordinary error of an observer, which would be reported: its sys.exit(), or a
+        # Ctrl-C.
+        lastWords(f"A log observer was left by {type(error).__qualname__}", error)
+    try:
+        _tellHost(failure, message, source, loop)
+    except BaseException as error:
+        lastWords(message, error)
 
 
-def _eventOfFailure(failure: Failure, why: str) -> EventDict:
-    return {
-        "message": (),
-        "failure": failure,
-        "why": why,
-        "isError": 1,
-        "time": time.time(),
-        "system": "-",
-    }
-
-
-def _tellObservers(event: EventDict) -> None:
-    for observer in _observers:
-        observer(event)
-
-
-def _deliver(
+def _tellHost(
     failure: Failure, message: str, source: object, loop: asyncio.AbstractEventLoop | None
 ) -> None:
     running = _runningLoop()
     if loop is None or loop.is_closed():
         loop = running
+    thread = threading.current_thread().name
+    if loop is None:
+        if globalLogPublisher.endsInLogging:
+            _log(failure, message, source, thread)
+        return
+    if not globalLogPublisher.endsInLogging and loop.get_exception_handler() is None:
+        return
     exception = failure.value
-    if exception.__traceback__ is None:
+    if exception.__traceback__ is None and failure.frames:
         # The failure was cleaned: only the text of its traceback is left.
         message = f"{message}\n{failure.getTraceback()}"
-    if loop is None:
-        _logError(message, exception, source)
-        return
-    context = {
+    report = {
         "message": message,
         "exception": exception,
         "failure": failure,
         "source": _printable(source),
-        "thread": threading.current_thread().name,
+        "thread": thread,
     }
     if loop is running or not loop.is_running():
-        loop.call_exception_handler(context)
+        loop.call_exception_handler(report)
         return
-    late = _LateReport(loop, context)
+    late = _LateReport(loop, report)
     try:
         loop.call_soon_threadsafe(late)
     except RuntimeError:  # closed since we looked
@@ -104,73 +150,361 @@ def _deliver(
 
 
 class _LateReport:
-    """
-    A report on its way to a loop that runs in another thread.
+    """A report on its way to a loop that runs in another thread.
 
-    A loop's exception handler expects to run in the loop's thread (it may call `create_task`). Should the loop
-    close before its next turn, it drops this object, which then goes to `logging`: no report is lost.
+    A loop's exception handler expects to run in the loop's thread (it may call `create_task`).
+    Should the loop close before its next turn, it drops this object, which then goes to `logging`:
+    no report is lost.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, report: dict[str, Any]) -> None:
         self._loop = loop
-        self._context: dict[str, Any] | None = context
+        self._report: dict[str, Any] | None = report
 
     def __call__(self) -> None:
-        context, self._context = self._context, None
-        if context is not None:
-            self._loop.call_exception_handler(context)
+        report, self._report = self._report, None
+        if report is not None:
+            self._loop.call_exception_handler(report)
 
     def giveUp(self) -> None:
         """Send the report to `logging`, if it has gone nowhere yet."""
-        context, self._context = self._context, None
-        if context is not None:
-            _logError(context["message"], context["exception"], context["source"])
+        report, self._report = self._report, None
+        if report is not None:
+            _log(report["failure"], report["message"], report["source"], report["thread"])
 
     def __del__(self) -> None:
         try:
             self.giveUp()
         except BaseException as error:
-            _lastWords("A report could not be delivered", error)
+            lastWords("A report could not be delivered", error)
 
 
 def _runningLoop() -> asyncio.AbstractEventLoop | None:
     """The loop that runs in this thread. None can be running where asyncio was never imported."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
+    module = sys.modules.get("asyncio")
+    if module is None:
         return None
     try:
-        loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        loop: asyncio.AbstractEventLoop = module.get_running_loop()
     except (RuntimeError, AttributeError):  # AttributeError: its import is only half done
         return None
     return loop
 
 
-def _logError(message: str, exception: BaseException, source: object) -> None:
-    import logging  # imported here: 5 ms that a program which never fails need not pay
-
-    details = f"Thread: {threading.current_thread().name}"
+def _log(failure: Failure, message: str, source: object, thread: str) -> None:
+    details = f"Thread: {thread}"
     if source is not None:
-        details = f"Source: {_printable(source)!r}. {details}"
-    logging.getLogger("twistlike").critical(
-        "%s\n%s",
-        message,
-        details,
-        exc_info=(type(exception), exception, exception.__traceback__),
-    )
+        details = f"Source: {safe_repr(source)}. {details}"
+    toLogging("twistlike", LogLevel.critical.value, f"{message}\n{details}", failure)
 
 
 def _printable(thing: object) -> object:
-    """`thing` if it has a working repr, else a text: what prints the report cannot deal with one that raises."""
+    """
+    `thing` if it has a working repr, else a text: a loop's handler cannot deal with one that
+    raises.
+    """
     try:
         repr(thing)
     except BaseException:
-        return f"<{type(thing).__qualname__} at {id(thing):#x}, whose repr() raises>"
+        return safe_repr(thing)
     return thing
 
 
-def _lastWords(message: str, error: BaseException) -> None:
-    """The report itself went wrong: say on stderr what can still be said."""
+class ILogContext:
+    """The key in `python.context` under which the keys stand that each event of a call gets."""
+
+
+context.setDefault(ILogContext, {"system": "-"})
+
+
+def callWithContext(ctx: dict[str, Any], func: Callable[P, R], *args: P.args, **kw: P.kwargs) -> R:
+    """Call a function, and add keys to the events that it logs.
+
+    Args:
+        ctx: The keys, such as `{"system": "web"}`.
+        func: What to call.
+        args: Its arguments.
+        kw: Its keyword arguments.
+
+    Returns:
+        What it returns.
+    """
+    added = {ILogContext: {**(context.get(ILogContext) or {}), **ctx}}
+    result: R = context.call(added, func, *args, **kw)
+    return result
+
+
+def callWithLogger(logger: Any, func: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    """
+    Call a function on behalf of an object, whose name is the system of what it logs. What it raises
+    is logged.
+
+    Args:
+        logger: The object; its `logPrefix()` is the name.
+        func: What to call.
+        args: Its arguments.
+        kw: Its keyword arguments.
+
+    Returns:
+        What it returns, or `None` where it raised an `Exception`.
+    """
     try:
-        sys.stderr.write(f"{message}\n(reporting it raised {type(error).__qualname__})\n")
+        prefix = logger.logPrefix()
+    except Exception:
+        prefix = "(buggy logPrefix method)"
+        err(_why=f"{safe_repr(logger)}.logPrefix() raised")
+    try:
+        return callWithContext({"system": prefix}, func, *args, **kw)
+    except KeyboardInterrupt:
+        raise
     except BaseException:
-        pass  # no stderr (a daemon, or the interpreter's end): there is nowhere left to say it
+        err(system=prefix)
+        return None
+
+
+def textFromEventDict(eventDict: EventDict) -> str | None:
+    """The text of an event with the old keys, or `None` where it has none."""
+    if eventDict.get("message"):
+        return " ".join(map(safe_str, eventDict["message"]))
+    if eventDict.get("isError") and "failure" in eventDict:
+        why = safe_str(eventDict.get("why") or "Unhandled Error")
+        try:
+            traceback = eventDict["failure"].getTraceback()
+        except Exception as error:
+            traceback = f"(unable to obtain traceback): {safe_str(error)}"
+        return f"{why}\n{traceback}"
+    if "format" in eventDict:
+        return _formatOld(eventDict["format"], eventDict)
+    return None
+
+
+def _formatOld(format: str, event: EventDict) -> str:
+    try:
+        return format % event
+    except Exception:
+        items = ", ".join(f"{safe_repr(key)}: {safe_repr(event[key])}" for key in event)
+        return (
+            "Invalid format string or unformattable object in log message: "
+            f"{safe_repr(format)}, {{{items}}}"
+        )
+
+
+class LogPublisher:
+    """Publishes events with the old keys. `theLogPublisher` publishes to the whole program's
+    observers.
+
+    Attributes:
+        observers: Those that were added here.
+    """
+
+    def __init__(self, publisher: _NewLogPublisher | None = None) -> None:
+        self._publisher = _NewLogPublisher() if publisher is None else publisher
+        self._wrappers: tuple[LegacyLogObserverWrapper, ...] = ()
+
+    @property
+    def observers(self) -> list[LogObserver]:
+        """The observers, in the order in which they were added."""
+        return [wrapper.legacyObserver for wrapper in self._wrappers]
+
+    def addObserver(self, other: LogObserver) -> None:
+        """Give further events to `other` too.
+
+        Args:
+            other: Is called with the event, in the thread that logs. It may not change the event.
+        """
+        self._add(LegacyLogObserverWrapper(other))
+
+    def _add(self, wrapper: LegacyLogObserverWrapper) -> None:
+        self._publisher.addObserver(wrapper)
+        if wrapper not in self._wrappers:
+            self._wrappers = (*self._wrappers, wrapper)
+
+    def removeObserver(self, other: LogObserver) -> None:
+        """Give `other` no further events. Nothing changes if it gets none."""
+        wrapper = LegacyLogObserverWrapper(other)
+        self._publisher.removeObserver(wrapper)
+        self._wrappers = tuple(each for each in self._wrappers if each != wrapper)
+
+    def msg(self, *message: object, **kw: Any) -> None:
+        """See the function `msg`."""
+        publisher = self._publisher
+        if not publisher.wants(levelNumber(kw), "twistlike"):
+            return
+        event: EventDict = {**(context.get(ILogContext) or {}), **kw}
+        event["message"] = message
+        event["time"] = event["log_time"] = time.time()
+        event.setdefault("isError", 0)
+        _addNewKeys(event)
+        publisher(event)
+
+
+def _addNewKeys(event: EventDict) -> None:
+    """Fill in what observers of `logger` look for."""
+    if "failure" in event and event["isError"] and not event["message"]:
+        # The text of the traceback comes from the failure, and so is made only if wanted.
+        event["log_failure"] = event["failure"]
+        text: str | None = safe_str(event.get("why") or "Unhandled Error")
+    else:
+        text = textFromEventDict(event)
+    if text is not None:
+        event["log_text"] = text
+        event["log_format"] = "{log_text}"
+    if event["isError"]:
+        event["log_level"] = LogLevel.critical
+    elif "logLevel" not in event:
+        event["log_level"] = LogLevel.info
+    elif event["logLevel"] in _levelOfNumber:
+        event["log_level"] = _levelOfNumber[event["logLevel"]]
+    event["log_namespace"] = "log_legacy"
+    event["log_system"] = event.get("system")
+
+
+_levelOfNumber = {level.value: level for level in LogLevel}
+
+
+theLogPublisher = LogPublisher(globalLogPublisher)
+
+addObserver = theLogPublisher.addObserver
+removeObserver = theLogPublisher.removeObserver
+msg = theLogPublisher.msg
+showwarning = showWarning
+
+
+def err(_stuff: object = None, _why: str | None = None, **kw: Any) -> None:
+    """Log an error.
+
+    Args:
+        _stuff: A `Failure`, an exception, or anything whose `repr` says what is wrong. Default: the
+            exception that is being handled.
+        _why: What was being done, in words.
+        kw: Further keys of the event.
+    """
+    if _stuff is None:
+        _stuff = Failure()
+    elif isinstance(_stuff, Exception):
+        _stuff = Failure(_stuff)
+    if isinstance(_stuff, Failure):
+        msg(failure=_stuff, why=_why, isError=1, **kw)
+    else:
+        msg(safe_repr(_stuff), why=_why, isError=1, **kw)
+
+
+deferr = err
+
+
+class _Startable:
+    """What the observers here have in common."""
+
+    def emit(self, eventDict: EventDict) -> None:
+        """Take an event."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Get further events."""
+        addObserver(self.emit)
+
+    def stop(self) -> None:
+        """Get no further events."""
+        removeObserver(self.emit)
+
+
+class FileLogObserver(_Startable):
+    """Writes events to a file: time, system, text.
+
+    Args:
+        f: A text file.
+
+    Attributes:
+        timeFormat: As for `strftime`; `None`: ISO 8601's order, with a blank.
+    """
+
+    timeFormat: str | None = None
+
+    def __init__(self, f: IO[str]) -> None:
+        self.write = f.write
+        self.flush = f.flush
+
+    def getTimezoneOffset(self, when: float) -> int:
+        """Seconds that local time is behind UTC, at a moment (seconds since the epoch)."""
+        return -time.localtime(when).tm_gmtoff
+
+    def formatTime(self, when: float) -> str:
+        """Format a moment (seconds since the epoch)."""
+        return formatTime(when, self.timeFormat or "%Y-%m-%d %H:%M:%S%z")
+
+    def emit(self, eventDict: EventDict) -> None:
+        """Write an event, if it has a text."""
+        text = textFromEventDict(eventDict)
+        if text is None:
+            return
+        text = text.replace("\n", "\n\t")
+        self.write(
+            f"{self.formatTime(eventDict['time'])} [{safe_str(eventDict['system'])}] {text}\n"
+        )
+        self.flush()
+
+
+class PythonLoggingObserver(_Startable):
+    """Hands events to a standard logger of your choice, with the exception as `exc_info`.
+
+    While one is started, events do not go to the standard loggers that have their namespaces'
+    names.
+
+    Args:
+        loggerName: The logger's name.
+    """
+
+    # Tells the global publisher that events need no other way into `logging`.
+    handsToLogging = True
+
+    def __init__(self, loggerName: str = "twistlike") -> None:
+        import logging  # imported here: a program without logging need not pay for it
+
+        self.logger = logging.getLogger(loggerName)
+
+    def emit(self, eventDict: EventDict) -> None:
+        """Hand on an event."""
+        level = levelNumber(eventDict)
+        if not self.logger.isEnabledFor(level):
+            return
+        failure = eventDict.get("failure")
+        if failure is not None and eventDict.get("isError") and not eventDict.get("message"):
+            why = safe_str(eventDict.get("why") or "Unhandled Error")
+            toLogging(self.logger, level, why, failure)
+            return
+        text = textFromEventDict(eventDict)
+        if text is not None:
+            toLogging(self.logger, level, text)
+
+
+def startLogging(file: IO[str], setStdout: bool = True) -> FileLogObserver:
+    """Write the program's log to a file.
+
+    Args:
+        file: A text file, such as `sys.stdout`.
+        setStdout: Log what is printed, too.
+
+    Returns:
+        The observer; its `stop` ends that.
+    """
+    observer = FileLogObserver(file)
+    startLoggingWithObserver(observer.emit, setStdout)
+    return observer
+
+
+def startLoggingWithObserver(observer: LogObserver, setStdout: bool | int = True) -> None:
+    """Let an observer be the program's log.
+
+    Args:
+        observer: Is called with each event.
+        setStdout: Log what is printed, too.
+    """
+    wrapper = LegacyLogObserverWrapper(observer)
+    globalLogBeginner.beginLoggingTo([wrapper], redirectStandardIO=bool(setStdout))
+    theLogPublisher._add(wrapper)
+    msg("Log opened.")
+
+
+def discardLogs() -> None:
+    """Let events go nowhere but to observers: a program that wants no log."""
+    globalLogBeginner.beginLoggingTo([bitbucketLogObserver], redirectStandardIO=False)
