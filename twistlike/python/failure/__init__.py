@@ -13,9 +13,10 @@ from twistlike.python.failure._failure import (
 # The private ones too: Twisted's tests of whatever claims to be its Failure use them.
 from twistlike.python.failure._frames import _Code as _Code
 from twistlike.python.failure._frames import _Frame as _Frame
-from twistlike.python.failure._frames import _Traceback as _Traceback
 from twistlike.python.failure._frames import _TracebackFrame as _TracebackFrame
-from twistlike.python.failure._frames import format_frames
+from twistlike.python.failure._frames import format_frames, standIn
+
+_Traceback = standIn
 
 __all__ = [
     "DO_POST_MORTEM",

@@ -20,7 +20,7 @@ import sys
 from itertools import count as _counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from twistlike.python.failure._frames import _Traceback, format_frames, printableFrames, textOf
+from twistlike.python.failure._frames import format_frames, printableFrames, standIn, textOf
 from twistlike.python.reflect import qual, safe_str
 
 if TYPE_CHECKING:
@@ -290,7 +290,7 @@ class Failure(BaseException):
         """
         if self.tb is not None:
             return self.tb
-        return _Traceback(self.frames) if self.frames else None
+        return standIn(self.frames) if self.frames else None
 
     def cleanFailure(self) -> None:
         """Let go of the traceback and so of all variables in its frames. The texts stay."""

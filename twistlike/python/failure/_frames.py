@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Frame = Sequence[Any]  # (function name, file name, line number, locals, globals)
 
-__all__ = ["format_frames", "printableFrames", "textOf"]
+__all__ = ["format_frames", "printableFrames", "standIn", "textOf"]
 
 _NO_VARS = " [Capture of Locals and Globals disabled (use captureVars=True)]\n"
 
@@ -135,7 +135,7 @@ class _TracebackFrame:
         self.tb_lasti = frame.f_lasti
 
 
-def _Traceback(tbFrames: Sequence[Frame]) -> _TracebackFrame:
+def standIn(tbFrames: Sequence[Frame]) -> _TracebackFrame:
     """Return the first entry of a traceback made of frames, of which there must be one."""
     assert tbFrames, "Must pass some frames"
     first = last = _TracebackFrame(_Frame(tbFrames[0], None))
