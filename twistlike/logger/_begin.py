@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike.logger._levels import LogLevel
 from twistlike.logger._logger import Logger, LoggingFile
-from twistlike.logger._publish import globalLogPublisher
+from twistlike.logger._publish import caller, globalLogPublisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,8 +48,8 @@ class LogBeginner:
             discardBuffer: As there is no buffer, it is always discarded.
             redirectStandardIO: Make `sys.stdout` and `sys.stderr` files whose lines become events.
         """
-        frame = sys._getframe(1)
-        place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = caller()[1]
+        place = "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
         if globalLogPublisher.begun:
             # Said through the observers of before too: that is where its reader looks.
             globalLogPublisher.begin(observers)

@@ -53,7 +53,7 @@ class Logger:
     def __get__(self, instance: object, owner: type | None = None) -> Self:
         assert owner is not None
         return self.__class__(
-            f"{owner.__module__}.{owner.__qualname__}",
+            f"{owner.__module__}.{owner.__name__}",
             owner if instance is None else instance,
             self.observer,
         )

@@ -265,14 +265,6 @@ class LegacyLogObserverWrapper:
         owner = getattr(legacyObserver, "__self__", None)
         self.handsToLogging = bool(getattr(owner, "handsToLogging", False))
 
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, LegacyLogObserverWrapper):
-            return bool(self.legacyObserver == other.legacyObserver)
-        return NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(LegacyLogObserverWrapper)
-
     def __repr__(self) -> str:
         return f"{self.__class__.__name__}({self.legacyObserver!r})"
 

@@ -36,8 +36,10 @@ __all__ = [
     "GlobalLogPublisher",
     "LogPublisher",
     "bitbucketLogObserver",
+    "caller",
     "globalLogPublisher",
     "lastWords",
+    "levelNumber",
     "toLogging",
 ]
 
@@ -219,8 +221,9 @@ def toLogging(
     excInfo = None
     if failure is not None:
         message, excInfo = _withTraceback(message, failure)
+    ownFrames, _ = caller()
     # `message` has no arguments, so that a "%" in it stays one.
-    logger.log(level, message, exc_info=excInfo, stacklevel=_ownFrames())
+    logger.log(level, message, exc_info=excInfo, stacklevel=ownFrames + 1)
 
 
 def _withTraceback(message: str, failure: Failure) -> tuple[str, Any]:
@@ -237,14 +240,14 @@ def _withTraceback(message: str, failure: Failure) -> tuple[str, Any]:
     return message, (type(value), value, traceback)
 
 
-def _ownFrames() -> int:
-    """How many of our own frames stand between `logging` and whoever logs: its `stacklevel`."""
+def caller() -> tuple[int, FrameType | None]:
+    """Find the frame that called into logging, and how many of our own it is away."""
     count = 0
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").startswith(_OWN_MODULES):
         count += 1
         frame = frame.f_back
-    return max(count, 1)
+    return count, frame
 
 
 def lastWords(message: str, error: BaseException) -> None:

@@ -251,8 +251,8 @@ def callWithLogger(logger: Any, func: Callable[..., Any], *args: Any, **kw: Any)
     try:
         prefix = logger.logPrefix()
     except Exception:
-        prefix = "(buggy logPrefix method)"
-        err(_why=f"{safe_repr(logger)}.logPrefix() raised")
+        prefix = "(buggy logPrefix method)"  # the text is Twisted's
+        err(system=prefix)
     try:
         return callWithContext({"system": prefix}, func, *args, **kw)
     except KeyboardInterrupt:
@@ -300,6 +300,7 @@ class LogPublisher:
     def __init__(self, publisher: _NewLogPublisher | None = None) -> None:
         self._publisher = _NewLogPublisher() if publisher is None else publisher
         self._wrappers: tuple[LegacyLogObserverWrapper, ...] = ()
+        self._changing = threading.Lock()
 
     @property
     def observers(self) -> list[LogObserver]:
@@ -307,7 +308,7 @@ class LogPublisher:
         return [wrapper.legacyObserver for wrapper in self._wrappers]
 
     def addObserver(self, other: LogObserver) -> None:
-        """Give further events to `other` too.
+        """Give further events to `other` too; twice if it is added twice.
 
         Args:
             other: Is called with the event, in the thread that logs. It may not change the event.
@@ -315,15 +316,17 @@ class LogPublisher:
         self._add(LegacyLogObserverWrapper(other))
 
     def _add(self, wrapper: LegacyLogObserverWrapper) -> None:
-        self._publisher.addObserver(wrapper)
-        if wrapper not in self._wrappers:
+        with self._changing:
             self._wrappers = (*self._wrappers, wrapper)
+        self._publisher.addObserver(wrapper)
 
     def removeObserver(self, other: LogObserver) -> None:
-        """Give `other` no further events. Nothing changes if it gets none."""
-        wrapper = LegacyLogObserverWrapper(other)
-        self._publisher.removeObserver(wrapper)
-        self._wrappers = tuple(each for each in self._wrappers if each != wrapper)
+        """Give `other` no further events; once for each time that it was added."""
+        with self._changing:
+            wrapper = next((each for each in self._wrappers if each.legacyObserver == other), None)
+            self._wrappers = tuple(each for each in self._wrappers if each is not wrapper)
+        if wrapper is not None:
+            self._publisher.removeObserver(wrapper)
 
     def msg(self, *message: object, **kw: Any) -> None:
         """See the function `msg`."""
