@@ -31,7 +31,7 @@ __all__ = ["install", "uninstall"]
 _THEIRS = "twisted"
 _OURS = "twistlike"
 
-_OURS_ALONE = ("__main__", "internet.pytest_plugin", "overlay", "parts", "porting")
+_OURS_ALONE = ("__main__", "overlay", "parts", "porting", "pytest_plugin")
 """What is below ``twistlike`` and has no counterpart in Twisted: not to be had as ``twisted.*``."""
 
 _PACKAGES = ("", "internet", "protocols", "python")

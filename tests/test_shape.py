@@ -1,0 +1,423 @@
+"""The project checks its own shape: layers, imports, names, sizes, documents, versions.
+
+Each list of exceptions carries a reason at each entry; an entry that is not needed any more fails.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import shlex
+import sys
+import textwrap
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import twistlike
+from tests.oracle import ROOT, runPython
+
+PACKAGE = ROOT / "twistlike"
+
+LAYERS: list[list[str]] = [
+    ["internet.address", "internet.error", "internet.interfaces"],
+    ["python.context", "python.reflect", "python.threadable"],
+    ["python.failure"],
+    ["logger"],
+    ["python.log"],
+    ["internet.defer", "python.threadpool"],
+    ["parts"],
+    ["internet.base"],
+    ["internet.asyncioreactor"],
+    ["internet.task", "internet.threads"],
+    ["internet.testing"],
+    ["internet.reactor"],
+    ["overlay", "pytest_plugin"],
+    ["__main__"],
+]
+"""From the bottom up. A name stands for a module, or for a folder with all that is in it."""
+
+FOLDERS = ["", "internet", "python", "protocols"]
+"""Packages that hold rooms: their own ``__init__`` imports nothing of ours."""
+
+LAZY_EVERYWHERE = {
+    "asyncio": "45 ms of import time, which a program that only imports twistlike must not pay",
+    "concurrent.futures": "imports logging: 10 ms; the pool is made at first use",
+    "inspect": "10 ms; needed only to describe things",
+    "linecache": "needed only to show tracebacks",
+    "logging": "10 ms; needed only when something is reported",
+    "traceback": "5 ms; needed only to show tracebacks",
+    "warnings": "needed only to warn",
+}
+"""What any module of ours may import inside a function, and why."""
+
+LAZY: dict[str, dict[str, str]] = {
+    "__main__": {
+        "importlib": "running a plain script does not need it",
+        "importlib.util": "running a plain script does not need it",
+        "pkgutil": "running a plain script does not need it",
+        "twistlike.internet.asyncioreactor": "only --loop uvloop needs it",
+        "twistlike.overlay": "--version and --help do not need it",
+        "uvloop": "optional",
+    },
+    "overlay": {
+        "difflib": "only where a program is about to fail",
+        "pkgutil": "only where a program is about to fail",
+    },
+}
+"""Module: what it imports inside functions besides, and why."""
+
+NOT_AT_IMPORT = ["asyncio", "concurrent.futures", "dataclasses", "inspect", "linecache", "logging"]
+"""What ``from twistlike.internet import reactor, threads, defer`` must not import."""
+
+MAX_FILE_LINES = 600
+MAX_FUNCTION_LINES = 50  # without its docstring
+
+LONG: dict[str, str] = {}
+"""File, or ``file:function``, that is longer: why."""
+
+
+class Import(NamedTuple):
+    """One import statement's target, and where it stands."""
+
+    target: str
+    inFunction: bool
+    typesOnly: bool
+    line: int
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """All our modules by their names below ``twistlike``; the package itself is ``""``."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = sorted(modules())
+
+
+def fullName(name: str) -> str:
+    """``twistlike.X`` for ``X``."""
+    return f"twistlike.{name}" if name else "twistlike"
+
+
+@cache
+def tree(name: str) -> ast.Module:
+    """A module's syntax."""
+    return ast.parse(modules()[name].read_text(encoding="utf-8"))
+
+
+@cache
+def imports(name: str) -> list[Import]:
+    """Every import statement of a module."""
+    return list(_imports(name, tree(name), False, False))
+
+
+def _imports(name: str, node: ast.AST, inFunction: bool, typesOnly: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            for alias in child.names:
+                yield Import(alias.name, inFunction, typesOnly, child.lineno)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, f"{name}:{child.lineno}: write the import in full"
+            assert child.module
+            if child.module == "twistlike" or child.module.startswith("twistlike."):
+                for alias in child.names:
+                    # "from twistlike.internet import threads" imports a module as well as a name.
+                    target = f"{child.module}.{alias.name}"
+                    isModule = target.partition(".")[2] in modules()
+                    where = target if isModule else child.module
+                    yield Import(where, inFunction, typesOnly, child.lineno)
+            else:
+                yield Import(child.module, inFunction, typesOnly, child.lineno)
+        else:
+            isFunction = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            isTypes = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+            yield from _imports(name, child, inFunction or isFunction, typesOnly or isTypes)
+
+
+def ownImports(name: str) -> Iterator[tuple[str, Import]]:
+    """The modules of ours that a module imports, by their names below ``twistlike``."""
+    for each in imports(name):
+        top, _, rest = each.target.partition(".")
+        if top == "twistlike" and rest != name:
+            yield rest, each
+
+
+def room(name: str) -> str:
+    """The entry of LAYERS that a module belongs to."""
+    entries = [entry for layer in LAYERS for entry in layer]
+    fitting = [entry for entry in entries if f"{name}.".startswith(f"{entry}.")]
+    return max(fitting, key=len, default="")
+
+
+def layer(name: str) -> int:
+    """The number of the layer that a module is in."""
+    return next(number for number, entries in enumerate(LAYERS) if room(name) in entries)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_module_has_its_place(name: str) -> None:
+    """A module is a package that holds rooms, or is in exactly one layer."""
+    assert name in FOLDERS or room(name), f"add {name} to LAYERS"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_go_down_the_layers(name: str) -> None:
+    """A module imports of ours only what is in lower layers, or beside it in its own folder."""
+    for target, where in ownImports(name):
+        if where.typesOnly:
+            continue  # a name in an annotation: nothing is imported when the program runs
+        if name in FOLDERS:
+            pytest.fail(f"{name}:{where.line}: the __init__ of a folder imports nothing of ours")
+        if target in FOLDERS or room(target) == room(name):
+            continue
+        assert layer(target) < layer(name), f"{name}:{where.line} imports {target}: not downwards"
+
+
+def test_there_are_no_cycles() -> None:
+    """No module imports itself by way of others, not even inside functions."""
+    graph = {
+        name: {t for t, where in ownImports(name) if not where.typesOnly and t in modules()}
+        for name in MODULES
+    }
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, "a cycle: " + " -> ".join((*path[path.index(name) :], name))
+        if name not in done:
+            for target in sorted(graph[name]):
+                visit(target, (*path, name))
+            done.add(name)
+
+    for name in MODULES:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_stand_at_the_top(name: str) -> None:
+    """An import inside a function is listed here with its reason, and each entry is needed."""
+    lazy = {each.target: each.line for each in imports(name) if each.inFunction}
+    allowed = LAZY.get(name, {})
+    found = set()
+    for target, line in lazy.items():
+        packages = [target.rsplit(".", cut)[0] for cut in range(target.count(".") + 1)]
+        reason = [entry for entry in packages if entry in allowed]
+        general = [entry for entry in packages if entry in LAZY_EVERYWHERE]
+        assert reason or general, f"{name}:{line}: import of {target} inside a function; see LAZY"
+        found.update(reason[:1])
+    unused = set(allowed) - found
+    assert not unused, f"LAZY has entries for {name} that nothing needs: {unused}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_module_says_what_it_is_and_what_it_offers(name: str) -> None:
+    """A docstring; an ``__all__`` that names what exists, all that is public, nothing twice."""
+    assert ast.get_docstring(tree(name)), f"{name} has no docstring"
+    isInternal = room(name) == "parts" or "._" in f".{name}"
+    public = publicNames(tree(name), constants=not isInternal)
+    module = importlib.import_module(fullName(name))
+    offered = getattr(module, "__all__", None) or literalAll(tree(name))
+    assert offered is not None, f"{name} has no __all__"
+    assert len(set(offered)) == len(offered), f"{name}: twice in __all__"
+    if not hasattr(module, "__path__") and not hasattr(module, "__file__"):
+        return  # an object in the place of its module: it offers its attributes
+    missing = [each for each in offered if not hasattr(module, each)]
+    assert not missing, f"{name}: in __all__ but not there: {missing}"
+    hidden = public - set(offered)
+    assert not hidden, f"{name}: public but not in __all__: {sorted(hidden)}"
+
+
+def publicNames(module: ast.Module, constants: bool) -> set[str]:
+    """The functions and classes that a module defines at its top level, except private ones.
+
+    Constants too, where they are meant for users; never type variables, whose names are short.
+    """
+    names: set[str] = set()
+    for node in module.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif constants and isinstance(node, ast.Assign):
+            names.update(each.id for each in node.targets if isinstance(each, ast.Name))
+        elif constants and isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return {name for name in names if not name.startswith("_") and len(name) > 2}
+
+
+def literalAll(module: ast.Module) -> list[str] | None:
+    """The ``__all__`` as it is written."""
+    for node in module.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(each, ast.Name) and each.id == "__all__" for each in targets):
+                return list(ast.literal_eval(node.value))
+    return None
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "pytest_plugin"])
+def test_each_module_imports_alone_and_starts_nothing(name: str) -> None:
+    """In a fresh interpreter an import makes no loop and no thread and touches no signal."""
+    program = f"""
+        import signal, sys, threading
+        handlers = [signal.getsignal(each) for each in signal.valid_signals()]
+        import {fullName(name)}
+        assert threading.enumerate() == [threading.main_thread()], threading.enumerate()
+        assert handlers == [signal.getsignal(each) for each in signal.valid_signals()]
+        if "asyncio" in sys.modules:
+            import asyncio, gc
+            loops = [o for o in gc.get_objects() if isinstance(o, asyncio.AbstractEventLoop)]
+            assert not loops, loops
+            assert asyncio.events._event_loop_policy is None
+    """
+    transcript = runPython(["-W", "error", "-c", textwrap.dedent(program)])
+    assert (transcript.returncode, transcript.stderr) == (0, "")
+
+
+def test_importing_the_reactor_is_light() -> None:
+    """``from twistlike.internet import reactor, threads, defer`` loads no costly module."""
+    program = f"""
+        import sys
+        sys.path.insert(0, {str(ROOT)!r})
+        before = set(sys.modules)
+        from twistlike.internet import reactor, threads, defer
+        print(*sorted((set(sys.modules) - before) & {{*{NOT_AT_IMPORT}}}))
+    """
+    # -I: what a site's own start-up files import would hide what ours do.
+    transcript = runPython(["-I", "-c", textwrap.dedent(program)])
+    assert (transcript.stdout, transcript.stderr) == ("\n", "")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_sizes(name: str) -> None:
+    """A file stays under 600 lines and a function under 50, its docstring not counted."""
+    lines = len(modules()[name].read_text(encoding="utf-8").splitlines())
+    assert lines <= MAX_FILE_LINES or name in LONG, f"{name} has {lines} lines: two rooms?"
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            length = (node.end_lineno or 0) - first.lineno + 1
+            where = f"{name}:{node.name}"
+            assert length <= MAX_FUNCTION_LINES or where in LONG, f"{where} has {length} lines"
+
+
+def filesWithTests() -> list[Path]:
+    """All files with tests."""
+    return sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+@pytest.mark.parametrize("path", filesWithTests(), ids=lambda path: path.name)
+def test_each_test_states_its_rule(path: Path) -> None:
+    """Each test has a docstring; a test with the same name as another would replace it."""
+    seen: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
+            "test_"
+        ):
+            assert ast.get_docstring(node), f"{path.name}:{node.lineno}: {node.name}: no docstring"
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            assert node.name not in seen, f"{path.name}:{node.lineno}: {node.name} twice"
+            seen.add(node.name)
+
+
+def documents() -> list[Path]:
+    """What the project tells its users."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def snippets(language: str) -> list[tuple[str, str]]:
+    """The fenced blocks of a language in all documents: where, and the text.
+
+    A block after a line ``<!-- not run: why -->`` is left out.
+    """
+    pattern = rf"(?P<skip><!-- not run: .+ -->\n)?^```{language}\n(?P<text>.*?)^```$"
+    found = []
+    for path in documents():
+        text = path.read_text(encoding="utf-8")
+        for match in re.finditer(pattern, text, re.MULTILINE | re.DOTALL):
+            if not match["skip"]:
+                line = text.count("\n", 0, match.start("text")) + 1
+                found.append((f"{path.name}:{line}", match["text"]))
+    return found
+
+
+@pytest.mark.parametrize(("where", "text"), snippets("python"))
+def test_the_python_in_the_documents_runs(where: str, text: str, tmp_path: Path) -> None:
+    """Each block named python is a program that ends well; Twisted's run by the command line."""
+    script = tmp_path / "snippet.py"
+    script.write_text(text, encoding="utf-8")
+    isTwisteds = re.search(r"^(from|import) twisted\b", text, re.MULTILINE)
+    command = ["-m", "twistlike", "run"] if isTwisteds else []
+    transcript = runPython(["-W", "error", *command, str(script)])
+    assert (transcript.returncode, transcript.stderr) == (0, ""), where
+
+
+@pytest.mark.parametrize(("where", "text"), snippets("sh"))
+def test_the_commands_in_the_documents_run(where: str, text: str) -> None:
+    """Each line of a block named sh that runs this project succeeds.
+
+    The lines that set up an environment are what brought this test here: they are not run again.
+    """
+    for line in text.splitlines():
+        if "pip install" in line or line.startswith("#") or not line.strip():
+            continue
+        words = shlex.split(line, comments=True)
+        assert words[0] == "python", f"{where}: {line}"
+        transcript = runPython(words[1:], cwd=ROOT, timeout=50)
+        assert transcript.returncode == 0, f"{where}: {line}\n{transcript.stderr}"
+
+
+def test_the_readme_opens_with_the_two_commands() -> None:
+    """The first sh block: one line that runs the main job, one that passes the tests."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    match = re.search(r"^```sh\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert match
+    job, tests = match[1].splitlines()
+    assert job.endswith("-m twistlike run examples/threads_howto.py")
+    assert re.search(r"-m pytest\b", tests)
+    for line in (job, tests):
+        assert line.startswith("python3 -m venv ")
+
+
+def test_the_first_program_of_the_readme_is_short() -> None:
+    """The block that shows what this is has at most 20 lines."""
+    where, text = snippets("python")[0]
+    assert where.startswith("README.md:")
+    assert len(text.splitlines()) <= 20
+
+
+def test_the_links_in_the_documents_lead_somewhere() -> None:
+    """Each relative link names a file of the project."""
+    for path in documents():
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_version_and_the_changelog_agree() -> None:
+    """The version is that of the changelog's newest entry."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## .*?(\d+\.\d+\.\d+)", text, re.MULTILINE)
+    assert newest
+    assert newest[1] == twistlike.__version__
+
+
+def test_the_supported_pythons_agree() -> None:
+    """Metadata and checks speak of the same versions of Python."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    classifiers = project["project"]["classifiers"]
+    versions = [c.rpartition(" ")[2] for c in classifiers if re.search(r":: 3\.\d+$", c)]
+    assert project["project"]["requires-python"] == f">={versions[0]}"
+    assert project["tool"]["mypy"]["python_version"] == versions[0]
+    assert project["tool"]["ruff"]["target-version"] == f"py{versions[0].replace('.', '')}"
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert f"({' '.join(versions)})" in ci
+    assert "{}.{}".format(*sys.version_info) in versions
