@@ -1,48 +1,52 @@
 """
-The workers of a pool and the queue that they share. Any thread may call in; nothing here blocks for long.
+The workers of a pool and the queue that they share. Any thread may call in; nothing here blocks for
+long.
 
 How it works:
 
-- Permits. A worker needs a permit to live. There are as many permits as there may be workers; they lie in
-  `slots`, or are held by workers. Growing the pool adds permits; shrinking it takes some out of `slots`, and for
-  those that are held it leaves a token in `excess`: the next worker that sees one leaves, and its permit with it.
-  Tokens are moved by single atomic operations of lists, so the sum holds under any interleaving, and in a signal
-  handler, without a lock.
-- The call. `callBy` is 0 if nobody is on the way to the queue, else the time until which somebody is, or until
-  which it is known that nobody is free. A submitter appends, then looks at `callBy`: one comparison if all is in
-  hand. It is a time and not a flag so that a call that was lost (its caller interrupted by a signal at the
-  wrong place) is made again after `RECALL`.
+- Permits. A worker needs a permit to live. There are as many permits as there may be workers; they
+  lie in `slots`, or are held by workers. Growing the pool adds permits; shrinking it takes some out
+  of `slots`, and for those that are held it leaves a token in `excess`: the next worker that sees
+  one leaves, and its permit with it. Tokens are moved by single atomic operations of lists, so the
+  sum holds under any interleaving, and in a signal handler, without a lock.
+- The call. `callBy` is 0 if nobody is on the way to the queue, else the time until which somebody
+  is, or until which it is known that nobody is free. A submitter appends, then looks at `callBy`:
+  one comparison if all is in hand. It is a time and not a flag so that a call that was lost (its
+  caller interrupted by a signal at the wrong place) is made again after `RECALL`.
 
-What is guaranteed: a job that was accepted is run once, or handed an error once, or was cancelled. No job waits
-while a worker sleeps. There are never more workers than permits. Nobody is called while `lock` is held.
+What is guaranteed: a job that was accepted is run once, or handed an error once, or was cancelled.
+No job waits while a worker sleeps. There are never more workers than permits. Nobody is called
+while `lock` is held.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
-import traceback
 import weakref
 from collections import deque
+from concurrent.futures.thread import BrokenThreadPool
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from twistlike.python.failure import Failure
+from twistlike.python.threadpool import _watchdog as watchdog
 from twistlike.python.threadpool._errors import PoolStoppedError
 from twistlike.python.threadpool._jobs import describe
 from twistlike.python.threadpool._loans import Loans
+from twistlike.python.threadpool._stats import StuckWorker, Tally, whereabouts
 from twistlike.python.threadpool._worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twistlike.python.threadpool._jobs import Call, FutureJob, Job
+    from twistlike.python.threadpool._futures import FutureJob
+    from twistlike.python.threadpool._jobs import Call, Job
     from twistlike.python.threadpool._pool import ThreadPool
 
-__all__ = ["Crew", "StuckWorker"]
+__all__ = ["Crew", "endAll", "threadsOf"]
 
-# Seconds after which a call that nobody has answered is made again. A tenth of a second is long for a thread to
-# wake up, and costs at most ten needless looks a second.
+# Seconds after which a call that nobody has answered is made again. A tenth of a second is long for
+# a thread to wake up, and costs at most ten needless looks a second.
 RECALL = 0.1
 
 # The two kinds of token in `excess`.
@@ -50,21 +54,11 @@ _SHRINK = True  # the permit goes with the worker
 _DISMISS = False  # the permit stays
 
 
-class StuckWorker:
-    """A worker that was left behind: its thread's name, what it runs, since when, and where it stands."""
-
-    def __init__(self, thread: str, function: str, seconds: float, stack: str) -> None:
-        self.thread = thread
-        self.function = function
-        self.seconds = seconds
-        self.stack = stack
-
-    def __repr__(self) -> str:
-        return f"<StuckWorker {self.thread}: {self.function} for {self.seconds:.1f} s>"
-
-
 class Crew:
-    """The queue and the workers of one life of a pool, from `start` to `stop`. A pool that starts again gets a new one."""
+    """
+    The queue and the workers of one life of a pool, from `start` to `stop`. A pool that starts
+    again gets a new one.
+    """
 
     def __init__(self, pool: ThreadPool) -> None:
         # Weak: a pool that nobody holds any more is collected, and its workers leave.
@@ -78,39 +72,52 @@ class Crew:
         self.open = True
         self.wasOpen = True
         self.started = False
+        self.sealed = False
         self.ended = False
         self.minimum = pool.min
         self.maximum = pool.max
         self.idleTimeout = pool.idleTimeout
         self.members: set[Worker] = set()
-        # Re-entrant, since a finalizer or a signal handler may come in while this thread holds it. Held for a few
-        # bytecodes at a time, never while anything of the user's is called or a thread is started.
+        self.leaving: list[threading.Thread] = []
+        # Re-entrant, since a finalizer or a signal handler may come in while this thread holds it.
+        # Held for a few bytecodes at a time, never while anything of the user's is called or a
+        # thread is started.
         self.lock = threading.RLock()
         self.onStopped: list[Callable[[], object]] = []
-        self.onError = pool.onError
         self.loans = Loans(self)
         self.loans.limit = pool.maxSpare
         self.numbers: list[int] = []  # given back
         self.nextNumber = 0
+        self.past = Tally()  # of the workers that have left
+        self.abandoned = 0
         self.cancelled = 0
-        self.failed = 0
+        self.broken = ""
+        self._initializer = pool.initializer
+        self._initargs = pool.initargs
+        self._finalizer = pool.finalizer
+        self.patienceOfJobs = pool.patience
+        self.watched = False
+        self.nextWarning = 0.0
 
-    # ---- submitting and calling workers -------------------------------------------------------------------
+    # ---- submitting and calling workers ----------------------------------------------------------
 
     def attend(self, now: float, item: Call | Job | FutureJob | None = None) -> None:
         """
-        See to it that somebody comes to the queue: wake a worker, start one, or know that none is free.
+        See to it that somebody comes to the queue: wake a worker, start one, or know that none is
+        free.
 
         Args:
             now: `time.monotonic()`
-            item: The job that the caller has just appended, if it is to be taken back and the caller told when
-                there is no worker and none can be started.
+            item: The job that the caller has just appended, if it is to be taken back and the
+                caller told when there is no worker and none can be started.
         """
-        # Race: a worker falls idle while we find nobody. We set `callBy` before we look; it publishes itself,
-        # then resets `callBy`, then looks at the queue. If we do not see it, its reset comes after our setting.
+        # Race: a worker falls idle while we find nobody. We set `callBy` before we look; it
+        # publishes itself, then resets `callBy`, then looks at the queue. If we do not see it, its
+        # reset comes after our setting.
         self.callBy = now + RECALL
         try:
-            # `for`: a signal handler that raises cannot come between taking a worker and ringing its bell.
+            # `for`: a signal handler that raises cannot come between taking a worker and ringing
+            # its bell.
             for worker in iter(self.idle.pop, None):
                 worker.bell.release()
                 return
@@ -121,11 +128,18 @@ class Crew:
                 return
         except Exception:
             if self.members:
+                self.watch()
                 return  # the job waits for one of them
             self.callBy = 0.0
             if item is not None and self.takeBack(item):
                 raise
             return
+        self.watch()
+
+    def watch(self) -> None:
+        """Jobs are queued and nobody is free: have it looked after."""
+        if not self.watched:
+            watchdog.watch(self)
 
     def _grow(self) -> bool:
         """Start a worker if there is a permit. Raises what starting a thread raises."""
@@ -135,6 +149,12 @@ class Crew:
                 try:
                     worker = Worker(self, number)
                     self.members.add(worker)
+                    # Race: the last worker of a closed crew leaves, and the end is noted, while we
+                    # come. We count the new one, then look at `sealed`; `_finish` seals, then
+                    # counts. If both see the other, we step back, and see to the end ourselves.
+                    if self.sealed:
+                        self._unborn(worker, number)
+                        return False
                     self._startThread(worker)
                 except BaseException:
                     self._unborn(worker, number)
@@ -154,7 +174,9 @@ class Crew:
         thread.start()
 
     def _unborn(self, worker: Worker | None, number: int) -> None:
-        """Undo the birth of a worker whose thread could not be started, unless it runs after all."""
+        """
+        Undo the birth of a worker whose thread could not be started, unless it runs after all.
+        """
         if worker is not None:
             try:
                 worker.birth.pop()
@@ -170,7 +192,8 @@ class Crew:
         with self.lock:
             above = []
             found = False
-            # Not deque.remove: that compares jobs by value, and so would call the `==` of users' arguments.
+            # Not deque.remove: that compares jobs by value, and so would call the `==` of users'
+            # arguments.
             while self.queue and not found:
                 try:
                     last = self.queue.pop()
@@ -184,14 +207,33 @@ class Crew:
             self.attend(monotonic())
         return found
 
-    # ---- for workers --------------------------------------------------------------------------------------
+    # ---- for workers -----------------------------------------------------------------------------
 
-    def initialize(self, worker: Worker) -> bool:
+    def initialize(self) -> bool:
         """Run the pool's initializer. False: it failed, and the pool is broken."""
+        if self._initializer is None:
+            return True
+        try:
+            self._initializer(*self._initargs)
+        except BaseException as error:
+            self.broken = f"the pool's initializer failed: {error!r}"
+            self.open = False
+            self.report(Failure.fromException(error), "The initializer of a pool failed")
+            self._failQueued(self._brokenError())
+            return False
         return True
 
-    def finalize(self, worker: Worker) -> None:
+    def finalize(self) -> None:
         """Run the pool's finalizer."""
+        if self._finalizer is None:
+            return
+        try:
+            self._finalizer()
+        except BaseException as error:
+            self.report(Failure.fromException(error), "The finalizer of a pool failed")
+
+    def _brokenError(self) -> BrokenThreadPool:
+        return BrokenThreadPool(f"{self.broken}; start() opens the pool again")
 
     def patience(self) -> float:
         """How long an idle worker sleeps: for ever (-1) if it is one of the minimum."""
@@ -203,9 +245,11 @@ class Crew:
             if len(self.members) <= self.minimum or worker.number is None:
                 return False
             self.members.discard(worker)
+            self._noteLeaving(worker)
             self._giveBack(worker)
-        # Race: a submitter came between our leaving the list and the return of our permit, and found neither a
-        # worker nor a permit. It appended before it looked, we look after both: take the permit again and stay.
+        # Race: a submitter came between our leaving the list and the return of our permit, and
+        # found neither a worker nor a permit. It appended before it looked, we look after both:
+        # take the permit again and stay.
         self.callBy = 0.0
         if self.queue:
             try:
@@ -241,18 +285,34 @@ class Crew:
         else:
             self.slots.append(number)
 
+    def _noteLeaving(self, worker: Worker) -> None:
+        # `stop` waits for the threads themselves, and this one still has a few steps to go.
+        self.leaving = [thread for thread in self.leaving if thread.is_alive()]
+        if worker.thread is not None:
+            self.leaving.append(worker.thread)
+
     def leave(self, worker: Worker) -> None:
         """A worker ends."""
         with self.lock:
             self.members.discard(worker)
+            self.past.add(worker.tally)
             self._giveBack(worker)
+            self._noteLeaving(worker)
         self.callBy = 0.0
         if self.queue:
             self.attend(monotonic())
         if not self.open:
             self._finish()
 
-    # ---- size ---------------------------------------------------------------------------------------------
+    def reap(self) -> None:
+        """Count out workers whose thread ended without saying so."""
+        for worker in list(self.members):
+            if worker.isBorn() and worker.thread is not None and not worker.thread.is_alive():
+                self.leave(worker)
+        with self.lock:
+            self.leaving = [thread for thread in self.leaving if thread.is_alive()]
+
+    # ---- size ------------------------------------------------------------------------------------
 
     def addPermits(self, count: int) -> None:
         """Let `count` more workers work, at once if jobs are queued."""
@@ -298,6 +358,7 @@ class Crew:
         """Take new limits."""
         with self.lock:
             change = maximum - self.maximum
+            lower = minimum < self.minimum
             self.minimum = minimum
             self.maximum = maximum
         if not self.started:
@@ -307,29 +368,37 @@ class Crew:
         else:
             self.removePermits(-change)
         self.fill()
+        if lower:
+            # Those that sleep for ever, since they belonged to the minimum, are to think again.
+            for _ in range(len(self.idle)):
+                self._wakeOldest()
 
     def fill(self) -> None:
         """Start workers up to the minimum."""
-        while self.open and len(self.members) < self.minimum and self._grow():
-            pass
+        try:
+            while self.open and len(self.members) < self.minimum and self._grow():
+                pass
+        except Exception:
+            return  # no thread to be had now: nothing is lost, the next job asks again
 
-    # ---- life ---------------------------------------------------------------------------------------------
+    # ---- life ------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Let the work begin."""
+    def start(self, fill: bool = True) -> None:
+        """Let the work begin. With `fill`, start the minimum of workers now."""
         with self.lock:
             if self.started:
                 return
             self.started = True
         self.slots[:] = range(self.maximum - 1, -1, -1)
         self.nextNumber = self.maximum
-        self.fill()
+        if fill:
+            self.fill()
         self.callBy = 0.0
         if self.queue:
             self.attend(monotonic())
 
     def startOne(self) -> None:
-        """Start one worker more, if there is a permit."""
+        """Start one worker more, if there is a permit. Raises what starting a thread raises."""
         self._grow()
 
     def _orphaned(self, _: object) -> None:
@@ -344,12 +413,17 @@ class Crew:
 
     def refuse(self) -> NoReturn:
         """Raise the error that a submitter gets who comes too late."""
+        if self.broken:
+            raise self._brokenError()
         raise PoolStoppedError(
             "cannot schedule new futures after shutdown: the pool was stopped, start() opens it again"
         )
 
     def close(self, onStopped: Callable[[], object] | None = None) -> None:
-        """Refuse new jobs, let the workers empty the queue and leave. Then, or now if that is done, `onStopped()`."""
+        """
+        Refuse new jobs, let the workers empty the queue and leave. Then, or now if that is done,
+        `onStopped()`.
+        """
         with self.lock:
             self.open = False
             ended = self.ended
@@ -370,13 +444,25 @@ class Crew:
         if self.started and self.queue:
             self.attend(monotonic())
         with self.lock:
-            if self.members or self.ended:
+            if self.ended:
+                return
+            self.sealed = True
+            if self.members:
+                self.sealed = False
                 return
             self.ended = True
             callbacks, self.onStopped = self.onStopped, []
         self._failQueued(PoolStoppedError("the pool was stopped before this job could run"))
         for callback in callbacks:
-            callback()
+            try:
+                callback()
+            except BaseException as error:
+                self.report(Failure.fromException(error), "onStopped of a pool failed")
+
+    def noteCancelled(self) -> None:
+        """A queued job was cancelled."""
+        with self.lock:
+            self.cancelled += 1
 
     def _failQueued(self, error: BaseException) -> int:
         count = 0
@@ -385,6 +471,7 @@ class Crew:
                 item = self.queue.popleft()
             except IndexError:
                 return count
+            self.abandoned += 1
             count += 1
             try:
                 if isinstance(item, tuple):
@@ -392,7 +479,9 @@ class Crew:
                 else:
                     item.fail(error)
             except BaseException as raised:
-                self.report(Failure.fromException(raised), "The callback of a job in a thread failed")
+                self.report(
+                    Failure.fromException(raised), "The callback of a job in a thread failed"
+                )
 
     def cancelQueued(self) -> None:
         """Cancel what is queued and can be cancelled; drop what cannot."""
@@ -401,8 +490,8 @@ class Crew:
                 item = self.queue.popleft()
             except IndexError:
                 return
-            if not isinstance(item, tuple):
-                item.cancel()
+            if isinstance(item, tuple) or item.cancel():
+                self.abandoned += 1
 
     def abandon(self, error: BaseException) -> list[StuckWorker]:
         """Fail what is queued, forget who still works. Returns who that is."""
@@ -412,20 +501,7 @@ class Crew:
             self.onStopped.clear()
             members = list(self.members)
         self._failQueued(error)
-        frames = sys._current_frames()
-        now = monotonic()
-        stuck = []
-        for worker in members:
-            item = worker.item
-            thread = worker.thread
-            if item is None or thread is None:
-                continue
-            function = item[1] if isinstance(item, tuple) else item.function
-            frame = frames.get(thread.ident or 0)
-            stack = "" if frame is None else "".join(traceback.format_stack(frame))
-            stuck.append(StuckWorker(thread.name, describe(function), now - worker.since, stack))
-        del frames
-        return stuck
+        return [stuck for worker in members if (stuck := whereabouts(worker)) is not None]
 
     def forget(self) -> None:
         """In the child of a fork: the threads and the queue are the parent's."""
@@ -442,18 +518,59 @@ class Crew:
     def report(self, failure: Failure, message: str) -> None:
         """Hand an error that nobody handles to the pool's `onError`. Never raises."""
         try:
-            if self.onError is not None:
-                self.onError(failure, message)
+            pool = self.pool()
+            # Asked of the pool, and not kept here: a worker's references would keep a reactor
+            # alive.
+            onError = None if pool is None else pool.onError
+            if onError is not None:
+                onError(failure, message)
                 return
         except BaseException as error:
             failure = Failure.fromException(error)
             message = "ThreadPool.onError failed"
-        from twistlike.python import log  # not at the top: a report is rare, and logging is slow to import
+        from twistlike.python import (
+            log,
+        )  # not at the top: a report is rare, and logging is slow to import
 
         log.report(failure, message)
 
 
-def threadsOf(crew: Crew) -> list[threading.Thread]:
-    """The threads that work for a crew, those that are just being started excluded."""
-    threads: list[Any] = [w.thread for w in list(crew.members) if w.isBorn()]
-    return threads
+def threadsOf(crew: Crew, busy: bool | None = None) -> list[threading.Thread]:
+    """
+    Return the threads of a crew's workers: all, those at work, or (False) those that have nothing
+    to do.
+    """
+    return [
+        worker.thread
+        for worker in list(crew.members)
+        if worker.isBorn()
+        and worker.thread is not None
+        and (busy is None or busy is (worker.item is not None))
+    ]
+
+
+def endAll(crews: list[Crew], seconds: float) -> list[StuckWorker]:
+    """
+    End crews as the interpreter exits: let them finish for `seconds`, then leave them behind.
+
+    What was queued before a start that never came is dropped in silence: nobody is left to hear of
+    it.
+
+    Returns:
+        Who was left behind.
+    """
+    deadline = monotonic() + seconds
+    for crew in crews:
+        if not crew.started:
+            crew.queue.clear()
+        crew.close()
+    for crew in crews:
+        for thread in threadsOf(crew):
+            thread.join(max(0.0, deadline - monotonic()))
+    stuck = []
+    for crew in crews:
+        if not crew.ended:
+            stuck += crew.abandon(
+                PoolStoppedError("the interpreter exits before this job could run")
+            )
+    return stuck

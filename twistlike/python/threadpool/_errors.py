@@ -6,16 +6,23 @@ __all__ = ["PoolSizeError", "PoolStoppedError", "PoolWedgedError"]
 
 
 class PoolSizeError(ValueError, AssertionError):
-    """A pool's minimum is negative or above its maximum. An AssertionError too, since Twisted raises that."""
+    """
+    A pool's minimum is negative or above its maximum. An AssertionError too, since Twisted raises
+    that.
+    """
 
 
 class PoolStoppedError(RuntimeError):
-    """The pool takes no new jobs, or ended before this one could run. `ThreadPool.start` opens it again."""
+    """
+    The pool takes no new jobs, or ended before this one could run. `ThreadPool.start` opens it
+    again.
+    """
 
 
 class PoolWedgedError(RuntimeError):
     """
-    Every worker waits for what only other queued jobs can bring, and no more spare workers may be lent.
+    Every worker waits for what only other queued jobs can bring, and no more spare workers may be
+    lent.
 
     Raised in the newest of the waiting workers, so that its job fails and the queue moves on. Raise
     `ThreadPool.maxSpare`, or do not wait in a pool's worker for another job of the same pool.

@@ -1,14 +1,15 @@
 """
 What stands in a pool's queue. Made in the submitter's thread, run in a worker's.
 
-How it works: a job's load (what to run) is in a list of one. Whoever pops it has the job: the worker that runs
-it, the caller that cancels it, or the pool that gives it up. `list.pop` is atomic, so no lock is needed, and a
-cancelled job lets go of its function and arguments at once although its empty shell stays in the queue.
+How it works: a job's load (what to run) is in a list of one. Whoever pops it has the job: the
+worker that runs it, the caller that cancels it, or the pool that gives it up. `list.pop` is atomic,
+so no lock is needed, and a cancelled job lets go of its function and arguments at once although its
+empty shell stays in the queue.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from twistlike.python.failure import Failure
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from twistlike.python.threadpool._crew import Crew
+    from twistlike.python.threadpool._worker import Worker
 
     OnResult = Callable[[bool, Any], object]
     Load = tuple[OnResult | None, Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
-    FutureLoad = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
-    # A call that nobody waits for and nobody can cancel is a plain tuple: context, function, arguments, keyword
-    # arguments, and when it was queued. It costs a sixth of a Job to make.
+    # A call that nobody waits for and nobody can cancel is a plain tuple: context, function,
+    # arguments, keyword arguments, and when it was queued. It costs a sixth of a Job to make.
     Call = tuple[Context, Callable[..., Any], tuple[Any, ...], Mapping[str, Any], float]
 
-__all__ = ["FutureJob", "Job", "describe"]
+__all__ = ["Job", "cancelledError", "describe"]
 
 
 def describe(function: object) -> str:
@@ -50,8 +51,8 @@ class Job:
         context: The context that the function and `onResult` run in: a copy of the submitter's.
     """
 
-    # told: cancel() was called while the function ran. ended: the outcome is being handed over. Both go from
-    # False to True once. running: the function, while it runs.
+    # told: cancel() was called while the function ran. ended: the outcome is being handed over.
+    # Both go from False to True once. running: the function, while it runs.
     __slots__ = ("_crew", "_load", "context", "ended", "queued", "running", "told")
 
     def __init__(self, crew: Crew, context: Context, load: Load, queued: float) -> None:
@@ -68,44 +69,50 @@ class Job:
         Keep the function from running, or tell it to end if it runs already.
 
         Returns:
-            True if it was still queued: it never runs, and its `onResult` is never called. False if it has ended
-            or runs; a running one finds out by `checkCancelled`, its slot in the pool is made up for by a spare
-            worker (within `ThreadPool.maxSpare`) until it ends, and its `onResult` is called as if nothing had
-            happened.
+            True if it was still queued: it never runs, and its `onResult` is never called. False if
+            it has ended or runs; a running one finds out by `checkCancelled`, its slot in the pool
+            is made up for by a spare worker (within `ThreadPool.maxSpare`) until it ends, and its
+            `onResult` is called as if nothing had happened.
 
         Thread: any.
         """
         try:
             self._load.pop()
         except IndexError:
-            self._tell()
+            if not self.ended and not self.told:
+                self._tell()
             return False
-        self._crew.cancelled += 1
+        self._crew.noteCancelled()
         return True
 
     def _tell(self) -> None:
-        if self.ended or self.told:
-            return
         self.told = True
         self._crew.loans.makeUpFor(self)
-        # Race: the job ended before it was made up for, and saw nothing to settle. It sets `ended`, then looks at
-        # `told`; we set `told`, make up for it, then look at `ended`: one of us settles, and twice does no harm.
+        # Race: the job ended before it was made up for, and saw nothing to settle. It sets `ended`,
+        # then looks at `told`; we set `told`, make up for it, then look at `ended`: one of us
+        # settles, and twice does no harm.
         if self.ended:
             self._crew.loans.end(self)
 
-    def run(self) -> None:
-        """Run the function and hand its outcome to `onResult`. Called once, by the worker that took the job."""
+    def run(self, worker: Worker) -> None:
+        """
+        Run the function and hand its outcome to `onResult`. Called once, by the worker that took
+        the job.
+        """
         try:
-            # Noted before it is popped: a thread that is killed right after `pop` would drop what it returned.
+            # Noted before it is popped: a thread that is killed right after `pop` would drop what
+            # it returned.
             self.running = load = self._load[0]
             self._load.pop()
         except IndexError:
             self.running = None
-            return  # cancelled
-        self.context.run(self._perform, *load)
+            worker.tally.skip()
+            return
+        self.context.run(self._perform, worker, *load)
 
     def _perform(
         self,
+        worker: Worker,
         onResult: OnResult | None,
         function: Callable[..., Any],
         args: tuple[Any, ...],
@@ -116,11 +123,13 @@ class Job:
             result = function(*args, **kwargs)
             success = True
         except BaseException as error:
-            # fromException drops this frame from the traceback: else the frame holds the failure that holds it.
+            # fromException drops this frame from the traceback: else the frame holds the failure
+            # that holds it.
             result = Failure.fromException(error)
             success = False
-        # `ended` goes up before the outcome is handed over, and decides who may still hand over an outcome when
-        # this thread is killed from outside: see `hit`.
+            worker.tally.failed += 1
+        # `ended` goes up before the outcome is handed over, and decides who may still hand over an
+        # outcome when this thread is killed from outside: see `hit`.
         self.ended = True
         self.running = None
         if self.told:
@@ -131,7 +140,9 @@ class Job:
             self._crew.report(result, f"{describe(function)} failed in a thread")
 
     def hit(self, error: BaseException) -> None:
-        """The worker was killed by `error` outside the function: hand it over if nothing has been yet."""
+        """
+        The worker was killed by `error` outside the function: hand it over if nothing has been yet.
+        """
         load = self.running
         if load is None or self.ended:
             self.fail(error)
@@ -143,7 +154,9 @@ class Job:
         self._handOver(load, Failure.fromException(error, 0))
 
     def fail(self, error: BaseException) -> bool:
-        """Give the job up: hand `error` to its `onResult`, unless it ran, or was cancelled, before."""
+        """
+        Give the job up: hand `error` to its `onResult`, unless it ran, or was cancelled, before.
+        """
         try:
             load = self._load.pop()
         except IndexError:
@@ -173,87 +186,6 @@ class Job:
         else:
             state = "queued" if self._load else "cancelled"
         return f"<Job {state}>"
-
-
-class FutureJob:
-    """A job of `ThreadPool.submit`: the future is what decides who has it."""
-
-    __slots__ = ("_load", "context", "queued", "running")
-
-    def __init__(
-        self,
-        context: Context,
-        future: Future[Any],
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        queued: float,
-    ) -> None:
-        self.context = context
-        self._load = [(future, function, args, kwargs)]
-        self.queued = queued
-        self.running: FutureLoad | None = None
-
-    told = False
-
-    def run(self) -> None:
-        """Run the function and set the future. Called once, by the worker that took the job."""
-        try:
-            self.running = load = self._load[0]
-            self._load.pop()
-        except IndexError:
-            self.running = None
-            return
-        future, function, args, kwargs = load
-        if not future.set_running_or_notify_cancel():
-            self.running = None
-            return
-        try:
-            result = self.context.run(function, *args, **kwargs)
-        except BaseException as error:
-            # Without this frame in its traceback: the frame holds the future that holds the error.
-            traceback = error.__traceback__
-            future.set_exception(error.with_traceback(traceback and traceback.tb_next))
-        else:
-            future.set_result(result)
-        self.running = None
-
-    def hit(self, error: BaseException) -> None:
-        """The worker was killed by `error` outside the function: set it in the future if nothing has been yet."""
-        load = self.running
-        if load is None:
-            self.fail(error)
-            return
-        self.running = None
-        if not load[0].done():
-            load[0].set_exception(error)
-
-    @property
-    def function(self) -> Callable[..., Any] | None:
-        """The function, while it runs."""
-        load = self.running
-        return None if load is None else load[1]
-
-    def fail(self, error: BaseException) -> bool:
-        """Give the job up: set `error` in its future."""
-        try:
-            future = self._load.pop()[0]
-        except IndexError:
-            return False
-        if future.set_running_or_notify_cancel():
-            future.set_exception(error)
-            return True
-        return False
-
-    def cancel(self) -> bool:
-        """Cancel the future, and wake who waits for it."""
-        try:
-            future = self._load.pop()[0]
-        except IndexError:
-            return False
-        cancelled = future.cancel()
-        future.set_running_or_notify_cancel()
-        return cancelled
 
 
 def cancelledError() -> CancelledError:

@@ -1,5 +1,6 @@
 """
-Spare workers, for as long as a worker waits for other jobs of its own pool. `Loan` is used in a worker's thread.
+Spare workers, for as long as a worker waits for other jobs of its own pool. `Loan` is used in a
+worker's thread.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from twistlike.python.threadpool._errors import PoolWedgedError
 from twistlike.python.threadpool._worker import currentWorker
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from collections.abc import Callable
+    from typing import Self
 
     from twistlike.python.threadpool._crew import Crew
 
@@ -20,10 +22,13 @@ __all__ = ["Loan", "Loans"]
 class Loan:
     """The time during which a worker only waits: a context manager. See `ThreadPool.lent`."""
 
-    __slots__ = ("_crew", "_worker", "covered")
+    __slots__ = ("_crew", "_onWedged", "_worker", "covered")
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(
+        self, crew: Crew, onWedged: Callable[[PoolWedgedError], object] | None = None
+    ) -> None:
         self._crew = crew
+        self._onWedged = onWedged
         self._worker: Any = None
         self.covered = False
 
@@ -42,14 +47,22 @@ class Loan:
             worker.lent = False
             self._crew.loans.end(self)
 
-    @property
-    def wedged(self) -> bool:
-        """Does this loan go without a spare, while all workers wait and jobs are queued?"""
-        return self._worker is not None and not self.covered and self._crew.loans.wedged()
+    def breakWedge(self) -> bool:
+        """
+        Tell who waits that the pool is wedged. Returns False if it cannot be told, or has been.
+        """
+        onWedged, self._onWedged = self._onWedged, None
+        if onWedged is None or self.covered:
+            return False
+        onWedged(self._crew.loans.error())
+        return True
 
 
 class Loans:
-    """The permits that a crew has lent out. Each is for a `Loan`, or for a job that was cancelled while it ran."""
+    """
+    The permits that a crew has lent out. Each is for a `Loan`, or for a job that was cancelled
+    while it ran.
+    """
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
@@ -61,7 +74,10 @@ class Loans:
         return sum(self._out.values())
 
     def begin(self, loan: Loan) -> None:
-        """Lend a permit, if the limit allows it. Raises `PoolWedgedError` if it does not and nobody is left to work."""
+        """
+        Lend a permit, if the limit allows it. Raises `PoolWedgedError` if it does not and nobody is
+        left to work.
+        """
         crew = self._crew
         with crew.lock:
             loan.covered = len(self) < self.limit
@@ -79,6 +95,19 @@ class Loans:
             return False
         return all(worker.lent or worker is besides for worker in list(crew.members))
 
+    def breakWedge(self) -> None:
+        """
+        If the pool is wedged, tell the newest of those that go without a spare. Called by the
+        watchdog.
+        """
+        if not self._out or not self.wedged():
+            return
+        with self._crew.lock:
+            loans = [loan for loan in self._out if isinstance(loan, Loan)]
+        for loan in reversed(loans):
+            if loan.breakWedge():
+                return
+
     def error(self) -> PoolWedgedError:
         """Return an error that names the wedge."""
         return PoolWedgedError(
@@ -87,8 +116,26 @@ class Loans:
             f"(now {self.limit}), or let the jobs return a Deferred instead of waiting"
         )
 
+    def setLimit(self, limit: int) -> None:
+        """Take a new limit. What is lent stays lent; those that go without get what it allows."""
+        with self._crew.lock:
+            self.limit = limit
+            wanting = [loan for loan, covered in self._out.items() if not covered]
+            wanting = wanting[: max(0, limit - len(self))]
+            for loan in wanting:
+                self._cover(loan)
+        self._crew.addPermits(len(wanting))
+
+    def _cover(self, loan: object) -> None:
+        self._out[loan] = True
+        if isinstance(loan, Loan):
+            loan.covered = True
+
     def makeUpFor(self, job: object) -> None:
-        """Lend a permit in place of the worker that is stuck with a cancelled job, if the limit allows it."""
+        """
+        Lend a permit in place of the worker that is stuck with a cancelled job, if the limit allows
+        it.
+        """
         with self._crew.lock:
             if job in self._out or len(self) >= self.limit:
                 return
@@ -96,15 +143,16 @@ class Loans:
         self._crew.addPermits(1)
 
     def end(self, loan: object) -> None:
-        """Take a permit back, or hand it on to a loan that had to do without. Does nothing if there was none."""
+        """
+        Take a permit back, or hand it on to a loan that had to do without. Does nothing if there
+        was none.
+        """
         with self._crew.lock:
             covered = self._out.pop(loan, False)
             if covered:
                 for other, hasPermit in self._out.items():
                     if not hasPermit:
-                        self._out[other] = True
-                        if isinstance(other, Loan):
-                            other.covered = True
+                        self._cover(other)
                         return
         if covered:
             self._crew.removePermits(1)

@@ -1,7 +1,11 @@
-"""`ThreadPool`: Twisted's pool of threads, which is a `concurrent.futures` executor too. Any thread may use it."""
+"""
+`ThreadPool`: Twisted's pool of threads, which is a `concurrent.futures` executor too. Any thread
+may use it.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import weakref
@@ -10,24 +14,29 @@ from contextvars import copy_context
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from twistlike.python.threadpool._crew import Crew, StuckWorker, threadsOf
+from twistlike.python.threadpool._crew import Crew, endAll, threadsOf
 from twistlike.python.threadpool._errors import PoolSizeError
-from twistlike.python.threadpool._jobs import FutureJob, Job, cancelledError
+from twistlike.python.threadpool._futures import FutureJob, PoolFuture
+from twistlike.python.threadpool._jobs import Job, cancelledError
 from twistlike.python.threadpool._loans import Loan
+from twistlike.python.threadpool._stats import takeStock
+from twistlike.python.threadpool._watchdog import forget as forgetWatched
 from twistlike.python.threadpool._worker import currentWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from twistlike.python.failure import Failure
+    from twistlike.python.threadpool._errors import PoolWedgedError
+    from twistlike.python.threadpool._stats import PoolStats, StuckWorker
 
 __all__ = ["ThreadPool", "checkCancelled", "currentPool"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-# The pools that are alive, by id. A plain dict: its operations are atomic, and a fork in the middle of one
-# (in another thread) leaves nothing half done, as it would a WeakSet.
+# The pools that are alive, by id. A plain dict: its operations are atomic, and a fork in the middle
+# of one (in another thread) leaves nothing half done, as it would a WeakSet.
 _pools: dict[int, weakref.ref[ThreadPool]] = {}
 
 
@@ -39,7 +48,8 @@ def currentPool() -> ThreadPool | None:
 
 def checkCancelled() -> None:
     """
-    Raise if the job that this worker runs has been cancelled. Does nothing outside of a pool's worker.
+    Raise if the job that this worker runs has been cancelled. Does nothing outside of a pool's
+    worker.
 
     Raises:
         concurrent.futures.CancelledError: `Job.cancel()` was called since the job began to run.
@@ -53,30 +63,35 @@ def checkCancelled() -> None:
             raise cancelledError()
 
 
-# ThreadPoolExecutor is a base because `loop.set_default_executor` asks for it by `isinstance`, and for no other
-# reason: its `__init__` is not called, and every method of it that does anything is replaced.
+# ThreadPoolExecutor is a base because `loop.set_default_executor` asks for it by `isinstance`, and
+# for no other reason: its `__init__` is not called, and every method of it that does anything is
+# replaced.
 class ThreadPool(ThreadPoolExecutor):
     """
     Threads that run functions for others, first in, first out.
 
-    Twisted's interface (`callInThread`, `callInThreadWithCallback`, `adjustPoolsize`, `start`, `stop`), that of
-    an executor (`submit`, `map`, `shutdown`, `with`), and `enqueue`, which returns a job that can be cancelled.
-    A job runs in a copy of its submitter's context (`contextvars`). Jobs wait until `start` is called; `submit`
-    and `with` start the pool, since an executor has no `start`.
+    Twisted's interface (`callInThread`, `callInThreadWithCallback`, `adjustPoolsize`, `start`,
+    `stop`), that of an executor (`submit`, `map`, `shutdown`, `with`), and `enqueue`, which returns
+    a job that can be cancelled. A job runs in a copy of its submitter's context (`contextvars`).
+    Jobs wait until `start` is called; `submit` and `with` start the pool, since an executor has no
+    `start`.
 
-    Unlike Twisted's: workers are daemon threads, those above the minimum leave when they have been idle for
-    `idleTimeout`, `threads` forgets those that have ended, a stopped pool refuses jobs (`PoolStoppedError`)
-    instead of dropping them, and `stop` may be called twice and by a worker.
+    Unlike Twisted's: workers are daemon threads, those above the minimum leave when they have been
+    idle for `idleTimeout`, `threads` forgets those that have ended, a stopped pool refuses jobs
+    (`PoolStoppedError`) instead of dropping them, and `stop` may be called twice and by a worker.
 
     Args:
         minthreads: How many workers are kept, also when they are idle.
         maxthreads: How many workers there may be.
         name: Part of the threads' names.
-        initializer: Called with `initargs` by each worker before its first job. If it raises, the pool is
-            broken: every job fails with `concurrent.futures.thread.BrokenThreadPool` until it is started anew.
+        initializer: Called with `initargs` by each worker before its first job. If it raises, the
+            pool is broken: every job fails with `concurrent.futures.thread.BrokenThreadPool` until
+            it is started anew.
         initargs: The initializer's arguments.
         finalizer: Called by each worker as it ends.
         idleTimeout: Seconds after which an idle worker above the minimum leaves.
+        maxSpare: See the property.
+        patience: See the property.
 
     Raises:
         PoolSizeError: The numbers contradict each other.
@@ -90,8 +105,15 @@ class ThreadPool(ThreadPoolExecutor):
     threadFactory: Callable[..., threading.Thread] = threading.Thread
     currentThread = staticmethod(threading.current_thread)
 
-    # The owner of the pool, for those who find the pool through `currentPool`. A reactor puts a weak reference
-    # to itself here.
+    # What is called with errors that nobody handles (of `callInThread`, of an `onResult`), and with
+    # what was being done, in the worker's thread. None: `twistlike.python.log.report`.
+    onError: Callable[[Failure, str], object] | None = None
+
+    # Seconds that the interpreter's exit waits for jobs to end, before it leaves them behind.
+    exitTimeout: float = 5.0
+
+    # The owner of the pool, for those who find the pool through `currentPool`. A reactor puts a
+    # weak reference to itself here.
     owner: object | None = None
 
     def __init__(
@@ -105,6 +127,7 @@ class ThreadPool(ThreadPoolExecutor):
         finalizer: Callable[[], object] | None = None,
         idleTimeout: float = 60.0,
         maxSpare: int = 50,
+        patience: float = 2.0,
     ) -> None:
         _checkSize(minthreads, maxthreads)
         self.min = minthreads
@@ -114,8 +137,8 @@ class ThreadPool(ThreadPoolExecutor):
         self.initargs = initargs
         self.finalizer = finalizer
         self.idleTimeout = idleTimeout
-        self.maxSpare = maxSpare
-        self._onError: Callable[[Failure, str], object] | None = None
+        self._maxSpare = maxSpare
+        self._patience = patience
         self._resizing = threading.RLock()
         self._crew = Crew(self)
         key = id(self)
@@ -129,13 +152,14 @@ class ThreadPool(ThreadPoolExecutor):
         if not old.wasOpen:
             self._crew.close()
         elif old.started:
-            self._crew.start()
+            self._crew.start(fill=False)  # threads come with the first jobs
 
-    # ---- submitting: lock-free, from any thread, also from `__del__` and signal handlers ------------------
+    # ---- submitting: lock-free, from any thread, also from `__del__` and signal handlers ---------
 
     def callInThread(self, func: Callable[_P, object], /, *args: _P.args, **kw: _P.kwargs) -> None:
         """
-        Run `func(*args, **kw)` in a worker. What it returns is dropped, an error it raises is reported.
+        Run `func(*args, **kw)` in a worker. What it returns is dropped, an error it raises is
+        reported.
 
         Raises:
             PoolStoppedError: The pool was stopped.
@@ -145,8 +169,9 @@ class ThreadPool(ThreadPoolExecutor):
         now = monotonic()
         item = (copy_context(), func, args, kw, now)
         crew.queue.append(item)
-        # Race: the pool is closed while we come. We append first and look then; who closes it looks at the queue
-        # after it has closed. So either they see the job, or we see that it is closed and take it back.
+        # Race: the pool is closed while we come. We append first and look then; who closes it looks
+        # at the queue after it has closed. So either they see the job, or we see that it is closed
+        # and take it back.
         if not crew.open:
             self._refuse(crew, item)
         if now >= crew.callBy:
@@ -161,7 +186,8 @@ class ThreadPool(ThreadPoolExecutor):
         **kw: _P.kwargs,
     ) -> None:
         """
-        Run `func(*args, **kw)` in a worker, then `onResult(True, result)` or `onResult(False, failure)` there.
+        Run `func(*args, **kw)` in a worker, then `onResult(True, result)` or `onResult(False,
+        failure)` there.
 
         Raises:
             PoolStoppedError: The pool was stopped.
@@ -174,10 +200,11 @@ class ThreadPool(ThreadPoolExecutor):
         onResult: Callable[[bool, Any], object] | None,
         function: Callable[..., object],
         args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] = {},  # noqa: B006 (never changed)
+        kwargs: Mapping[str, Any] = {},
     ) -> Job:
         """
-        Run `function(*args, **kwargs)` in a worker, as `callInThreadWithCallback` does, and return its job.
+        Run `function(*args, **kwargs)` in a worker, as `callInThreadWithCallback` does, and return
+        its job.
 
         Raises:
             PoolStoppedError: The pool was stopped.
@@ -208,7 +235,7 @@ class ThreadPool(ThreadPoolExecutor):
         if not crew.started:
             crew.start()
         now = monotonic()
-        future: Future[_T] = Future()
+        future: PoolFuture[_T] = PoolFuture(crew)
         item = FutureJob(copy_context(), future, fn, args, kwargs, now)
         crew.queue.append(item)
         if not crew.open:
@@ -221,10 +248,12 @@ class ThreadPool(ThreadPoolExecutor):
         if crew.takeBack(item):
             crew.refuse()
 
-    # ---- life ---------------------------------------------------------------------------------------------
+    # ---- life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Let the work begin: at once for what is queued. A pool that was stopped begins a new life."""
+        """
+        Let the work begin: at once for what is queued. A pool that was stopped begins a new life.
+        """
         with self._resizing:
             if not self._crew.open:
                 self._crew = Crew(self)
@@ -249,9 +278,10 @@ class ThreadPool(ThreadPoolExecutor):
         worker = currentWorker()
         if worker is not None and worker.crew is crew:
             return  # would wait for itself, and for others that do the same
-        while crew.members:
-            for thread in threadsOf(crew):
+        while threads := threadsOf(crew) + crew.leaving:
+            for thread in threads:
                 thread.join()
+            crew.reap()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """
@@ -289,7 +319,8 @@ class ThreadPool(ThreadPoolExecutor):
         """
         End at once: fail what is queued, and forget the workers that are still at work.
 
-        They are daemon threads, and end when their job ends. What it returns is still handed to its `onResult`.
+        They are daemon threads, and end when their job ends. What it returns is still handed to its
+        `onResult`.
 
         Args:
             error: What queued jobs fail with.
@@ -299,7 +330,7 @@ class ThreadPool(ThreadPoolExecutor):
         """
         return self._crew.abandon(error)
 
-    # ---- size ---------------------------------------------------------------------------------------------
+    # ---- size ------------------------------------------------------------------------------------
 
     def adjustPoolsize(self, minthreads: int | None = None, maxthreads: int | None = None) -> None:
         """
@@ -331,7 +362,7 @@ class ThreadPool(ThreadPoolExecutor):
         """End one worker: an idle one now, else the next that ends its job."""
         self._crew.dismissOne()
 
-    # ---- what others want to know -------------------------------------------------------------------------
+    # ---- what others want to know ----------------------------------------------------------------
 
     @property
     def started(self) -> bool:
@@ -356,24 +387,42 @@ class ThreadPool(ThreadPoolExecutor):
     @property
     def waiters(self) -> list[threading.Thread]:
         """The threads of the workers that are idle."""
-        return [w.thread for w in list(self._crew.members) if w.item is None and w.isBorn()]
+        return threadsOf(self._crew, busy=False)
 
     @property
     def working(self) -> list[threading.Thread]:
         """The threads of the workers that run a job."""
-        return [w.thread for w in list(self._crew.members) if w.item is not None and w.isBorn()]
+        return threadsOf(self._crew, busy=True)
 
     @property
-    def onError(self) -> Callable[[Failure, str], object] | None:
+    def maxSpare(self) -> int:
         """
-        What is called with errors that nobody handles (of `callInThread`, of an `onResult`) and what was being
-        done. None: `twistlike.python.log.report`.
+        How many workers may be lent on top of the maximum, for those that wait (`lent`) or run a
+        job that was cancelled. A hard limit: at it, a pool whose workers all wait for jobs behind
+        them is wedged.
         """
-        return self._onError
+        return self._maxSpare
 
-    @onError.setter
-    def onError(self, onError: Callable[[Failure, str], object] | None) -> None:
-        self._onError = self._crew.onError = onError
+    @maxSpare.setter
+    def maxSpare(self, maxSpare: int) -> None:
+        self._maxSpare = maxSpare
+        self._crew.loans.setLimit(maxSpare)
+
+    @property
+    def patience(self) -> float:
+        """
+        Seconds that a job may wait with no worker free before a warning is logged. `inf` turns that
+        off.
+        """
+        return self._patience
+
+    @patience.setter
+    def patience(self, patience: float) -> None:
+        self._patience = self._crew.patienceOfJobs = patience
+
+    def stats(self) -> PoolStats:
+        """Return what the workers do now, and what they have done since the pool was started."""
+        return takeStock(self._crew, self.name)
 
     def dumpStats(self) -> None:
         """Log who waits and who works."""
@@ -389,18 +438,25 @@ class ThreadPool(ThreadPoolExecutor):
         """Return the name of a worker's thread. To be overridden, if wanted."""
         return f"PoolThread-{self.name or id(self)}-{number}"
 
-    def lent(self) -> Loan:
+    def lent(self, onWedged: Callable[[PoolWedgedError], object] | None = None) -> Loan:
         """
-        A context in which this worker only waits for what another job of the pool may have to bring.
+        A context in which this worker only waits for what another job of the pool may have to
+        bring.
 
-        Meanwhile a spare worker may run in its place, so that the pool cannot wedge on its own interface. Does
-        nothing in a thread that is not a worker of this pool.
+        Meanwhile a spare worker may run in its place, so that the pool cannot wedge on its own
+        interface. Does nothing in a thread that is not a worker of this pool. When it ends the
+        spare goes home after its job, so for so long there is one worker more at work than the
+        maximum.
+
+        Args:
+            onWedged: Called with an error, in another thread, if the pool gets wedged later on, in
+                the newest worker that waits without a spare. It is to end the wait, and the job.
 
         Raises:
-            PoolWedgedError: On entering, if `maxSpare` spare workers are lent already, every worker waits, and
-                jobs are queued.
+            PoolWedgedError: On entering, if `maxSpare` spare workers are lent already, every worker
+                waits, and jobs are queued.
         """
-        return Loan(self._crew)
+        return Loan(self._crew, onWedged)
 
     def __repr__(self) -> str:
         crew = self._crew
@@ -421,12 +477,32 @@ def _checkSize(minthreads: int, maxthreads: int) -> None:
 
 
 def _afterFork() -> None:
-    """In the child: the parent's workers are not here, its queue is not ours, its locks may be held."""
+    """
+    In the child: the parent's workers are not here, its queue is not ours, its locks may be held.
+    """
+    forgetWatched()
     for reference in list(_pools.values()):
         pool = reference()
         if pool is not None:
             pool._afterFork()
 
 
+def _atExit() -> None:
+    """
+    End all pools. Workers are daemon threads, so that a stuck one does not keep the process; but
+    one that is in the middle of something may finish it, within `exitTimeout`.
+    """
+    pools = [pool for reference in list(_pools.values()) if (pool := reference()) is not None]
+    if not pools:
+        return
+    stuck = endAll([pool._crew for pool in pools], max(pool.exitTimeout for pool in pools))
+    if stuck:
+        import logging  # seldom needed, slow to import
+
+        text = "\n".join(map(str, stuck))
+        logging.getLogger("twistlike").warning("Left behind at the interpreter's exit:\n%s", text)
+
+
+atexit.register(_atExit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_afterFork)

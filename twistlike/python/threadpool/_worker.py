@@ -1,24 +1,31 @@
 """
-A worker of a pool: takes jobs from the queue, runs them, sleeps when there are none. All of it runs in the
-worker's own thread, except `Worker.bell.release()`.
+A worker of a pool: takes jobs from the queue, runs them, sleeps when there are none. All of it runs
+in the worker's own thread, except `Worker.bell.release()`.
 """
 
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twistlike.python.failure import Failure
 from twistlike.python.threadpool._jobs import describe
+from twistlike.python.threadpool._stats import BOUNDS, Tally
 
 if TYPE_CHECKING:
     from twistlike.python.threadpool._crew import Crew
-    from twistlike.python.threadpool._jobs import Call, FutureJob, Job
+    from twistlike.python.threadpool._futures import FutureJob
+    from twistlike.python.threadpool._jobs import Call, Job
 
 __all__ = ["Worker", "currentWorker"]
 
 _local = threading.local()
+
+# Jobs that take less are counted in the first bucket without a look at the others.
+_QUICK = BOUNDS[0]
 
 
 def currentWorker() -> Worker | None:
@@ -31,25 +38,29 @@ class Worker:
     One thread of a crew, and what it does now.
 
     Attributes:
-        number: Its permit to work, which is also the number in its name. None once the permit was taken away.
+        number: Its permit to work, which is also the number in its name. None once the permit was
+            taken away.
         bell: What it sleeps on, held by it. Who takes it off `Crew.idle` releases it, exactly once.
-        birth: One token. Popped by the new thread as it begins to work, or by the starter who gives it up.
+        birth: One token. Popped by the new thread as it begins to work, or by the starter who gives
+            it up.
         item: The job that it runs, or None.
         lent: It waits for other jobs of its pool, see `ThreadPool.lent`.
         since: When it began with the job, or fell idle, in seconds of `time.monotonic`.
+        tally: What it has done.
     """
 
-    __slots__ = ("bell", "birth", "crew", "item", "lent", "number", "since", "thread")
+    __slots__ = ("bell", "birth", "crew", "item", "lent", "number", "since", "tally", "thread")
 
     def __init__(self, crew: Crew, number: int) -> None:
         self.crew = crew
         self.number: int | None = number
-        self.bell = threading.Lock()
+        self.bell = Lock()
         self.bell.acquire()
         self.birth = [None]
         self.item: Call | Job | FutureJob | None = None
-        self.since = monotonic()
         self.lent = False
+        self.since = monotonic()
+        self.tally = Tally()
         self.thread: threading.Thread | None = None
 
     def isBorn(self) -> bool:
@@ -64,26 +75,34 @@ class Worker:
             return  # given up by its starter, which an interrupt had hit
         _local.worker = self
         crew = self.crew
+        killed = False
         try:
-            if crew.initialize(self):
-                self._work()
-        except BaseException as error:
-            self._killed(error)
-        try:
-            crew.finalize(self)
+            if crew.initialize():
+                try:
+                    self._work()
+                except BaseException as error:
+                    killed = True
+                    self._killed(error)
+                crew.finalize()
         finally:
             _local.worker = None
             crew.leave(self)
+        if killed:
+            crew.fill()
 
     def _work(self) -> None:
         crew = self.crew
         excess = crew.excess
-        # `for` over an iterator and not `item = popleft()`: a thread can be killed (PyThreadState_SetAsyncExc)
-        # where a call returns, before its result is stored, and the job would be lost. There is no such point
-        # between the iterator and the loop's variable.
+        runs = self.tally.runs
+        waits = self.tally.waits
+        # The bucket of the last job's time in the queue, and its bounds: the next one's is mostly
+        # the same.
+        bucket, low, high = 0, 0.0, _QUICK
+        # `for` over an iterator and not `item = popleft()`: a thread can be killed
+        # (PyThreadState_SetAsyncExc) where a call returns, before its result is stored, and the job
+        # would be lost. There is no such point between the iterator and the loop's variable.
         source = iter(crew.queue.popleft, None)
         item: Any
-        function: Any
         while True:
             if excess and crew.dismiss(self):
                 return
@@ -94,7 +113,8 @@ class Worker:
                     self.item = item
                     self.since = begin
                     if woken:
-                        # One sleeper is woken at a time: whoever wakes calls the next, if there is work left.
+                        # One sleeper is woken at a time: whoever wakes calls the next, if there is
+                        # work left.
                         woken = False
                         if crew.queue:
                             crew.attend(begin)
@@ -105,46 +125,56 @@ class Worker:
                         except BaseException as error:
                             self._callFailed(error, function)
                     else:
+                        queued = item.queued
                         try:
-                            item.run()
+                            item.run(self)
                         except BaseException as error:
                             self._jobFailed(error, item)
                     self.item = None
-                    begin = monotonic()
+                    # One look at the clock is the end of this job and the beginning of the next.
+                    end = monotonic()
+                    if end - begin < _QUICK:
+                        runs[0] += 1
+                    else:
+                        runs[bisect_right(BOUNDS, end - begin)] += 1
+                    if not low <= begin - queued < high:
+                        bucket, low, high = _bucketOf(begin - queued)
+                    waits[bucket] += 1
+                    begin = end
                     if excess:
                         break
             except IndexError:
-                # The queue is empty. Nothing of the last job stays alive in this frame while we sleep.
-                item = context = function = args = kwargs = None
-                if not self._rest():
-                    return
+                pass  # the queue is empty
+            # Nothing of the last job stays alive in this frame while we sleep.
+            item = context = function = args = kwargs = None
+            if not self._rest(begin):
+                return
 
-    def _rest(self) -> bool:
+    def _rest(self, now: float) -> bool:
         """Sleep until there may be work. Returns False if the worker is to leave."""
         crew = self.crew
-        idle = crew.idle
-        bell = self.bell
-        self.since = monotonic()
-        if not crew.open:
-            return bool(crew.queue)
-        idle.append(self)
-        # Race: a submitter appends, finds nobody idle, and leaves; we had looked at the queue before that. It
-        # appends before it looks at `idle` (or at `callBy`), we publish ourselves in `idle` and reset `callBy`
-        # before we look at the queue once more: one of us sees the other.
+        self.since = now
+        if not crew.open and not crew.queue:
+            return False
+        crew.idle.append(self)
+        # Race: a submitter appends, finds nobody idle, and leaves; we had looked at the queue
+        # before that. It appends before it looks at `callBy` or `idle`, we publish ourselves in
+        # `idle` and reset `callBy` before we look at the queue once more: one of us sees the other.
+        # The same for `excess`, and for `open`.
         crew.callBy = 0.0
         if crew.queue or crew.excess or not crew.open:
             if not self._withdraw():
-                bell.acquire()  # taken off the list by someone who rings, or is about to
-                crew.callBy = 0.0
-            return True
-        if bell.acquire(True, crew.patience()) or not self._withdraw():
-            return self._woken()
-        return not crew.retire(self)
-
-    def _woken(self) -> bool:
-        # `callBy` is reset before we look at the queue: a submitter that relied on our waking had appended
+                self.bell.acquire()  # taken off the list by someone who rings, or is about to
+        elif not self.bell.acquire(True, crew.patience()):
+            # Race: someone took us off the list while our time ran out. Whoever takes us off rings,
+            # and only then: if we are not on the list any more a job counts on us, and we wait for
+            # the bell.
+            if self._withdraw():
+                return not crew.retire(self)
+            self.bell.acquire()
+        # Reset before we look at the queue: a submitter that relied on our coming had appended
         # before, so we see its job; one that appends later sees the reset, and calls again.
-        self.crew.callBy = 0.0
+        crew.callBy = 0.0
         return True
 
     def _withdraw(self) -> bool:
@@ -156,24 +186,41 @@ class Worker:
         return True
 
     def _callFailed(self, error: BaseException, function: object) -> None:
-        self.crew.failed += 1
-        self.crew.report(Failure.fromException(error), f"{describe(function)} failed in a thread")
+        self.tally.failed += 1
+        failure = Failure.fromException(error)
+        self.crew.report(failure, f"{describe(function)} failed in thread {_nameOf(self)}")
 
     def _jobFailed(self, error: BaseException, item: Job | FutureJob) -> None:
-        """An error came out of a job: of its `onResult`, or one that hit this thread from outside."""
-        if item.running is not None:
+        """
+        An error came out of a job: of its `onResult`, or one that hit this thread from outside.
+        """
+        if item.running is None:
+            failure = Failure.fromException(error)
+            self.crew.report(failure, f"onResult of a job failed in thread {_nameOf(self)}")
+        else:
             item.hit(error)
-            return
-        self.crew.report(Failure.fromException(error), "The callback of a job in a thread failed")
 
     def _killed(self, error: BaseException) -> None:
         """An exception from outside hit the thread between two jobs, or while it slept."""
         item, self.item = self.item, None
         if item is None:
             self._withdraw()
+            if not isinstance(error, SystemExit):
+                failure = Failure.fromException(error)
+                self.crew.report(failure, f"Thread {_nameOf(self)} was killed")
         elif isinstance(item, tuple):
             self._callFailed(error, item[1])
         else:
             item.hit(error)
-        if not isinstance(error, SystemExit):
-            self.crew.report(Failure.fromException(error), "A worker thread was killed")
+
+
+def _bucketOf(seconds: float) -> tuple[int, float, float]:
+    """Return the number of the bucket that a time belongs to, and the bounds of that bucket."""
+    bucket = bisect_right(BOUNDS, seconds)
+    low = BOUNDS[bucket - 1] if bucket else float("-inf")
+    high = BOUNDS[bucket] if bucket < len(BOUNDS) else float("inf")
+    return bucket, low, high
+
+
+def _nameOf(worker: Worker) -> str:
+    return "?" if worker.thread is None else worker.thread.name

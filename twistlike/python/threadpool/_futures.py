@@ -1,0 +1,166 @@
+"""
+The futures of `ThreadPool.submit`, and the jobs that set them. Made in the submitter's thread, set
+in a worker's.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twistlike.python.threadpool._loans import Loan
+from twistlike.python.threadpool._worker import currentWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextvars import Context
+
+    from twistlike.python.threadpool._crew import Crew
+    from twistlike.python.threadpool._errors import PoolWedgedError
+    from twistlike.python.threadpool._worker import Worker
+
+    FutureLoad = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
+
+__all__ = ["FutureJob", "PoolFuture"]
+
+_T = TypeVar("_T")
+
+
+class PoolFuture(Future[_T]):
+    """
+    A future of a pool. A worker of the same pool that waits for it is made up for by a spare one.
+    """
+
+    def __init__(self, crew: Crew) -> None:
+        super().__init__()
+        self._crew = crew
+
+    def result(self, timeout: float | None = None) -> _T:
+        """
+        Return the result, or raise the error, as any `concurrent.futures.Future`.
+
+        Raises:
+            PoolWedgedError: It was called in a worker of the same pool, see `ThreadPool.lent`.
+        """
+        return super().result(self._wait(timeout))
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """
+        Return the error or None, as any `concurrent.futures.Future`.
+
+        Raises:
+            PoolWedgedError: It was called in a worker of the same pool, see `ThreadPool.lent`.
+        """
+        return super().exception(self._wait(timeout))
+
+    def _wait(self, timeout: float | None) -> float | None:
+        """
+        In a worker of the same pool, wait while a spare works. Returns what is left of the timeout.
+        """
+        worker = currentWorker()
+        if worker is None or worker.crew is not self._crew or self.done():
+            return timeout
+        begin = monotonic()
+        bell = threading.Event()
+        wedged: list[PoolWedgedError] = []
+
+        def onWedged(error: PoolWedgedError) -> None:
+            wedged.append(error)
+            bell.set()
+
+        with Loan(self._crew, onWedged):
+            self.add_done_callback(lambda _: bell.set())
+            bell.wait(timeout)
+        if wedged:
+            raise wedged.pop()
+        return None if timeout is None else max(0.0, begin + timeout - monotonic())
+
+
+class FutureJob:
+    """A job of `ThreadPool.submit`: the future is what decides who has it."""
+
+    __slots__ = ("_load", "context", "queued", "running")
+
+    def __init__(
+        self,
+        context: Context,
+        future: Future[Any],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        queued: float,
+    ) -> None:
+        self.context = context
+        self._load = [(future, function, args, kwargs)]
+        self.queued = queued
+        self.running: FutureLoad | None = None
+
+    told = False
+
+    def run(self, worker: Worker) -> None:
+        """Run the function and set the future. Called once, by the worker that took the job."""
+        try:
+            self.running = load = self._load[0]
+            self._load.pop()
+        except IndexError:
+            self.running = None
+            worker.tally.skip()
+            return
+        future, function, args, kwargs = load
+        if not future.set_running_or_notify_cancel():
+            self.running = None
+            worker.tally.cancelled += 1
+            worker.tally.skip()
+            return
+        try:
+            result = self.context.run(function, *args, **kwargs)
+        except BaseException as error:
+            # Without this frame in its traceback: the frame holds the future that holds the error.
+            worker.tally.failed += 1
+            traceback = error.__traceback__
+            future.set_exception(error.with_traceback(traceback and traceback.tb_next))
+        else:
+            future.set_result(result)
+        self.running = None
+
+    def hit(self, error: BaseException) -> None:
+        """
+        The worker was killed by `error` outside the function: set it in the future if nothing has
+        been yet.
+        """
+        load = self.running
+        if load is None:
+            self.fail(error)
+            return
+        self.running = None
+        if not load[0].done():
+            load[0].set_exception(error)
+
+    @property
+    def function(self) -> Callable[..., Any] | None:
+        """The function, while it runs."""
+        load = self.running
+        return None if load is None else load[1]
+
+    def fail(self, error: BaseException) -> bool:
+        """Give the job up: set `error` in its future."""
+        try:
+            future = self._load.pop()[0]
+        except IndexError:
+            return False
+        if future.set_running_or_notify_cancel():
+            future.set_exception(error)
+            return True
+        return False
+
+    def cancel(self) -> bool:
+        """Cancel the future, and wake who waits for it."""
+        try:
+            future = self._load.pop()[0]
+        except IndexError:
+            return False
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return True

@@ -1,0 +1,117 @@
+"""
+One thread for all pools, which lives only while jobs wait and no worker is free: it warns of jobs
+that wait for too long. Anybody may call `watch`, also a signal handler: there is no lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+from twistlike.python.threadpool._stats import ageOfOldest, whereabouts
+
+if TYPE_CHECKING:
+    from twistlike.python.threadpool._crew import Crew
+
+__all__ = ["watch"]
+
+# Seconds between two rounds. Four looks a second, and only while a pool is full, are not felt.
+TICK = 0.25
+
+# Seconds between two warnings of one pool: a pool that is full for long should not fill the log as
+# well.
+WARN_INTERVAL = 60.0
+
+_watched: list[Crew] = []
+# Whoever takes the token starts the thread, which puts it back when it ends.
+_token = [None]
+
+
+def watch(crew: Crew) -> None:
+    """Look after a crew whose jobs wait, until they do not."""
+    crew.watched = True
+    _watched.append(crew)
+    _hire()
+
+
+def _hire() -> None:
+    try:
+        _token.pop()
+    except IndexError:
+        return
+    try:
+        thread = threading.Thread(target=_rounds, name="PoolWatchdog", daemon=True)
+        thread.start()
+    except BaseException:
+        # No thread to be had: nobody warns. Whoever finds the pool full next tries again.
+        for crew in _watched:
+            crew.watched = False
+        _watched.clear()
+        _token.append(None)
+
+
+def _rounds() -> None:
+    while _watched:
+        sleep(min([TICK, *(crew.patienceOfJobs / 4 for crew in _watched)]))
+        now = monotonic()
+        for crew in _watched[:]:
+            if not _checkUp(crew, now):
+                _watched.remove(crew)
+                # Race: a job comes after we looked, finds nobody free, and sees that the crew is
+                # watched. We let go first, then reset `callBy`, so that the next submitter comes
+                # and has it watched, then look.
+                crew.watched = False
+                crew.callBy = 0.0
+                if _checkUp(crew, now):
+                    crew.watched = True
+                    _watched.append(crew)
+        del crew
+    _token.append(None)
+    # Race: `watch` came between our last look and the token's return, and found no token to take.
+    if _watched:
+        _hire()
+
+
+def forget() -> None:
+    """In the child of a fork: the thread is the parent's."""
+    _watched.clear()
+    _token[:] = [None]
+
+
+def _checkUp(crew: Crew, now: float) -> bool:
+    """
+    Warn if jobs have waited for too long with no worker free.
+
+    Returns:
+        Are jobs waiting, so that we should come again?
+    """
+    if not crew.queue or not crew.started or crew.ended:
+        return False
+    if crew.idle or crew.slots:
+        # A worker is on its way, or none could be started a moment ago: try again.
+        crew.attend(now)
+        return True
+    crew.loans.breakWedge()
+    age = ageOfOldest(crew, now)
+    if age > crew.patienceOfJobs and now >= crew.nextWarning:
+        crew.nextWarning = now + WARN_INTERVAL
+        _warn(crew, age)
+    return True
+
+
+def _warn(crew: Crew, age: float) -> None:
+    import logging  # seldom needed, slow to import
+
+    pool = crew.pool()
+    busy = [text for worker in list(crew.members) if (text := whereabouts(worker)) is not None]
+    logging.getLogger("twistlike").warning(
+        "%d jobs wait in pool %s, the oldest for %.1f s, and none of its %d workers is free (maximum %d). "
+        "Raise the maximum (adjustPoolsize, suggestThreadPoolSize), or find out what blocks them:\n%s",
+        len(crew.queue),
+        None if pool is None else pool.name or hex(id(pool)),
+        age,
+        len(crew.members),
+        crew.maximum,
+        "\n".join(map(str, busy)),
+    )
