@@ -316,17 +316,19 @@ class LogPublisher:
         self._add(LegacyLogObserverWrapper(other))
 
     def _add(self, wrapper: LegacyLogObserverWrapper) -> None:
+        # Both under one lock: else a thread could remove it from here before it is there, and it
+        # would stay there.
         with self._changing:
+            self._publisher.addObserver(wrapper)
             self._wrappers = (*self._wrappers, wrapper)
-        self._publisher.addObserver(wrapper)
 
     def removeObserver(self, other: LogObserver) -> None:
         """Give `other` no further events; once for each time that it was added."""
         with self._changing:
             wrapper = next((each for each in self._wrappers if each.legacyObserver == other), None)
-            self._wrappers = tuple(each for each in self._wrappers if each is not wrapper)
-        if wrapper is not None:
-            self._publisher.removeObserver(wrapper)
+            if wrapper is not None:
+                self._wrappers = tuple(each for each in self._wrappers if each is not wrapper)
+                self._publisher.removeObserver(wrapper)
 
     def msg(self, *message: object, **kw: Any) -> None:
         """See the function `msg`."""
