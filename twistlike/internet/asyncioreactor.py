@@ -1,0 +1,596 @@
+"""The reactor: Twisted's reactor API over one asyncio event loop.
+
+Everything runs in the loop's thread, except where a docstring says that any thread may call it.
+
+How it works
+------------
+A reactor has a loop while it runs (it made the loop, or was given it) or is attached (it is a guest
+on somebody's running loop). Without a loop, what it is asked for is kept until it has one. The
+parts do the work and know nothing of each other: the inbox takes calls from threads, the timers
+those that are due later, the events what happens at the start and at the end, the pools own the
+threads, the waiters are the threads that wait for an answer from the loop.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING
+
+from twistlike.internet.error import (
+    ReactorAlreadyInstalledError,
+    ReactorAlreadyRunning,
+)
+from twistlike.parts.events import SystemEvents
+from twistlike.parts.inbox import Inbox
+from twistlike.parts.lifecycle import LifeCycle, State
+from twistlike.parts.loops import closeLoop, newLoop, runningLoop, setLoopFactory
+from twistlike.parts.looptimers import LoopTimers
+from twistlike.parts.pools import Pools, currentPool
+from twistlike.parts.resolver import ThreadedResolver
+from twistlike.parts.signals import StopSignals
+from twistlike.parts.waiters import Waiters
+from twistlike.python.failure import Failure
+from twistlike.python.log import report
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+    from typing import ParamSpec, Self
+
+    from twistlike.internet.defer import Deferred
+    from twistlike.parts.events import Handle
+    from twistlike.parts.timers import DelayedCall
+    from twistlike.python.threadpool import ThreadPool
+
+    P = ParamSpec("P")
+
+__all__ = [
+    "AsyncioSelectorReactor",
+    "Reactor",
+    "currentReactor",
+    "defaultReactor",
+    "install",
+    "setLoopFactory",
+]
+
+# In which reactors' hands the loops are, by the loop's id: a weak reference to the first reactor
+# that was bound to the loop. Plain dictionaries, whose single operations are atomic: threads with
+# loops of their own meet here.
+_bound: dict[int, weakref.ref[Reactor]] = {}
+
+# The reactors that nobody but their loop knows of: they live as long as they are bound.
+_kept: dict[int, Reactor] = {}
+
+# All that are alive, for the child of a fork.
+_alive: dict[int, weakref.ref[Reactor]] = {}
+
+_default: Reactor | None = None
+
+isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
+
+
+class Reactor:
+    """Timers, threads and system events on one asyncio loop.
+
+    ``run()`` makes a loop and runs it until ``stop()``. In a running loop nothing has to be done:
+    the reactor attaches to it when it is first used there, and ends with it. Both can be done
+    again and again, each time with fresh timers, triggers and threads.
+
+    Differs from Twisted: several reactors may live in one process; a reactor can be run again; what
+    belongs to the loop's thread raises ``WrongThreadError`` elsewhere; a reactor that has ended
+    refuses calls from threads instead of swallowing them.
+    """
+
+    def __init__(self) -> None:
+        self._setUp()
+        key = id(self)
+        _alive[key] = weakref.ref(self, lambda _: _alive.pop(key, None))
+
+    def _setUp(self) -> None:
+        self._ownLoop: AbstractEventLoop | None = None
+        self._givenLoop: AbstractEventLoop | None = None
+        self._signals: StopSignals | None = None
+        self._inbox = Inbox(self._callFailed)
+        self._timers = LoopTimers(self._callFailed)
+        self._events = SystemEvents(self._triggerFailed)
+        self._pools = Pools(self, _workerReporter(weakref.ref(self)))
+        self._waiters = Waiters()
+        self._life = LifeCycle(
+            self._inbox,
+            self._timers,
+            self._events,
+            self._pools,
+            self._waiters,
+            self._noteLoop,
+            self._report,
+        )
+        self._resolver = ThreadedResolver(self, self._pools.forNames)
+
+    def __repr__(self) -> str:
+        loop = self._life.loop
+        where = "" if loop is None else f" on {loop!r}"
+        return f"<{type(self).__name__} {self._life.state.value}{where}>"
+
+    def __del__(self) -> None:
+        # Workers hold their pool, not the reactor: without it nobody needs them any more.
+        self._pools.abandon()
+
+    # ---- life ------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether the reactor runs: from its startup event until its shutdown event."""
+        return self._life.running
+
+    @property
+    def shutdownTimeout(self) -> float:
+        """How long the end waits for threads that still work, in seconds; 5 by default.
+
+        Then they are reported, with their stacks, and left behind. The default is half of the 10 s
+        after which supervisors kill.
+        """
+        return self._life.shutdownTimeout
+
+    @shutdownTimeout.setter
+    def shutdownTimeout(self, seconds: float) -> None:
+        self._life.shutdownTimeout = seconds
+
+    def run(self, installSignalHandlers: bool = True) -> None:
+        """Run until ``stop()``; then fire the shutdown events and wait for what they return.
+
+        Args:
+            installSignalHandlers: Take SIGINT and SIGTERM for as long as it runs, if this is the
+                main thread: the first one stops the reactor, a later one ends all waiting.
+
+        Raises:
+            ReactorAlreadyRunning: A loop runs in this thread (use the reactor in it; there is
+                nothing to run), or the reactor runs elsewhere.
+        """
+        self.startRunning(installSignalHandlers)
+        self.mainLoop()
+
+    def startRunning(self, installSignalHandlers: bool = True) -> None:
+        """Do the first half of ``run()``: make a loop, take the signals, plan the startup event.
+
+        ``mainLoop()`` is the other half; with ``iterate()`` one can do without it.
+
+        Raises:
+            ReactorAlreadyRunning: As ``run()``.
+        """
+        if runningLoop() is not None:
+            raise ReactorAlreadyRunning(
+                "run() was called while an event loop runs in this thread; the reactor works "
+                "inside that loop as it is: leave run() out"
+            )
+        state = self._life.state
+        if state not in (State.NOT_STARTED, State.ENDED):
+            raise ReactorAlreadyRunning(f"run() was called, but the reactor is {state.value}")
+        loop = self._makeOwnLoop()
+        if installSignalHandlers:
+            self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
+            self._signals.take()
+        self._life.begin(State.RUNNING, loop)
+
+    def mainLoop(self) -> None:
+        """Do the second half of ``run()``: run the loop until the reactor has ended."""
+        loop = self._ownLoop
+        assert loop is not None, "mainLoop() needs startRunning() before it"
+        life = self._life
+        try:
+            loop.run_forever()
+            # It may have been stopped below the reactor, or an exit have come out of a callback of
+            # somebody else: end in order all the same.
+            while life.state in (State.RUNNING, State.STOPPING):
+                if life.state is State.RUNNING:
+                    life.stop()
+                loop.run_forever()
+        except BaseException:
+            self._endInOrder(loop)
+            raise
+        finally:
+            self._leaveOwnLoop(loop)
+
+    def stop(self) -> None:
+        """End the reactor: fire the shutdown events, wait for the threads, then let ``run`` return.
+
+        It returns at once; all that happens on the loop's next turns. An attached reactor ends the
+        same way, and its host's loop goes on.
+
+        Raises:
+            ReactorNotRunning: If it does not run, or stops already.
+            WrongThreadError: In another thread than the loop's; use
+                ``reactor.callFromThread(reactor.stop)`` there.
+        """
+        self._life.stop()
+
+    def crash(self) -> None:
+        """Let ``run`` return at once, with no event and without ending the threads.
+
+        Timers, triggers and jobs stay, for the next ``run``.
+
+        Raises:
+            ReactorNotRunning: If it does not run, or is attached to a loop that is not its own.
+            WrongThreadError: In another thread than the loop's.
+        """
+        self._life.crash()
+
+    def iterate(self, delay: float = 0) -> None:
+        """Run one turn of the loop, outside of ``run``.
+
+        Args:
+            delay: How long it may wait for something to do, in seconds.
+
+        Raises:
+            ReactorAlreadyRunning: From within a running loop: asyncio's loops do not nest.
+        """
+        if runningLoop() is not None:
+            raise ReactorAlreadyRunning("iterate() was called while a loop runs in this thread")
+        loop = self._life.loop
+        if loop is None:
+            loop = self._makeOwnLoop()
+            self._life.bind(loop)
+        if delay > 0:
+            loop.call_later(delay, loop.stop)
+        else:
+            loop.call_soon(loop.stop)
+        loop.run_forever()
+
+    def callWhenRunning(
+        self, callable: Callable[P, object], *args: P.args, **kwargs: P.kwargs
+    ) -> Handle | None:
+        """Call a function when the reactor runs: at once if it does, else after its startup.
+
+        Returns:
+            What ``removeSystemEventTrigger`` takes, or ``None`` if it was called at once.
+
+        Raises:
+            WrongThreadError: In another thread than the loop's.
+        """
+        self._life.enter("callWhenRunning")
+        if self._life.startupFired:
+            callable(*args, **kwargs)
+            return None
+        return self._events.add("after", "startup", callable, args, kwargs)
+
+    def addSystemEventTrigger(
+        self,
+        phase: str,
+        eventType: str,
+        callable: Callable[P, object],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Handle:
+        """Have a function called when a system event fires.
+
+        Args:
+            phase: ``"before"`` (a Deferred or awaitable that it returns is waited for),
+                ``"during"`` or ``"after"``.
+            eventType: ``"startup"``, ``"shutdown"``, or a name of one's own.
+            callable: The function, with its arguments after it.
+
+        Returns:
+            What ``removeSystemEventTrigger`` takes.
+
+        Raises:
+            KeyError: If there is no such phase.
+            TypeError: If it is not callable.
+            WrongThreadError: In another thread than the loop's.
+        """
+        self._life.enter("addSystemEventTrigger")
+        return self._events.add(phase, eventType, callable, args, kwargs)
+
+    def removeSystemEventTrigger(self, triggerID: Handle) -> None:
+        """Take back a trigger.
+
+        Args:
+            triggerID: What ``addSystemEventTrigger`` returned.
+
+        Raises:
+            ValueError: If there is no such trigger (any more).
+            TypeError: If ``addSystemEventTrigger`` never returned such a thing.
+            WrongThreadError: In another thread than the loop's.
+        """
+        self._life.enter("removeSystemEventTrigger")
+        self._events.remove(triggerID)
+
+    def fireSystemEvent(self, eventType: str) -> None:
+        """Fire a system event: its triggers run, in their phases, and are used up."""
+        self._life.enter("fireSystemEvent")
+        self._events.fire(eventType)
+
+    async def __aenter__(self) -> Self:
+        """Attach to the running loop.
+
+        Raises:
+            ReactorAlreadyRunning: If the reactor has a loop already.
+        """
+        loop = runningLoop()
+        assert loop is not None, "async code runs in a loop"
+        self._life.attach(loop)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End, and wait until it has ended."""
+        await self._life.endAttached()
+
+    # ---- time ------------------------------------------------------------------------------------
+
+    def seconds(self) -> float:
+        """Return the time, in seconds of the clock that ``callLater`` goes by. Thread: any."""
+        return self._timers.seconds()
+
+    def callLater(
+        self, delay: float, callable: Callable[P, object], *args: P.args, **kw: P.kwargs
+    ) -> DelayedCall:
+        """Have a function called later, in a copy of the present context.
+
+        Args:
+            delay: Seconds from now.
+            callable: The function, with its arguments after it.
+
+        Returns:
+            The handle to cancel it or to move it.
+
+        Raises:
+            TypeError: If it is not callable, or the delay is not a number.
+            ValueError: If the delay is negative or NaN.
+            WrongThreadError: In another thread than the loop's; use
+                ``reactor.callFromThread(reactor.callLater, ...)`` there.
+        """
+        self._life.enter("callLater")
+        return self._timers.callLater(delay, callable, *args, **kw)
+
+    def getDelayedCalls(self) -> Sequence[DelayedCall]:
+        """Return the calls that are still to come, in the order in which they are due."""
+        return self._timers.calls()
+
+    # ---- threads ---------------------------------------------------------------------------------
+
+    def callFromThread(
+        self, callable: Callable[P, object], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Have a function called in the loop's thread, on its next turn, in order.
+
+        Before the reactor runs, the call is kept. An error that the function raises is reported.
+
+        Raises:
+            TypeError: If it is not callable.
+            ReactorNotRunning: If the reactor has ended: the function will not be called.
+
+        Thread: any; also in signal handlers and ``__del__``.
+        """
+        if self._life.loop is None:
+            self._life.attachIfLoopRuns()
+        if not isCallable(callable):
+            raise TypeError(f"callFromThread needs something to call, not {callable!r}")
+        self._inbox.post(callable, args, kwargs)
+
+    def callInThread(
+        self, callable: Callable[P, object], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Have a function called by the next free thread of the pool, in a copy of the context.
+
+        Before the reactor runs, the call is kept. An error that the function raises is reported.
+
+        Raises:
+            TypeError: If it is not callable.
+            ReactorNotRunning: If the reactor has ended: the function will not be called.
+
+        Thread: any.
+        """
+        if not isCallable(callable):
+            raise TypeError(f"callInThread needs something to call, not {callable!r}")
+        self._life.acceptWork("callInThread")
+        self._pools.forUsers().callInThread(callable, *args, **kwargs)
+
+    def getThreadPool(self) -> ThreadPool:
+        """Return the pool that all users of this reactor share. Thread: any."""
+        if self._life.loop is None:
+            self._life.attachIfLoopRuns()
+        return self._pools.forUsers()
+
+    def suggestThreadPoolSize(self, size: int) -> None:
+        """Set how many threads the pool may have at most. Takes effect at once. Thread: any.
+
+        Raises:
+            TypeError: If the size is not a whole number.
+            ValueError: If it is negative.
+        """
+        self._pools.suggestSize(size)
+
+    @property
+    def threadpool(self) -> ThreadPool | None:
+        """The pool, ``None`` if nobody has needed it yet, or the reactor has ended."""
+        return self._pools.users
+
+    def resolve(self, name: str, timeout: Sequence[int] | None = None) -> Deferred[str]:
+        """Look the IPv4 address of a host up, in a thread that does not wait for the users' jobs.
+
+        Args:
+            name: The host's name, or an address, which is returned as it is.
+            timeout: How long the attempts may take, in seconds; their sum counts.
+
+        Returns:
+            A Deferred of the address. It fails with ``DNSLookupError``.
+        """
+        self._life.enter("resolve")
+        return self._resolver.getHostByName(name, timeout)
+
+    # ---- what goes wrong, and what it is told ----------------------------------------------------
+
+    def _report(self, failure: Failure, message: str, source: object = None) -> None:
+        report(failure, message, source=source or self, loop=self._life.loop)
+
+    def _callFailed(
+        self, error: BaseException, function: Callable[..., object]
+    ) -> BaseException | None:
+        """Report an error of a call; return it if it must leave the loop all the same.
+
+        On a host's loop it must: ``asyncio.Runner`` ends by the KeyboardInterrupt of a second
+        Ctrl-C. A loop of our own runs on, as Twisted's does.
+        """
+        if self._life.attached and isinstance(error, (KeyboardInterrupt, SystemExit)):
+            return error
+        self._report(Failure.fromException(error), f"a call to {function!r} failed", function)
+        return None
+
+    def _triggerFailed(self, error: BaseException, function: Callable[..., object]) -> None:
+        message = f"the system event trigger {function!r} failed"
+        self._report(Failure.fromException(error), message, function)
+
+    def _noteLoop(self, loop: AbstractEventLoop | None) -> None:
+        """Hear that the reactor has got a loop, or has none any more."""
+        if loop is not None:
+            known = _bound.get(id(loop))
+            if known is None or known() is None:
+                _bound[id(loop)] = weakref.ref(self)
+        else:
+            for key, reference in list(_bound.items()):
+                if reference() in (self, None):
+                    _bound.pop(key, None)
+            _kept.pop(id(self), None)
+
+    # ---- a loop of its own -----------------------------------------------------------------------
+
+    def _makeOwnLoop(self) -> AbstractEventLoop:
+        if self._ownLoop is None:
+            self._ownLoop = self._givenLoop or newLoop()
+        return self._ownLoop
+
+    def _leaveOwnLoop(self, loop: AbstractEventLoop) -> None:
+        signals, self._signals = self._signals, None
+        if signals is not None:
+            signals.giveBack()
+        if self._life.loop is loop:
+            self._life.unbind()  # crashed: what waits is for the next run
+        self._ownLoop = None
+        if loop is not self._givenLoop:
+            closeLoop(loop)
+
+    def _endInOrder(self, loop: AbstractEventLoop) -> None:
+        """End after an exit has come out of the loop, within the limits of a host's end."""
+        if self._life.state is State.RUNNING:
+            self._life.stop()
+        if self._life.state is State.STOPPING:
+            loop.run_forever()
+
+    def _stopBySignal(self, number: int) -> None:
+        """Stop, from a signal's handler: at any point of the main thread's code."""
+        self._exitSignal = number
+        self._inbox.post(self._stopOnce, (), {})
+
+    def _stopOnce(self) -> None:
+        if self._life.state is State.RUNNING:
+            self._life.stop()
+
+    def _forceBySignal(self) -> None:
+        """Wait no longer. If the first signal has not been seen yet, break what blocks the loop."""
+        if self._life.state is State.RUNNING:
+            raise KeyboardInterrupt
+        self._inbox.post(self._life.force, (), {})
+
+    def _afterFork(self) -> None:
+        """Begin anew in a child process: the loop and the threads are the parent's."""
+        size = self._pools.size
+        self._life.forget()
+        if self._signals is not None:
+            self._signals.giveBack()
+        self._setUp()
+        self._pools.suggestSize(size)
+
+
+AsyncioSelectorReactor = Reactor
+"""The name by which Twisted knows the reactor on asyncio."""
+
+
+def _workerReporter(reference: weakref.ref[Reactor]) -> Callable[[Failure, str], None]:
+    """Return what a pool tells errors to. It holds the reactor weakly, since threads hold it."""
+
+    def tell(failure: Failure, message: str) -> None:
+        reactor = reference()
+        loop = None if reactor is None else reactor._life.loop
+        report(failure, message, source=reactor, loop=loop)
+
+    return tell
+
+
+def defaultReactor() -> Reactor:
+    """Return the reactor that ``from twistlike.internet import reactor`` gives. Thread: any."""
+    global _default
+    if _default is None:
+        _default = Reactor()
+    return _default
+
+
+def currentReactor() -> Reactor:
+    """Return the reactor that a function takes which is given none.
+
+    Returns:
+        In a running loop the loop's, attached now if there is none; in a worker of a reactor's
+        pool that reactor; else the default one.
+
+    Thread: any.
+    """
+    loop = runningLoop()
+    if loop is None:
+        return _ofWorker() or defaultReactor()
+    reference = _bound.get(id(loop))
+    reactor = None if reference is None else reference()
+    if reactor is not None and reactor._life.loop is loop:
+        return reactor
+    reactor = defaultReactor()
+    if reactor._life.loop is None:
+        reactor._life.attachIfLoopRuns()
+        return reactor
+    reactor = _kept[id(reactor)] = Reactor()
+    reactor._life.attach(loop)
+    return reactor
+
+
+def _ofWorker() -> Reactor | None:
+    """Return the reactor whose pool's worker this thread is."""
+    pool = currentPool()
+    owner = None if pool is None else pool.owner
+    reactor = owner() if isinstance(owner, weakref.ref) else None
+    return reactor if isinstance(reactor, Reactor) else None
+
+
+def install(eventloop: AbstractEventLoop | None = None) -> None:
+    """Have the default reactor run on a given loop. Without a loop nothing is to be done.
+
+    Args:
+        eventloop: The loop that ``reactor.run()`` runs, and leaves open when it ends.
+
+    Raises:
+        ReactorAlreadyInstalledError: If another loop was installed before, or the reactor runs.
+    """
+    if eventloop is None:
+        return
+    reactor = defaultReactor()
+    if reactor._givenLoop is eventloop:
+        return
+    if reactor._givenLoop is not None and not reactor._givenLoop.is_closed():
+        raise ReactorAlreadyInstalledError("another loop was installed before; close that first")
+    if reactor._life.loop is not None:
+        raise ReactorAlreadyInstalledError(f"the reactor is {reactor._life.state.value} already")
+    reactor._givenLoop = eventloop
+
+
+def _afterForkInChild() -> None:
+    _bound.clear()
+    _kept.clear()
+    for reference in list(_alive.values()):
+        reactor = reference()
+        if reactor is not None:
+            reactor._afterFork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_afterForkInChild)

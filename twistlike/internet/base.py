@@ -1,0 +1,7 @@
+"""The name under which ported code finds the handle that ``callLater`` returns."""
+
+from __future__ import annotations
+
+from twistlike.parts.timers import DelayedCall
+
+__all__ = ["DelayedCall"]

@@ -1,0 +1,138 @@
+"""System events: what is to happen when the reactor starts and when it ends.
+
+Thread: the reactor's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twistlike.internet.defer import Deferred, DeferredList, fromAwaitable, succeed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Trigger = tuple[Callable[..., object], tuple[object, ...], Mapping[str, object]]
+    Handle = tuple[str, tuple[str, Callable[..., object], tuple[object, ...], Mapping[str, object]]]
+
+__all__ = ["SystemEvents"]
+
+PHASES = ("before", "during", "after")
+
+
+class SystemEvents:
+    """The triggers of each event, by phase.
+
+    An event fires in three phases: ``before``, whose Deferreds and awaitables are waited for, then
+    ``during``, then ``after``. A trigger is used up when its event has fired. One that raises is
+    reported and the others run.
+
+    Args:
+        onError: Called with an exception that a trigger raised, and the trigger.
+    """
+
+    def __init__(self, onError: Callable[[BaseException, Callable[..., object]], object]) -> None:
+        self._onError = onError
+        self._triggers: dict[str, dict[str, list[Trigger]]] = {}
+
+    def add(
+        self,
+        phase: str,
+        event: str,
+        function: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+    ) -> Handle:
+        """Add a trigger; the result is for ``remove``.
+
+        Raises:
+            KeyError: If the phase is not ``before``, ``during`` or ``after``.
+            TypeError: If ``function`` is not callable.
+        """
+        if phase not in PHASES:
+            raise KeyError(f"invalid phase {phase!r}: it is one of {', '.join(PHASES)}")
+        if not callable(function):
+            raise TypeError(f"a system event trigger must be callable, {function!r} is not")
+        phases = self._triggers.setdefault(event, {phase: [] for phase in PHASES})
+        phases[phase].append((function, args, kwargs))
+        return event, (phase, function, args, kwargs)
+
+    def remove(self, handle: object) -> None:
+        """Remove a trigger.
+
+        Args:
+            handle: What ``add`` returned for it.
+
+        Raises:
+            ValueError: If there is no such trigger (any more).
+            TypeError: If ``add`` never returned such a thing.
+        """
+        match handle:
+            case (str(event), (str(phase), function, args, kwargs)):
+                phases = self._triggers.get(event, {})
+                try:
+                    phases.get(phase, []).remove((function, args, kwargs))  # type: ignore[arg-type]
+                except ValueError:
+                    raise ValueError(
+                        f"there is no trigger {function!r} {phase} {event}: it was removed, "
+                        "or its event has fired"
+                    ) from None
+            case _:
+                raise TypeError(f"not what addSystemEventTrigger returns: {handle!r}")
+
+    def before(self, event: str) -> Deferred[object]:
+        """Run the triggers of the first phase.
+
+        Returns:
+            A Deferred that fires when all that they returned has come, good or bad.
+        """
+        waiting: list[Deferred[object]] = []
+        for trigger in self._take(event, "before"):
+            result = self._run(trigger)
+            deferred = fromAwaitable(result)
+            if deferred is not None:
+                deferred.addErrback(lambda failure, f=trigger[0]: self._onError(failure.value, f))
+                waiting.append(deferred)
+        if not waiting:
+            return succeed(None)
+        return DeferredList(waiting)
+
+    def fire(self, event: str) -> None:
+        """Fire an event, all three phases."""
+        self.before(event).addCallback(self._fireRest, event)
+
+    def clear(self) -> None:
+        """Forget all triggers."""
+        self._triggers.clear()
+
+    def during(self, event: str) -> None:
+        """Run the triggers of the second phase, also those that are added meanwhile."""
+        self._runAll(event, "during")
+
+    def after(self, event: str) -> None:
+        """Run the triggers of the third phase, also those that are added meanwhile."""
+        self._runAll(event, "after")
+
+    def _fireRest(self, ignored: object, event: str) -> None:
+        self.during(event)
+        self.after(event)
+
+    def _runAll(self, event: str, phase: str) -> None:
+        while triggers := self._take(event, phase):
+            for trigger in triggers:
+                self._run(trigger)
+
+    def _take(self, event: str, phase: str) -> list[Trigger]:
+        phases = self._triggers.get(event)
+        if phases is None:
+            return []
+        triggers, phases[phase] = phases[phase], []
+        return triggers
+
+    def _run(self, trigger: Trigger) -> object:
+        function, args, kwargs = trigger
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            self._onError(error, function)
+            return None

@@ -1,0 +1,361 @@
+"""The life of a reactor: how it gets a loop, starts, ends, and can start again.
+
+Thread: the loop's, except where a docstring says otherwise.
+
+How it works
+------------
+::
+
+    NOT_STARTED --begin--> RUNNING or ATTACHED --stop--> STOPPING --> ENDED --begin--> ...
+
+A reactor is *bound* while it has a loop. It runs on a loop of its own, or it is attached: a guest
+on a loop that somebody else runs and will end. The guest hears of the end in two ways. In the
+orderly one (``asyncio.run``) the host closes the asynchronous generators that were started on its
+loop, and waits for them: ours ends the reactor. If the loop is merely closed, the keeper hears of
+that, and nothing can be waited for.
+
+The end, in this order: the triggers ``before`` the shutdown, and what they wait for; those
+``during`` it; the threads that wait for the loop are released; the pools end, within a limit, while
+the inbox still brings their results; the triggers ``after``; and the inbox is closed, which runs
+what is left in it. So whatever was accepted has been done, or its owner has an error.
+"""
+
+from __future__ import annotations
+
+import weakref
+from contextvars import Context
+from enum import Enum
+from threading import current_thread, get_ident
+from typing import TYPE_CHECKING
+
+from twistlike.internet.defer import Deferred, ensureDeferred
+from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning, WrongThreadError
+from twistlike.parts.loops import LoopKeeper, runningLoop, startEndWatch
+from twistlike.python import threadable
+from twistlike.python.failure import Failure
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import AsyncGenerator, Callable
+
+    from twistlike.parts.events import SystemEvents
+    from twistlike.parts.inbox import Inbox
+    from twistlike.parts.looptimers import LoopTimers
+    from twistlike.parts.pools import Pools
+    from twistlike.parts.waiters import Waiters
+
+__all__ = ["LifeCycle", "State"]
+
+
+class State(Enum):
+    """Where a reactor is in its life; the value is the word that errors and ``repr`` show."""
+
+    NOT_STARTED = "not started"
+    ATTACHED = "attached"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
+
+
+ALIVE = (State.RUNNING, State.ATTACHED, State.STOPPING)
+
+
+class LifeCycle:
+    """The states of one reactor, and what each change does to the reactor's parts.
+
+    Args:
+        inbox: The calls from threads.
+        timers: The calls that are due later.
+        events: The triggers of the startup and the shutdown.
+        pools: The threads.
+        waiters: The threads that wait for the loop.
+        onBound: Called with the loop when the reactor has got one, and with ``None`` when it has
+            none any more.
+        report: Called with a failure and what it is about, if something went wrong.
+    """
+
+    shutdownTimeout = 5.0
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        timers: LoopTimers,
+        events: SystemEvents,
+        pools: Pools,
+        waiters: Waiters,
+        onBound: Callable[[AbstractEventLoop | None], object],
+        report: Callable[[Failure, str], object],
+    ) -> None:
+        self.inbox = inbox
+        self.timers = timers
+        self.events = events
+        self.pools = pools
+        self.waiters = waiters
+        self._onBound = onBound
+        self._report = report
+        self.state = State.NOT_STARTED
+        self.loop: AbstractEventLoop | None = None
+        self.running = False
+        self.attached = False
+        self.startupFired = False
+        self._thread = 0
+        self._ownContext = Context()
+        self._endedOn: weakref.ref[AbstractEventLoop] | None = None
+        self._keeper: LoopKeeper | None = None
+        self._watch: AsyncGenerator[None, None] | None = None
+        self._shutdown: Deferred[None] | None = None
+        self._endWaiters: list[Deferred[None]] = []
+        self._hostEnds = False
+
+    # ---- whose thread ----------------------------------------------------------------------------
+
+    def enter(self, name: str) -> None:
+        """Begin a call that belongs to the loop's thread; attach first if there is no loop yet.
+
+        Args:
+            name: What was called, for the error.
+
+        Raises:
+            WrongThreadError: If this is another thread than the loop's.
+
+        Thread: any.
+        """
+        if self.loop is None:
+            self.attachIfLoopRuns()
+        elif runningLoop() is not self.loop:
+            self._checkThread(name)
+
+    def attachIfLoopRuns(self) -> None:
+        """Attach to the loop that runs in this thread, if there is one. Thread: any."""
+        loop = runningLoop()
+        # The loop on which it has been stopped is no place to begin again by itself: a late call of
+        # some component would bring threads back that its owner has just ended.
+        if loop is not None and (self._endedOn is None or self._endedOn() is not loop):
+            self.attach(loop)
+
+    def acceptWork(self, name: str) -> None:
+        """Begin a call that hands work to threads; attach first if there is no loop yet.
+
+        Raises:
+            ReactorNotRunning: If the reactor has ended.
+
+        Thread: any.
+        """
+        if self.loop is None:
+            self.attachIfLoopRuns()
+            if self.state is State.ENDED:
+                raise ReactorNotRunning(
+                    f"{name} was called, but the reactor has ended; "
+                    "it can be run, or attached to a loop, again"
+                )
+
+    def _checkThread(self, name: str) -> None:
+        if get_ident() == self._thread and runningLoop() is None:
+            return  # between two runs of the loop
+        here = current_thread().name
+        raise WrongThreadError(
+            f"{name} was called from thread {here!r}, which does not run this reactor's loop; "
+            f"use reactor.callFromThread(reactor.{name}, ...)"
+        )
+
+    # ---- beginning -------------------------------------------------------------------------------
+
+    def bind(self, loop: AbstractEventLoop) -> None:
+        """Serve calls from threads and timers on ``loop``, from its next turn on."""
+        self.loop = loop
+        self._thread = get_ident()
+        threadable.registerAsIOThread()
+        self.inbox.open(loop)
+        self.timers.bind(loop)
+        self._onBound(loop)
+
+    def unbind(self) -> None:
+        """Have no loop any more; calls and timers are kept."""
+        self.loop = None
+        self.inbox.open(None)
+        self.timers.unbind()
+        self._onBound(None)
+
+    def begin(self, state: State, loop: AbstractEventLoop) -> None:
+        """Start on ``loop``: the startup event fires on its next turn, then what was kept runs."""
+        self.state = state
+        self.attached = state is State.ATTACHED
+        self.running = self.attached  # run() is not "running" before its startup event
+        self.startupFired = False
+        loop.call_soon(self._fireStartup, context=self._ownContext)
+        if self.loop is None:
+            self.bind(loop)
+        self.waiters.open()
+        self.pools.start()
+
+    def attach(self, loop: AbstractEventLoop) -> None:
+        """Become a guest on ``loop``, which runs in this thread.
+
+        Raises:
+            ReactorAlreadyRunning: If the reactor has a loop already.
+        """
+        if self.loop is not None:
+            raise ReactorAlreadyRunning(f"the reactor is {self.state.value} already")
+        self._hostEnds = False
+        self.begin(State.ATTACHED, loop)
+        life = weakref.ref(self)
+
+        # Weak: a reactor that nobody wants any more must not live as long as the host's loop.
+        def closed() -> None:
+            if (alive := life()) is not None:
+                alive.loopClosed()
+
+        async def hostEnds() -> None:
+            if (alive := life()) is not None:
+                await alive.endAttached(hostEnds=True)
+
+        self._keeper = LoopKeeper(loop, closed)
+        self._watch = startEndWatch(hostEnds)
+
+    def _fireStartup(self) -> None:
+        self.events.before("startup").addCallback(self._finishStartup)
+
+    def _finishStartup(self, ignored: object) -> None:
+        if self.state in (State.RUNNING, State.ATTACHED):
+            self.running = True
+            self.events.during("startup")
+            self.startupFired = True
+            self.events.after("startup")
+
+    # ---- ending ----------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Begin to end, on the loop's next turn.
+
+        Raises:
+            ReactorNotRunning: If it does not run, or ends already.
+            WrongThreadError: If this is another thread than the loop's.
+        """
+        loop = self.loop
+        if loop is not None and runningLoop() is not loop:
+            self._checkThread("stop")
+        if loop is None or self.state not in (State.RUNNING, State.ATTACHED):
+            raise ReactorNotRunning(f"stop() was called, but the reactor is {self.state.value}")
+        self.state = State.STOPPING
+        loop.call_soon(self._startShutdown, context=self._ownContext)
+
+    def crash(self) -> None:
+        """Stop the loop and have it as if nothing had begun; what waits, waits for the next run.
+
+        Raises:
+            ReactorNotRunning: If it does not run on a loop of its own.
+            WrongThreadError: If this is another thread than the loop's.
+        """
+        loop = self.loop
+        if loop is not None and runningLoop() is not loop:
+            self._checkThread("crash")
+        if loop is None or self.attached or self.state not in ALIVE:
+            raise ReactorNotRunning(f"crash() was called, but the reactor is {self.state.value}")
+        self.running = self.startupFired = False
+        self.state = State.NOT_STARTED
+        loop.stop()
+
+    def force(self) -> None:
+        """Wait no longer: what the end waits for is cancelled or left behind."""
+        if self._shutdown is not None:
+            self._shutdown.cancel()
+
+    async def endAttached(self, hostEnds: bool = False) -> None:
+        """End, unless that is done, and wait until it has ended.
+
+        Args:
+            hostEnds: The loop is about to be closed, so that nothing is waited for longer than
+                ``shutdownTimeout``, triggers neither.
+        """
+        if not self.attached or self.state is State.ENDED:
+            return
+        self._hostEnds = self._hostEnds or hostEnds
+        if self.state is State.ATTACHED:
+            self.stop()
+        # A Deferred for each who waits: cancelling one of them must not cancel the end.
+        ended: Deferred[None] = Deferred()
+        self._endWaiters.append(ended)
+        await ended
+
+    def _startShutdown(self) -> None:
+        self._shutdown = ensureDeferred(self._shutDown())
+        self._shutdown.addErrback(self._shutdownFailed)
+
+    async def _shutDown(self) -> None:
+        before = self.events.before("shutdown")
+        if self._hostEnds:
+            self.timers.callLater(self.shutdownTimeout, before.cancel)
+        await before
+        self.running = False
+        self.events.during("shutdown")
+        self.waiters.release()
+        stuck = await self.pools.stop(
+            self.shutdownTimeout,
+            self.timers.callLater,
+            lambda function: self.inbox.post(function, (), {}),
+        )
+        for worker in stuck:
+            error = ReactorNotRunning(f"a thread was left behind: {worker}")
+            self._report(Failure(error), "the reactor ends without waiting for a thread")
+        self.events.after("shutdown")
+        self.finish()
+
+    def _shutdownFailed(self, failure: Failure) -> None:
+        self._report(failure, "the reactor's end went wrong")
+        if self.state is State.STOPPING:
+            self.running = False
+            self.waiters.release()
+            self.pools.abandon()
+            self.finish()
+
+    def finish(self) -> None:
+        """Have ended: run what is left in the inbox, refuse the rest, forget the loop."""
+        loop = self.loop
+        assert loop is not None
+        self.state = State.ENDED
+        self.running = self.startupFired = False
+        self._shutdown = None
+        try:
+            self.inbox.close()
+        finally:
+            self.timers.clear()
+            self.timers.unbind()
+            self.events.clear()
+            self.pools.reopen()
+            self.loop = None
+            self._endedOn = weakref.ref(loop)
+            self._letGo()
+            self._onBound(None)
+            if not self.attached and not loop.is_closed():
+                loop.stop()
+            waiters, self._endWaiters = self._endWaiters, []
+            for waiter in waiters:
+                waiter.callback(None)
+
+    def _letGo(self) -> None:
+        """Take back what was put into the host's hands."""
+        if self._keeper is not None:
+            self._keeper.release()
+            self._keeper = None
+        watch, self._watch = self._watch, None
+        if watch is not None and not self._hostEnds:
+            # It ends in one step, since there is nothing left to wait for.
+            try:
+                watch.aclose().__await__().send(None)
+            except StopIteration:
+                pass
+
+    def loopClosed(self) -> None:
+        """Hear that the host has closed the loop, with no chance for us to end in order."""
+        if self.state not in ALIVE:
+            return
+        self.running = False
+        self.waiters.release()
+        self.pools.abandon()
+        self._watch = None
+        self.finish()
+
+    def forget(self) -> None:
+        """Leave everything to the parent process: this is its forked child."""
+        if self._keeper is not None:
+            self._keeper.disarm()

@@ -1,0 +1,183 @@
+"""What a reactor asks of asyncio: the running loop, a new one, its clock, its end.
+
+asyncio is imported only when a loop is needed: the import takes 50 ms, and a program that merely
+imports the reactor must not wait for it. Where asyncio has not been imported, no loop can run.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+__all__ = [
+    "LoopKeeper",
+    "clockOf",
+    "closeLoop",
+    "newLoop",
+    "runningLoop",
+    "setLoopFactory",
+    "startEndWatch",
+]
+
+# How long the loop's own default executor may take to end, in seconds, once its reactor has.
+EXECUTOR_LIMIT = 5.0
+
+# For how long the keeper asks the loop to hold it, in seconds: ten years, never.
+FOR_EVER = 3e8
+
+_factory: Callable[[], AbstractEventLoop] | None = None
+
+
+def setLoopFactory(factory: Callable[[], AbstractEventLoop] | None) -> None:
+    """Set what makes the loop of a reactor that is run; ``None`` is asyncio's own choice.
+
+    Args:
+        factory: A function such as ``uvloop.new_event_loop``.
+    """
+    global _factory
+    _factory = factory
+
+
+def newLoop() -> AbstractEventLoop:
+    """Return a new loop, made by the factory that was set, or by asyncio's policy."""
+    import asyncio  # not at the top: see the module's docstring
+
+    return (_factory or asyncio.new_event_loop)()
+
+
+def runningLoop() -> AbstractEventLoop | None:
+    """Return the loop that runs in this thread, ``None`` if there is none. Thread: any."""
+    events = sys.modules.get("asyncio.events")
+    # get_running_loop would raise where there is none, which costs five times as much.
+    return None if events is None else events._get_running_loop()
+
+
+def clockOf(loop: AbstractEventLoop) -> Callable[[], float]:
+    """Return the clock that a loop goes by.
+
+    That is ``time.monotonic`` for asyncio's own loops, where ``loop.time`` is no more than that,
+    and for uvloop, whose ``loop.time`` stands still during a callback. A loop with a time of its
+    own, such as one for tests, keeps it.
+    """
+    from asyncio import BaseEventLoop  # not at the top: see the module's docstring
+
+    kind = type(loop)
+    if kind.__module__.partition(".")[0] == "uvloop":
+        return monotonic
+    if getattr(kind, "time", None) is BaseEventLoop.time and "time" not in vars(loop):
+        return monotonic
+    return loop.time
+
+
+def closeLoop(loop: AbstractEventLoop) -> None:
+    """End what is left on a loop that has stopped, as ``asyncio.run`` does, and close it."""
+    import asyncio  # not at the top: see the module's docstring
+
+    async def endTasks() -> None:
+        tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                loop.call_exception_handler(
+                    {"message": "a task failed while the reactor ended", "exception": result}
+                )
+
+    try:
+        loop.run_until_complete(endTasks())
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        if sys.version_info >= (3, 12):
+            loop.run_until_complete(loop.shutdown_default_executor(EXECUTOR_LIMIT))
+        else:
+            loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
+
+
+class LoopKeeper:
+    """Something in a loop's hands, which knows when the loop lets go of it.
+
+    A loop that is closed forgets its timers; a timer that is forgotten frees its function. That is
+    the only sign that there is of a ``loop.close()`` by the loop's owner, and it comes in the
+    thread that closes, from within ``close()``.
+
+    Args:
+        loop: The loop.
+        onClosed: Called once, when the loop has been closed.
+
+    Thread: the loop's.
+    """
+
+    __slots__ = ("_handle", "_onClosed")
+
+    def __init__(self, loop: AbstractEventLoop, onClosed: Callable[[], object]) -> None:
+        self._onClosed: Callable[[], object] | None = onClosed
+        # Weak, so that the loop alone holds the handle: once forgotten it is freed at once.
+        self._handle = weakref.ref(loop.call_later(FOR_EVER, _Grip(self)))
+
+    def release(self) -> None:
+        """Take the keeper back: nobody wants to hear of the end any more."""
+        self._onClosed = None
+        handle = self._handle()
+        if handle is not None:
+            handle.cancel()
+
+    def disarm(self) -> None:
+        """Hear nothing any more, and leave the loop alone."""
+        self._onClosed = None
+
+    def dropped(self) -> None:
+        """Hear that the loop has let go."""
+        onClosed, self._onClosed = self._onClosed, None
+        if onClosed is not None and not sys.is_finalizing():
+            onClosed()
+
+
+class _Grip:
+    """The loop's hold on a keeper."""
+
+    __slots__ = ("_keeper",)
+
+    def __init__(self, keeper: LoopKeeper) -> None:
+        self._keeper = keeper
+
+    def __call__(self) -> None:
+        """Do nothing: the time that this is due at never comes."""
+
+    def __del__(self) -> None:
+        self._keeper.dropped()
+
+
+def startEndWatch(end: Callable[[], Awaitable[object]]) -> AsyncGenerator[None, None]:
+    """Have ``end`` called and awaited when the running loop's host is about to close it.
+
+    The moment is ``loop.shutdown_asyncgens()``, which closes the generators that the loop has seen
+    starting; ``asyncio.run`` awaits that when the main coroutine is over.
+
+    Args:
+        end: Called in the loop's thread, while the loop still runs.
+
+    Returns:
+        The generator. The loop holds it weakly: whoever wants to hear of the end keeps it.
+    """
+
+    async def watch() -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await end()
+
+    generator = watch()
+    # One step to the yield, with no task: nothing before it waits.
+    step = generator.__anext__()
+    try:
+        step.__await__().send(None)
+    except StopIteration:
+        pass
+    return generator

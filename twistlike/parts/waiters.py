@@ -1,0 +1,117 @@
+"""Threads that wait for the loop's: ``blockingCallFromThread`` and what releases it.
+
+How it works
+------------
+A waiter is a lock that is locked twice: the second time is the wait. Whoever brings the outcome
+first unlocks it; later outcomes are dropped. When the reactor ends, all waiters are released with
+an error. A waiter enters the set before its call is posted, so either the end finds it there, or
+its call is refused by the closed inbox.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from typing import Generic, TypeVar
+
+from twistlike.internet.error import ReactorNotRunning
+from twistlike.python.failure import Failure
+
+__all__ = ["Waiter", "Waiters", "ended"]
+
+T = TypeVar("T")
+
+
+class Waiter(Generic[T]):
+    """One thread's wait for one outcome."""
+
+    __slots__ = ("_failure", "_lock", "_open", "_value")
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._lock.acquire()
+        # One token: whoever pops it brings the outcome. list.pop is atomic, so no lock is needed
+        # between the reactor's thread, its end, and the watchdog of a pool.
+        self._open = [True]
+        self._value: T | None = None
+        self._failure: Failure | None = None
+
+    def succeed(self, value: T) -> None:
+        """Bring the value. Thread: any."""
+        if self._claim():
+            self._value = value
+            self._lock.release()
+
+    def fail(self, failure: Failure) -> None:
+        """Bring the error. Thread: any."""
+        if self._claim():
+            self._failure = failure
+            self._lock.release()
+
+    def _claim(self) -> bool:
+        try:
+            return self._open.pop()
+        except IndexError:
+            return False
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait for the outcome.
+
+        Args:
+            timeout: For how long, in seconds; ``None`` is for ever.
+
+        Returns:
+            Whether it has come.
+
+        Thread: the one that waits. A signal's exception gets through.
+        """
+        return self._lock.acquire(timeout=-1 if timeout is None else timeout)
+
+    def outcome(self) -> T:
+        """Return the value or raise the error, after ``wait`` has returned true."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            failure.raiseException()
+        return self._value  # type: ignore[return-value]
+
+
+class Waiters:
+    """The threads that wait for one reactor."""
+
+    def __init__(self) -> None:
+        self._waiting: set[Waiter[object]] = set()
+        self._released = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def released(self) -> bool:
+        """Whether it is too late to wait for more than the inbox will still do."""
+        return self._released
+
+    def add(self, waiter: Waiter[object]) -> None:
+        """Note a waiter. Thread: the one that waits."""
+        self._waiting.add(waiter)
+
+    def discard(self, waiter: Waiter[object]) -> None:
+        """Forget a waiter. Thread: the one that has waited."""
+        self._waiting.discard(waiter)
+
+    def open(self) -> None:
+        """Let threads wait (again)."""
+        self._released = False
+
+    def release(self) -> None:
+        """End every wait with ``ReactorNotRunning``."""
+        self._released = True
+        while self._waiting:
+            try:
+                waiter = self._waiting.pop()
+            except KeyError:
+                return  # the last one has just left by itself
+            waiter.fail(Failure(ended()))
+
+
+def ended() -> ReactorNotRunning:
+    """Return the error for a thread that waited for a reactor in vain."""
+    return ReactorNotRunning("the reactor has ended while this thread waited for it")
