@@ -119,6 +119,21 @@ def test_imports_of_twisted_give_twistlike(folder: Path) -> None:
     assert python(*RUN, "script.py", cwd=folder).stdout == "twistlike.internet.error True\n"
 
 
+def test_nothing_but_the_standard_library_is_needed(folder: Path) -> None:
+    """A program runs where no package is installed: neither Twisted nor anything else."""
+    (folder / "script.py").write_text(
+        "from twisted.internet import defer, reactor, threads\n"
+        "d = threads.deferToThread(int, '7').addCallback(print)\n"
+        "d.addCallback(lambda _: reactor.stop())\n"
+        "reactor.run()\n"
+        "import twisted.web\n",
+        encoding="utf-8",
+    )
+    transcript = python("-S", *RUN, "script.py", cwd=folder)
+    assert transcript.stdout == "7\n"
+    assert "has no module 'twisted.web'" in transcript.stderr
+
+
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_the_loop_is_the_one_that_was_asked_for(folder: Path, loop: str) -> None:
     """``--loop`` chooses the loop that ``reactor.run()`` makes."""
