@@ -9,6 +9,7 @@ Each step does something real and says what happened and in which thread. The im
 import threading
 import time
 from queue import Queue
+from typing import Any
 
 from twisted.internet import defer, reactor, threads
 from twisted.python.threadpool import ThreadPool
@@ -149,7 +150,7 @@ async def results() -> None:
     d.addErrback(lambda failure: printResult(failure.getErrorMessage()))
     await d
     done: defer.Deferred[None] = defer.Deferred()
-    calls = [(say, [f"call {number}"], {}) for number in (1, 2, 3)]
+    calls: list[Any] = [(say, [f"call {number}"], {}) for number in (1, 2, 3)]
     calls.append((reactor.callFromThread, [done.callback, None], {}))
     threads.callMultipleInThread(calls)
     await done
