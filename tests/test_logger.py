@@ -510,7 +510,7 @@ def test_two_observers_that_raise_do_not_report_each_other_forever() -> None:
 def test_binary_files_get_utf8() -> None:
     """`FileLogObserver` encodes for a file that takes bytes, and flushes after each event."""
     raw = io.BytesIO()
-    observer = FileLogObserver(io.BufferedWriter(raw), lambda event: event["text"])  # type: ignore[arg-type]
+    observer = FileLogObserver(io.BufferedWriter(raw), lambda event: event["text"])
     observer({"text": "ä\n"})
     observer({"text": None})
     observer({"text": ""})
