@@ -142,11 +142,10 @@ def _tellHost(
     if loop is running or not loop.is_running():
         loop.call_exception_handler(report)
         return
-    late = _LateReport(loop, report)
     try:
-        loop.call_soon_threadsafe(late)
-    except RuntimeError:  # closed since we looked
-        late.giveUp()
+        loop.call_soon_threadsafe(_LateReport(loop, report))
+    except RuntimeError:
+        pass  # closed since we looked; the object sees to it that the report goes to `logging`
 
 
 class _LateReport:
@@ -166,17 +165,14 @@ class _LateReport:
         if report is not None:
             self._loop.call_exception_handler(report)
 
-    def giveUp(self) -> None:
-        """Send the report to `logging`, if it has gone nowhere yet."""
-        report, self._report = self._report, None
-        if report is not None:
-            _log(report["failure"], report["message"], report["source"], report["thread"])
-
     def __del__(self) -> None:
+        report, self._report = self._report, None
+        if report is None:
+            return
         try:
-            self.giveUp()
+            _log(report["failure"], report["message"], report["source"], report["thread"])
         except BaseException as error:
-            lastWords("A report could not be delivered", error)
+            lastWords(report["message"], error)
 
 
 def _runningLoop() -> asyncio.AbstractEventLoop | None:
