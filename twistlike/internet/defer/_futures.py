@@ -1,0 +1,74 @@
+"""Deferreds of asyncio's futures, and futures of Deferreds. Thread: that of the future's loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twistlike.internet.defer._deferred import Deferred, chain
+from twistlike.internet.defer._errors import CancelledError
+from twistlike.python.failure import Failure
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future
+
+__all__ = ["asFuture", "fromFuture", "outcomeOf"]
+
+
+def outcomeOf(future: Any) -> Any:
+    """Return the result of a future that is done, or a Failure; `CancelledError` if cancelled."""
+    if future.cancelled():
+        return Failure(CancelledError())
+    error = future.exception()
+    return future.result() if error is None else Failure(error)
+
+
+def fromFuture(future: Future[Any]) -> Deferred[Any]:
+    """Do what `Deferred.fromFuture` does."""
+    late: Deferred[Any] | None = None
+
+    def cancel(deferred: Deferred[Any]) -> None:
+        nonlocal late
+        future.cancel()
+        if future.done():
+            finish(future)
+            return
+        # A task that has to clean up first: its end is awaited.
+        late = Deferred(cancelAgain)
+        deferred.called = True
+        chain(deferred, late)
+
+    def cancelAgain(_: object) -> None:
+        future.cancel()
+
+    def finish(future: Future[Any]) -> None:
+        target = result if late is None else late
+        if not target.called:
+            outcome = outcomeOf(future)
+            target.callback(outcome)
+
+    result: Deferred[Any] = Deferred(cancel)
+    future.add_done_callback(finish)
+    return result
+
+
+def asFuture(deferred: Deferred[Any], loop: AbstractEventLoop) -> Future[Any]:
+    """Do what `Deferred.asFuture` does."""
+    future = loop.create_future()
+
+    def forward(outcome: Any) -> None:
+        if future.done():
+            return
+        if not isinstance(outcome, Failure):
+            future.set_result(outcome)
+        elif isinstance(outcome.value, CancelledError):
+            future.cancel()
+        else:
+            future.set_exception(outcome.value)
+
+    def checkCancel(future: Future[Any]) -> None:
+        if future.cancelled():
+            deferred.cancel()
+
+    future.add_done_callback(checkCancel)
+    deferred.addBoth(forward)
+    return future

@@ -1,0 +1,130 @@
+"""What an asyncio task waits on while it awaits a Deferred.
+
+Thread: the one of the task's loop, except for `TaskWaiter.sendHome`.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from twistlike.internet.defer._deferred import Deferred
+
+__all__ = ["TaskWaiter", "sendHome"]
+
+
+def sendHome(
+    deferred: Deferred[Any], loop: AbstractEventLoop | None, thread: int
+) -> bool:
+    """Let a Deferred's callbacks run in their own thread, if this is another one.
+
+    A Deferred that waits for another one continues where that one is fired. If something on a loop
+    waits for it in turn, that may be the wrong thread.
+
+    Returns:
+        whether this is another thread, so that the caller must not run them.
+    """
+    if thread == get_ident() or loop is None:
+        return False
+    from twistlike.internet.defer._deferred import runFromAfar  # that module imports this one
+
+    loop.call_soon_threadsafe(runFromAfar, deferred)
+    return True
+
+
+class TaskWaiter:
+    """Speaks the protocol of asyncio's futures, for one ``await`` of one Deferred in one task.
+
+    Attributes:
+        outcome: what the Deferred had come to when it was this waiter's turn in its chain.
+        thread: the thread of the task's loop.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_asyncio_future_blocking",
+        "_context",
+        "_deferred",
+        "_loop",
+        "_wakeup",
+        "outcome",
+        "thread",
+    )
+
+    def __init__(self, deferred: Deferred[Any], loop: AbstractEventLoop) -> None:
+        self._asyncio_future_blocking = True
+        self._deferred: Deferred[Any] | None = deferred
+        self._loop = loop
+        self._wakeup: Callable[[Any], object] | None = None
+        self._context: Context | None = None
+        self.thread = get_ident()
+        self.outcome: Any = None
+
+    # What the Deferred calls
+
+    def _resume(self, outcome: Any) -> None:
+        """Take the outcome, and let the task go on in the loop's next turn."""
+        self.outcome = outcome
+        self._deferred = None
+        wakeup, self._wakeup = self._wakeup, None
+        if wakeup is None:
+            return
+        loop = self._loop
+        call = loop.call_soon if self.thread == get_ident() else loop.call_soon_threadsafe
+        try:
+            call(wakeup, self, context=self._context)
+        except RuntimeError:
+            if not loop.is_closed():  # on a closed loop, the task has ended or never will
+                raise
+
+    def sendHome(self, deferred: Deferred[Any]) -> bool:
+        return sendHome(deferred, self._loop, self.thread)
+
+    # What the task calls
+
+    def get_loop(self) -> AbstractEventLoop:
+        return self._loop
+
+    def add_done_callback(
+        self, wakeup: Callable[[Any], object], *, context: Context | None = None
+    ) -> None:
+        self._wakeup = wakeup
+        self._context = context
+
+    def remove_done_callback(self, wakeup: Callable[[Any], object]) -> int:
+        found = self._wakeup == wakeup
+        self._wakeup = None
+        return int(found)
+
+    def result(self) -> None:
+        """Say that there is nothing to raise: the task reads `outcome` once it goes on."""
+
+    def done(self) -> bool:
+        return self._deferred is None
+
+    def cancelled(self) -> bool:
+        return False
+
+    def cancel(self, msg: object = None) -> bool:
+        """Cancel the Deferred.
+
+        Returns:
+            False: so the task raises ``CancelledError`` when it goes on, whatever the outcome is.
+        """
+        if self._deferred is not None:
+            try:
+                self._deferred.cancel()
+            except BaseException:
+                from twistlike.python import log  # for errors of cancellers only
+                from twistlike.python.failure import Failure
+
+                log.report(Failure(), "A canceller raised", source=self)
+        return False
+
+    def __repr__(self) -> str:
+        return f"<TaskWaiter for {self._deferred!r}>"
