@@ -36,7 +36,7 @@ from twistlike.python.failure import Failure
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from twistlike.parts.events import SystemEvents
     from twistlike.parts.inbox import Inbox
@@ -294,9 +294,8 @@ class LifeCycle:
             self.timers.callLater,
             lambda function: self.inbox.post(function, (), {}),
         )
-        for worker in stuck:
-            error = ReactorNotRunning(f"a thread was left behind: {worker}")
-            self._report(Failure(error), "the reactor ends without waiting for a thread")
+        if stuck:
+            self._report(Failure(_leftBehind(stuck)), "the reactor ends without waiting any longer")
         self.events.after("shutdown")
         self.finish()
 
@@ -359,3 +358,9 @@ class LifeCycle:
         """Leave everything to the parent process: this is its forked child."""
         if self._keeper is not None:
             self._keeper.disarm()
+
+
+def _leftBehind(stuck: Sequence[object]) -> ReactorNotRunning:
+    """Return the error that names the threads which still work, and where they stand."""
+    threads = "1 thread was" if len(stuck) == 1 else f"{len(stuck)} threads were"
+    return ReactorNotRunning("\n".join([f"{threads} left behind:", *map(str, stuck)]))
