@@ -35,6 +35,8 @@ __all__ = ["DefaultException", "Failure", "NoCurrentExceptionError", "startDebug
 _PUBLIC = "twistlike.python.failure"
 """The module under whose name all this is shown, pickled and imported."""
 
+_SLOTS = ("captureVars", "count", "tb", "type", "value")
+
 _nextCount = _counter(1).__next__
 _new = BaseException.__new__
 _ownDict: Any = BaseException.__dict__["__dict__"]
@@ -72,7 +74,7 @@ class Failure(BaseException):
 
     # Slots, because the dictionary of an exception costs 150 ns to make and fill, of 400 for all.
     # Foreign attributes, and ours that most Failures never have, are in the dictionary too.
-    __slots__ = ("captureVars", "count", "tb", "type", "value")
+    __slots__ = ("__weakref__", *_SLOTS)
 
     value: Any
     type: Any
@@ -128,8 +130,11 @@ class Failure(BaseException):
     def fromException(cls, error: BaseException, skip: int = 1) -> Self:
         """Return a Failure for a caught exception, without the catcher's own frames; the fast way.
 
-        An exception whose traceback has a frame that keeps the Failure (in a Deferred, say) would
-        be a cycle, so the catcher's frames are cut off the exception as well.
+        The frames are cut off the exception as well, so that nobody who looks at it sees them.
+
+        The frames that are left still know their callers (``f_back``), the catcher's frame among
+        them. It may keep the Failure in no variable once it has returned, nor may its callers:
+        either is a cycle, which only `cleanFailure` or the garbage collector ends.
 
         Args:
             error: the exception, as an ``except`` clause gave it; not a Failure.
@@ -201,10 +206,8 @@ class Failure(BaseException):
         Args:
             errorTypes: as for `check`.
         """
-        cls = self.type
-        for error in errorTypes:
-            if error is cls:
-                return error
+        if errorTypes and errorTypes[0] is self.type:
+            return errorTypes[0]
         error = self.check(*errorTypes)
         if error is not None:
             return error
@@ -325,7 +328,7 @@ class Failure(BaseException):
     def _attributes(self) -> dict[str, Any]:
         """Return all attributes, those in the slots and the others."""
         attributes = {}
-        for name in Failure.__slots__:
+        for name in _SLOTS:
             try:
                 attributes[name] = getattr(self, name)
             except AttributeError:
@@ -425,6 +428,7 @@ class Failure(BaseException):
             kind = "Traceback" if frames else "Traceback (failure with no frames)"
             write(f"{kind}: {safe_str(self.type)}: {message}\n")
             format_frames(frames, write, "brief")
+            self._writeChained(write, "brief")
             return
         frameDetail = detail
         if detail == "verbose":
@@ -438,8 +442,14 @@ class Failure(BaseException):
         else:
             write("Failure: ")
         write(error)
+        self._writeChained(write, detail)
         if detail == "verbose":
             write(f"*--- End of Failure #{self.count} ---\n")
+
+    def _writeChained(self, write: Callable[[str], object], detail: str) -> None:
+        if isinstance(self.value, Failure):
+            write(" (chained Failure)\n")
+            self.value._write(write, detail)
 
     def __repr__(self) -> str:
         return f"<{_nameOf(self.__class__)} {_nameOf(self.type)}: {self.getErrorMessage()}>"
