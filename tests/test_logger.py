@@ -55,7 +55,8 @@ def test_formats_are_filled_in_as_by_twisted() -> None:
         + """
     from twisted.logger import formatEvent
     for format in [
-        "plain", "{{}}", "{x.a}", "{x.m()}", "{x.n().a}", "{x.n().m()}", "{x()}", "{f()}",
+        "plain", "{{}}", "{x.a}", "{x.m()}", "{x.n().a}", "{x.n().m()}", "{x()}",
+        "{x.n().l[1][0]}", "{x.n().d[k]}", "{f()}",
         "{x.d[k]}", "{x.d[3]}", "{x.l[0]}", "{x.l[1][0]}", "{x.l[1]!r:>8}", "{x!r}", "{x!s}",
         "{f()!r:>8}", "{x.m()!r}", "{g()[k]}", "{g()[k]:03d}", "{b}", "{x.n()}", "{y:>{w}}",
         "{x.a:{w}}", "{e.args[0]}", "{s!a}", "{none}", "{y:5.2f}|{s:^9}|", b"bytes {y}", None,

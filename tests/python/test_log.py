@@ -338,6 +338,30 @@ def test_events_are_twisteds() -> None:
     )
 
 
+def test_events_of_a_Logger_are_twisteds() -> None:
+    """Old observers get the old keys of a `Logger`'s events too."""
+    assertSame(
+        """
+        from twisted.logger import Logger
+        from twisted.python import log
+        from twisted.python.failure import Failure
+        events = []
+        log.addObserver(events.append)
+        logger = Logger("ns")
+        for emit in (logger.debug, logger.info, logger.warn, logger.error, logger.critical):
+            emit("text {x}", x=1)
+        logger.info("x", isError=1, system="mine", log_system="other")
+        logger.info("x", log_system="other")
+        logger.info()
+        logger.failure("f {x}", Failure(ValueError("v")), x=2)
+        for event in events:
+            assert event["time"] == event["log_time"]
+            print([event.get(key) for key in ("message", "isError", "why", "system", "log_level")])
+            print(event.get("failure"), repr(log.textFromEventDict(event)))
+        """
+    )
+
+
 def test_texts_are_twisteds() -> None:
     """Multi-line text, empty events, formats, the time and its zone are written as by Twisted."""
     assertSame(
@@ -417,7 +441,7 @@ def test_warnings_are_logged_while_logging_has_begun() -> None:
     transcript = run(program, "twistlike")
     assert "builtins.UserWarning: first" in transcript.stdout
     assert "second" not in transcript.stdout
-    assert "UserWarning: second" in transcript.stderr
+    assert ": UserWarning: second" in transcript.stderr  # the standard function's text
     assert "first" not in transcript.stderr
 
 
