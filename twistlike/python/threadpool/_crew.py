@@ -416,7 +416,8 @@ class Crew:
         if self.broken:
             raise self._brokenError()
         raise PoolStoppedError(
-            "cannot schedule new futures after shutdown: the pool was stopped, start() opens it again"
+            "cannot schedule new futures after shutdown: the pool was stopped; "
+            "start() opens it again"
         )
 
     def close(self, onStopped: Callable[[], object] | None = None) -> None:

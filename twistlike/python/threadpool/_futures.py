@@ -117,13 +117,15 @@ class FutureJob:
         try:
             result = self.context.run(function, *args, **kwargs)
         except BaseException as error:
-            # Without this frame in its traceback: the frame holds the future that holds the error.
             worker.tally.failed += 1
-            traceback = error.__traceback__
-            future.set_exception(error.with_traceback(traceback and traceback.tb_next))
+            future.set_exception(_withoutThisFrame(error))
+            # By the `f_back` of the function's frame the error holds this frame all the same: so
+            # it keeps nothing that holds the error.
+            self.running = None
+            del load, future, function, args, kwargs
         else:
             future.set_result(result)
-        self.running = None
+            self.running = None
 
     def hit(self, error: BaseException) -> None:
         """
@@ -164,3 +166,9 @@ class FutureJob:
         future.cancel()
         future.set_running_or_notify_cancel()
         return True
+
+
+def _withoutThisFrame(error: BaseException) -> BaseException:
+    """Drop the outermost entry of an error's traceback: the frame that caught it."""
+    traceback = error.__traceback__
+    return error.with_traceback(traceback and traceback.tb_next)

@@ -102,42 +102,41 @@ class Job:
         try:
             # Noted before it is popped: a thread that is killed right after `pop` would drop what
             # it returned.
-            self.running = load = self._load[0]
+            self.running = self._load[0]
             self._load.pop()
         except IndexError:
             self.running = None
             worker.tally.skip()
             return
-        self.context.run(self._perform, worker, *load)
+        self.context.run(self._perform, worker)
 
-    def _perform(
-        self,
-        worker: Worker,
-        onResult: OnResult | None,
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-    ) -> None:
-        result: Any
+    def _perform(self, worker: Worker) -> None:
+        load = self.running
+        if load is None:
+            return
+        result = None
+        failed: list[Any] = []
         try:
-            result = function(*args, **kwargs)
-            success = True
+            result = load[1](*load[2], **load[3])
         except BaseException as error:
-            # fromException drops this frame from the traceback: else the frame holds the failure
-            # that holds it.
-            result = Failure.fromException(error)
-            success = False
             worker.tally.failed += 1
-        # `ended` goes up before the outcome is handed over, and decides who may still hand over an
-        # outcome when this thread is killed from outside: see `hit`.
-        self.ended = True
+            # The error's traceback holds this frame, by the `f_back` of the function's frame if not
+            # by an entry of its own. So this frame keeps neither the failure nor `onResult` (which
+            # may lead to a Deferred that gets the failure): else they are a cycle.
+            failed = [load, Failure.fromException(error)]
+            load = None
+        # `ended` goes up right before the outcome is handed over, with no point between at which
+        # this thread could be killed from outside: it decides who hands it over then, see `hit`.
         self.running = None
-        if self.told:
-            self._crew.loans.end(self)
-        if onResult is not None:
-            onResult(success, result)
-        elif not success:
-            self._crew.report(result, f"{describe(function)} failed in a thread")
+        self.ended = True
+        try:
+            if load is None:
+                self._handOver(failed.pop(0), failed.pop(), "failed")
+            elif load[0] is not None:
+                load[0](True, result)
+        finally:
+            if self.told:
+                self._crew.loans.end(self)
 
     def hit(self, error: BaseException) -> None:
         """
@@ -151,7 +150,7 @@ class Job:
         self.running = None
         if self.told:
             self._crew.loans.end(self)
-        self._handOver(load, Failure.fromException(error, 0))
+        self.context.run(self._handOver, load, Failure.fromException(error, 0), "did not run")
 
     def fail(self, error: BaseException) -> bool:
         """
@@ -162,15 +161,14 @@ class Job:
         except IndexError:
             return False
         self.ended = True
-        self._handOver(load, Failure.fromException(error, 0))
+        self.context.run(self._handOver, load, Failure.fromException(error, 0), "did not run")
         return True
 
-    def _handOver(self, load: Load, failure: Failure) -> None:
-        onResult, function = load[:2]
-        if onResult is None:
-            self._crew.report(failure, f"{describe(function)} was not run to its end")
+    def _handOver(self, load: Load, failure: Failure, what: str) -> None:
+        if load[0] is None:
+            self._crew.report(failure, f"{describe(load[1])} {what} in a thread")
         else:
-            self.context.run(onResult, False, failure)
+            load[0](False, failure)
 
     @property
     def function(self) -> Callable[..., Any] | None:

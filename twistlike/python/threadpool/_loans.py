@@ -111,9 +111,10 @@ class Loans:
     def error(self) -> PoolWedgedError:
         """Return an error that names the wedge."""
         return PoolWedgedError(
-            f"all {len(self._crew.members)} workers of the pool, {len(self)} spare ones among them, wait for jobs "
-            f"of the same pool, and {len(self._crew.queue)} jobs are queued behind them; raise ThreadPool.maxSpare "
-            f"(now {self.limit}), or let the jobs return a Deferred instead of waiting"
+            f"all {len(self._crew.members)} workers of the pool, {len(self)} spare ones too, "
+            f"wait for jobs of the same pool, and {len(self._crew.queue)} jobs are queued behind "
+            f"them; raise ThreadPool.maxSpare (now {self.limit}), or do not wait in a pool's job "
+            "for another one of the same pool"
         )
 
     def setLimit(self, limit: int) -> None:

@@ -460,7 +460,8 @@ class ThreadPool(ThreadPoolExecutor):
 
     def __repr__(self) -> str:
         crew = self._crew
-        return f"<ThreadPool {self.name or hex(id(self))} {crew.state}: {self.workers} of {self.max} workers>"
+        name = self.name or hex(id(self))
+        return f"<ThreadPool {name} {crew.state}: {self.workers} of {self.max} workers>"
 
 
 def _checkSize(minthreads: int, maxthreads: int) -> None:

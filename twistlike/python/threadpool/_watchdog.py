@@ -106,8 +106,9 @@ def _warn(crew: Crew, age: float) -> None:
     pool = crew.pool()
     busy = [text for worker in list(crew.members) if (text := whereabouts(worker)) is not None]
     logging.getLogger("twistlike").warning(
-        "%d jobs wait in pool %s, the oldest for %.1f s, and none of its %d workers is free (maximum %d). "
-        "Raise the maximum (adjustPoolsize, suggestThreadPoolSize), or find out what blocks them:\n%s",
+        "%d jobs wait in pool %s, the oldest for %.1f s, and none of its %d workers is free "
+        "(maximum %d). Raise the maximum (adjustPoolsize, suggestThreadPoolSize), or find out "
+        "what blocks them:\n%s",
         len(crew.queue),
         None if pool is None else pool.name or hex(id(pool)),
         age,

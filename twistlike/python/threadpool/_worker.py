@@ -106,6 +106,9 @@ class Worker:
         while True:
             if excess and crew.dismiss(self):
                 return
+            # Reset before we look at the queue: a submitter that relied on our coming had appended
+            # before, so we see its job; one that appends later sees the reset, and calls again.
+            crew.callBy = 0.0
             begin = monotonic()
             woken = True
             try:
@@ -119,11 +122,13 @@ class Worker:
                         if crew.queue:
                             crew.attend(begin)
                     if item.__class__ is tuple:
-                        context, function, args, kwargs, queued = item
+                        # Not unpacked: names would keep the function and its arguments alive
+                        # while a later job, which is no tuple, runs.
+                        queued = item[4]
                         try:
-                            context.run(function, *args, **kwargs)
+                            item[0].run(item[1], *item[2], **item[3])
                         except BaseException as error:
-                            self._callFailed(error, function)
+                            self._callFailed(error, item[1])
                     else:
                         queued = item.queued
                         try:
@@ -146,7 +151,7 @@ class Worker:
             except IndexError:
                 pass  # the queue is empty
             # Nothing of the last job stays alive in this frame while we sleep.
-            item = context = function = args = kwargs = None
+            item = None
             if not self._rest(begin):
                 return
 
@@ -172,9 +177,6 @@ class Worker:
             if self._withdraw():
                 return not crew.retire(self)
             self.bell.acquire()
-        # Reset before we look at the queue: a submitter that relied on our coming had appended
-        # before, so we see its job; one that appends later sees the reset, and calls again.
-        crew.callBy = 0.0
         return True
 
     def _withdraw(self) -> bool:
