@@ -338,6 +338,9 @@ def test_context_of_a_job_is_the_one_it_runs_in(makePool: MakePool) -> None:
 class Mistake(Exception):
     """An error that can be waited for to be gone."""
 
+    def __init__(self, references: list[weakref.ref[Any]]) -> None:
+        references.append(weakref.ref(self))
+
 
 class Thing:
     """Something that can be waited for to be gone."""
@@ -359,9 +362,7 @@ def test_idle_worker_keeps_nothing(makePool: MakePool, kind: str, good: bool) ->
                 result = Thing()
                 references.append(weakref.ref(result))
                 return result
-            error = Mistake()
-            references.append(weakref.ref(error))
-            raise error
+            raise Mistake(references)
 
     references: list[weakref.ref[Any]] = []
     gc.disable()
