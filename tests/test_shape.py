@@ -64,10 +64,12 @@ LAZY: dict[str, dict[str, str]] = {
         "twistlike.overlay": "--version and --help do not need it",
         "uvloop": "optional",
     },
+    "logger._text": {"string": "imports re: 3 ms; only formats with calls in them need it"},
     "overlay": {
         "difflib": "only where a program is about to fail",
         "pkgutil": "only where a program is about to fail",
     },
+    "pytest_plugin": {"twistlike": "a suite that asks for no fixture of ours imports nothing"},
 }
 """Module: what it imports inside functions besides, and why."""
 

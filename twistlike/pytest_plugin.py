@@ -1,0 +1,239 @@
+"""A pytest plugin: the fixtures ``reactor``, ``clock`` and ``flushLoggedErrors``.
+
+It does nothing, and imports nothing of twistlike, until a test asks for one of them
+(``pytestmark = pytest.mark.usefixtures("reactor")`` asks for a whole file). Everything runs in the
+thread of the tests.
+
+How it works
+------------
+A test that asks for ``reactor`` runs in an asyncio loop with that reactor attached to it. An
+``async def`` runs in the loop of the plugin that cares for it (pytest-asyncio, anyio), or in one of
+our own if there is none. A plain function is called in a loop of our own, and what it returns (a
+Deferred, or anything awaitable) is waited for. When the test is done, in the same loop, the reactor
+is stopped, and the test fails for what it has left behind: timers, threads, errors that nobody
+handled.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import inspect
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from twistlike.internet.asyncioreactor import Reactor
+    from twistlike.internet.task import Clock
+    from twistlike.python.failure import Failure
+
+__all__ = [
+    "clock",
+    "flushLoggedErrors",
+    "pytest_addoption",
+    "pytest_pyfunc_call",
+    "pytest_runtest_call",
+    "reactor",
+]
+
+_TIMEOUT_OPTION = "twistlike_timeout"
+
+# What a thread that was told to end gets to do so, in seconds: long for a thread, short for people.
+_THREADS_GRACE = 1.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the ini option."""
+    parser.addini(
+        _TIMEOUT_OPTION,
+        "seconds after which a test fails whose Deferred (or other awaitable) has not fired",
+        default="120",
+    )
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that only the test moves: ``clock.advance(seconds)``."""
+    from twistlike.internet.task import Clock
+
+    return Clock()
+
+
+@pytest.fixture
+def reactor(request: pytest.FixtureRequest) -> Iterator[Reactor]:
+    """The default reactor, on the test's own loop; the test fails for what it leaves behind.
+
+    Being the default one, it is the one that ``from twistlike.internet import reactor`` gives.
+    """
+    from twistlike.internet.asyncioreactor import defaultReactor
+    from twistlike.logger import globalLogPublisher
+
+    watch = _Watch(defaultReactor(), float(request.config.getini(_TIMEOUT_OPTION)))
+    request.node.stash[_watchKey] = watch
+    globalLogPublisher.addObserver(watch.observe)
+    try:
+        yield watch.reactor
+    finally:
+        globalLogPublisher.removeObserver(watch.observe)
+
+
+@pytest.fixture
+def flushLoggedErrors(
+    reactor: Reactor, request: pytest.FixtureRequest
+) -> Callable[..., list[Failure]]:
+    """A function that returns the errors that were logged so far, which then fail no test.
+
+    It takes the types of those that are meant; default: all.
+    """
+    watch: _Watch = request.node.stash[_watchKey]
+    return watch.flush
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Put an ``async def`` test into the reactor's scope, whichever plugin runs it."""
+    watch = item.stash.get(_watchKey, None)
+    if watch is None or not isinstance(item, pytest.Function):
+        return (yield)
+    function = item.obj
+    if not inspect.iscoroutinefunction(function):
+        return (yield)
+
+    @functools.wraps(function)
+    async def inScope(*args: Any, **kw: Any) -> None:
+        await watch.scope(lambda: function(*args, **kw), None)
+
+    watch.isCoroutine = True
+    item.obj = inScope
+    try:
+        return (yield)
+    finally:
+        item.obj = function
+
+
+@pytest.hookimpl
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test with the reactor that no other plugin runs."""
+    watch = pyfuncitem.stash.get(_watchKey, None)
+    if watch is None:
+        return None
+    function = pyfuncitem.obj
+    names = pyfuncitem._fixtureinfo.argnames
+    call = functools.partial(function, **{name: pyfuncitem.funcargs[name] for name in names})
+    if inspect.iscoroutinefunction(function):
+        _runLoop(call)
+    elif watch.isCoroutine:
+        return None  # another plugin has made a plain function of it, which runs its own loop
+    else:
+        _runLoop(functools.partial(watch.scope, call, watch.timeout))
+    return True
+
+
+def _runLoop(main: Callable[[], Any]) -> None:
+    import asyncio
+
+    with asyncio.Runner() as runner:
+        runner.run(main())
+
+
+class _Watch:
+    """A reactor, and what a test may not leave behind on it."""
+
+    def __init__(self, reactor: Reactor, timeout: float) -> None:
+        self.reactor = reactor
+        self.timeout = timeout
+        self.isCoroutine = False
+        self._errors: list[Failure] = []
+        self._threadsBefore = set(threading.enumerate())
+
+    def observe(self, event: dict[str, Any]) -> None:
+        """Keep the failure of a log event. Any thread."""
+        failure = event.get("log_failure")
+        if failure is not None:
+            self._errors.append(failure)
+
+    def flush(self, *errorTypes: type[BaseException]) -> list[Failure]:
+        """Forget the errors of these types (default: all) that were logged, and return them."""
+        _collect()
+        flushed = [each for each in self._errors if not errorTypes or each.check(*errorTypes)]
+        self._errors = [each for each in self._errors if each not in flushed]
+        return flushed
+
+    async def scope(self, function: Callable[[], Any], timeout: float | None) -> None:
+        """Call a test with the reactor attached to the running loop, and look at what it leaves.
+
+        Args:
+            function: The test. If it returns something awaitable, that is waited for.
+            timeout: For how long, in seconds.
+        """
+        from twistlike.internet.error import ReactorAlreadyRunning
+
+        timers: list[str] = []
+        reactor = self.reactor
+        try:
+            await reactor.__aenter__()
+        except ReactorAlreadyRunning:
+            pass  # an async fixture has used it on this loop, and so attached it
+        # Triggers of "before" may cancel timers, and what comes behind them sets timers of its own.
+        reactor.addSystemEventTrigger(
+            "during", "shutdown", lambda: timers.extend(map(repr, reactor.getDelayedCalls()))
+        )
+        try:
+            await self._outcome(function, timeout)
+        finally:
+            await reactor.__aexit__(None, None, None)
+        left = [f"a timer that is still pending: {each}" for each in timers]
+        left.extend(self._livingThreads())
+        left.extend(
+            f"an error that nobody handled:\n{failure.getTraceback().rstrip()}"
+            for failure in self.flush()
+        )
+        if left:
+            pytest.fail("The test has left behind\n- " + "\n- ".join(left), pytrace=False)
+
+    async def _outcome(self, function: Callable[[], Any], timeout: float | None) -> None:
+        import asyncio
+
+        result = function()
+        if not hasattr(result, "__await__"):
+            return
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                await result
+        except TimeoutError:
+            if limit.expired():
+                pytest.fail(f"{result!r} has not fired within {timeout} s", pytrace=False)
+            raise
+
+    def _livingThreads(self) -> Iterator[str]:
+        deadline = time.monotonic() + _THREADS_GRACE
+        for thread in threading.enumerate():
+            # Those of the loop's own executor end with the loop, which may not be ours to end.
+            if thread in self._threadsBefore or thread.name.startswith("asyncio_"):
+                continue
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
+                if thread.is_alive():
+                    yield f"a thread that is still alive: {thread.name}\n{_stack(thread)}"
+
+
+def _collect() -> None:
+    """Collect garbage: a failed Deferred in a cycle is reported when it goes."""
+    gc.collect()
+
+
+def _stack(thread: threading.Thread) -> str:
+    import traceback
+
+    frame = sys._current_frames().get(thread.ident or 0)
+    return "".join(traceback.format_stack(frame)).rstrip() if frame is not None else ""
+
+
+_watchKey: pytest.StashKey[_Watch] = pytest.StashKey()
