@@ -53,9 +53,10 @@ def newLoop() -> AbstractEventLoop:
 
 def runningLoop() -> AbstractEventLoop | None:
     """Return the loop that runs in this thread, ``None`` if there is none. Thread: any."""
-    events = sys.modules.get("asyncio.events")
-    # get_running_loop would raise where there is none, which costs five times as much.
-    return None if events is None else events._get_running_loop()
+    # get_running_loop would raise where there is none, which costs five times as much. The name is
+    # missing while another thread is half way through the import: then no loop can be running.
+    find = getattr(sys.modules.get("asyncio.events"), "_get_running_loop", None)
+    return None if find is None else find()
 
 
 def clockOf(loop: AbstractEventLoop) -> Callable[[], float]:

@@ -30,8 +30,9 @@ DEFAULT_SIZE = (0, 10)
 
 def currentPool() -> ThreadPool | None:
     """Return the pool whose worker runs this code, ``None`` elsewhere. Thread: any."""
-    threadpool = sys.modules.get("twistlike.python.threadpool")
-    return None if threadpool is None else threadpool.currentPool()
+    # Another thread may be half way through the first import: then there is no worker yet.
+    find = getattr(sys.modules.get("twistlike.python.threadpool"), "currentPool", None)
+    return None if find is None else find()
 
 
 class Pools:
