@@ -24,7 +24,7 @@ def say(what: str) -> None:
     inLoop = threading.current_thread() is threading.main_thread()
     inPool = threading.current_thread() in reactor.getThreadPool().threads
     where = "loop" if inLoop else "pool" if inPool else "sensor"
-    print(f"  [{where:6}] {what}", flush=True)
+    print(f"  [{where:6}] {what}\n", end="", flush=True)  # one write: threads share the output
 
 
 class Service:
