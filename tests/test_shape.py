@@ -75,6 +75,7 @@ LAZY: dict[str, dict[str, str]] = {
     },
     "internet.defer._waiter": {
         "twistlike.internet.defer._deferred": "cycle: a waiter resumes the chain that it waits in",
+        "twistlike.python.log": REPORTS,
     },
     "internet.threads": {"twistlike.python.threadpool": POOL},
     "logger._text": {"string": "imports re: 3 ms; only formats with calls in them need it"},
