@@ -93,7 +93,7 @@ class Reactor:
         self._givenLoop: AbstractEventLoop | None = None
         self._signals: StopSignals | None = None
         self._inbox = Inbox(self._callFailed)
-        self._timers = LoopTimers(self._callFailed)
+        self._timers = LoopTimers(self._callFailed, self._inbox.drainEarly)
         self._events = SystemEvents(self._triggerFailed)
         self._pools = Pools(self, _workerReporter(weakref.ref(self)))
         self._waiters = Waiters()

@@ -345,7 +345,10 @@ class _Wait(Waiter[Any]):
             return
         awaited = fromAwaitable(result)
         if awaited is None:
-            self.succeed(result)
+            if isinstance(result, Failure):
+                self.fail(result)
+            else:
+                self.succeed(result)
             return
         self._awaited = awaited
         awaited.addCallbacks(self.succeed, self.fail)

@@ -158,6 +158,11 @@ class Inbox:
         self._pending = False  # before the first call is taken: see "How it works"
         self._runFor(BATCH)
 
+    def drainEarly(self) -> None:
+        """Run the calls that are there, if there are any, without waiting for the wakeup."""
+        if self._calls:
+            self.drain()
+
     def _takeBack(self, call: Call) -> None:
         """Take one's own call back from a closed inbox and raise; if it has gone, it has run."""
         while True:

@@ -30,13 +30,18 @@ class LoopTimers(TimerQueue):
     Args:
         onError: Called with an exception that a call raised, and the function that was called. If
             it returns an exception, that is raised when the batch has ended.
+        first: Called before each batch: in one turn, calls from threads run before the timers, as
+            in Twisted.
     """
 
     def __init__(
-        self, onError: Callable[[BaseException, Callable[..., object]], BaseException | None]
+        self,
+        onError: Callable[[BaseException, Callable[..., object]], BaseException | None],
+        first: Callable[[], object],
     ) -> None:
         super().__init__(monotonic, self._setAlarm)
         self._onError = onError
+        self._first = first
         self._loop: AbstractEventLoop | None = None
         self._alarm: Handle | None = None
         self._alarmTime = inf
@@ -78,13 +83,14 @@ class LoopTimers(TimerQueue):
 
     def _run(self) -> None:
         """Run what is due now; what these calls ask for comes on a later turn."""
-        now = self.seconds()
-        limit = self.asked()
         self._alarm = None
         self._alarmTime = -inf  # no alarm is set from within the batch: one is, at its end
         atLeast = EARLY
         fatal: BaseException | None = None
         try:
+            self._first()
+            now = self.seconds()
+            limit = self.asked()
             while (call := self.popDue(now, limit)) is not None:
                 atLeast = 0.0
                 function = call.func
