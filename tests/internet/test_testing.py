@@ -281,8 +281,8 @@ def test_MemoryReactor_makes_calls_from_threads_at_once() -> None:
         call(made.append, 1)
         assert made == [1]
 
-        def divide() -> None:
-            1 / 0
+        def divide() -> float:
+            return 1 / 0
 
         with capturedLogs() as events:
             call(divide)

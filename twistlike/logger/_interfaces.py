@@ -26,3 +26,4 @@ class ILogFilterPredicate(Protocol):
 
     def __call__(self, event: LogEvent, /) -> PredicateResult:
         """Judge an event."""
+        ...

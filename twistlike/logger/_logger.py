@@ -44,9 +44,9 @@ class Logger:
         source: object = None,
         observer: Observer | None = None,
     ) -> None:
-        if namespace is None:
-            namespace = sys._getframe(1).f_globals.get("__name__", "<unknown>")
-        self.namespace: str = namespace
+        caller = sys._getframe(1).f_globals
+        default = caller.get("__name__", "<unknown>")
+        self.namespace: str = default if namespace is None else namespace
         self.source = source
         self.observer: Observer = globalLogPublisher if observer is None else observer
 
