@@ -374,6 +374,8 @@ def checks(library: Any) -> Any:
         library.Failure("text"),
     ]
     questions += [(KeyboardInterrupt,), (Interrupt,), (str,), ("builtins.str",), (Interrupt(),)]
+    questions.append((type("Interrupt", (Exception,), {"__module__": __name__}),))
+    questions.append((type("Inner", (Exception,), {"__module__": "elsewhere"}),))
     return [[g.check(*question) for question in questions] for g in fs], [g.parents for g in fs]
 
 
@@ -563,16 +565,17 @@ def test_sameAsTwisted(name: str) -> None:
 
 # What may be in a random hierarchy: names repeat, so that different classes have the same name.
 classNames = st.sampled_from(["A", "B", "C"])
-classTrees = st.lists(st.tuples(classNames, st.integers(0, 9)), min_size=1, max_size=8)
+moduleNames = st.sampled_from(["m", "n"])
+classTrees = st.lists(st.tuples(moduleNames, classNames, st.integers(0, 9)), min_size=1, max_size=8)
 
 
 @given(tree=classTrees, data=st.data())
 @settings(max_examples=150, deadline=None)
-def test_checkIsTwistedsOnAnyClasses(tree: list[tuple[str, int]], data: st.DataObject) -> None:
+def test_checkIsTwistedsOnAnyClasses(tree: list[tuple[str, str, int]], data: st.DataObject) -> None:
     """check() and parents agree with Twisted's for random classes, names and questions."""
     classes: list[type[BaseException]] = [Exception, BaseException, ValueError, KeyboardInterrupt]
-    for name, base in tree:
-        classes.append(type(name, (classes[base % len(classes)],), {"__module__": "m"}))
+    for module, name, base in tree:
+        classes.append(type(name, (classes[base % len(classes)],), {"__module__": module}))
     error = data.draw(st.sampled_from(classes))()
     names = [f"m.{name}" for name in "ABC"] + ["builtins.Exception", "builtins.BaseException"]
     asked = data.draw(st.lists(st.one_of(st.sampled_from(classes), st.sampled_from(names))))
@@ -650,7 +653,10 @@ def test_cleaningTwiceKeepsTheText() -> None:
     for captureVars in (False, True):
         f = caught(failure, captureVars=captureVars)
         f.cleanFailure()
-        text = f.getTraceback(detail="verbose")
+        g = copy.copy(f)
+        text = g.getTraceback(detail="verbose")
+        g.cleanFailure()
+        assert g.getTraceback(detail="verbose") == text
         f.cleanFailure()
         assert f.getTraceback(detail="verbose") == text
         assert len(f.frames) == 3
@@ -835,7 +841,9 @@ def test_aMixedSubclassFindsItsAttributes() -> None:
     assert str(f) == str(Failure(ValueError("x")))
     with pytest.raises(AttributeError, match="'Mixed' object has no attribute 'nothing'"):
         f.nothing  # type: ignore[attr-defined]
-    assert Mixed(ValueError("y")).getErrorMessage() == "y"
+    made = Mixed(ValueError("y"))
+    assert made.getErrorMessage() == "y"
+    assert Failure(made).value is made.value
 
 
 def test_aTypeThatIsOnlyAName() -> None:
@@ -915,6 +923,13 @@ def test_importsNothingCostly() -> None:
                if m in sys.modules])
     """
     assert oracle.run(program, "twistlike").stdout.strip() == "[]"
+
+
+@BOTH
+def test_noTracebackOfNoFrames(library: Any) -> None:
+    """A stand-in for a traceback stands for at least one frame."""
+    with pytest.raises(AssertionError, match="some frames"):
+        library._Traceback([])
 
 
 @BOTH

@@ -31,14 +31,17 @@ threaded = True
 ioThread: int | None = None
 """The identifier of the thread that was registered last; None before the first."""
 
+# The threads that have registered, each for itself: an identifier alone would not do, because it is
+# given again to another thread once its thread has ended.
 _here = threading.local()
+_lastRegistered: int | None = None
 _makingLock = threading.Lock()
 
 
 def registerAsIOThread() -> None:
     """Say that the calling thread is one in which a reactor runs. Reactors do, when they start."""
-    global ioThread
-    ioThread = getThreadID()
+    global ioThread, _lastRegistered
+    ioThread = _lastRegistered = getThreadID()
     _here.registered = True
 
 
@@ -47,9 +50,9 @@ def isInIOThread() -> bool:
 
     With several reactors in several threads it is true in each of these. (Twisted has one.)
     """
-    if ioThread is None:
-        return False
-    return ioThread == getThreadID() or getattr(_here, "registered", False)
+    if ioThread is None or ioThread != _lastRegistered:
+        return ioThread == getThreadID()  # somebody has assigned it, as tests of Twisted's do
+    return getattr(_here, "registered", False)
 
 
 def init(with_threads: int = 1) -> None:
