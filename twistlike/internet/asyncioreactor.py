@@ -410,7 +410,7 @@ class Reactor:
         """The pool, ``None`` if nobody has needed it yet, or the reactor has ended."""
         return self._pools.users
 
-    def resolve(self, name: str, timeout: Sequence[int] | None = None) -> Deferred[str]:
+    def resolve(self, name: str, timeout: Sequence[float] | None = None) -> Deferred[str]:
         """Look the IPv4 address of a host up, in a thread that does not wait for the users' jobs.
 
         Args:

@@ -1,0 +1,894 @@
+"""The reactor's life: not started, running or attached, stopping, ended, and again."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.oracle import assertSame, run
+from twistlike.internet import asyncioreactor, threads
+from twistlike.internet.asyncioreactor import Reactor, currentReactor
+from twistlike.internet.defer import Deferred, succeed
+from twistlike.internet.error import (
+    DNSLookupError,
+    ReactorAlreadyInstalledError,
+    ReactorAlreadyRunning,
+    ReactorNotRunning,
+    WrongThreadError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def reactor() -> Iterator[Reactor]:
+    """A reactor of one's own, whose threads end soon."""
+    reactor = Reactor()
+    reactor.shutdownTimeout = 2.0
+    yield reactor
+    assert reactor._life.loop is None, f"the test left the reactor {reactor!r}"
+
+
+def runUntil(reactor: Reactor, function: Callable[[], object]) -> None:
+    """Run the reactor, call the function in it, and stop when what it returns has fired."""
+
+    def main() -> None:
+        result = function()
+        if isinstance(result, Deferred):
+            result.addBoth(lambda result: (reactor.stop(), result)[1])
+        else:
+            reactor.stop()
+
+    reactor.callWhenRunning(main)
+    reactor.run()
+
+
+# ---- run ---------------------------------------------------------------------------------------
+
+
+def test_importingMakesNothing() -> None:
+    """Importing the reactor makes no loop and no thread, and does not even import asyncio."""
+    done = run(
+        """
+        import sys, threading
+        from twistlike.internet import reactor, threads, defer
+        print(threading.active_count(), reactor)
+        late = {"asyncio", "logging", "concurrent.futures", "socket", "traceback"}
+        print(sorted(late & set(sys.modules)))
+        """,
+        "twistlike",
+    )
+    assert done.stdout == "1 <Reactor not started>\n[]\n"
+    assert done.stderr == ""
+
+
+def test_theReactorIsAPlainObject() -> None:
+    """``from twistlike.internet import reactor`` gives a Reactor, not a module and not a proxy."""
+    from twistlike.internet import reactor
+
+    assert type(reactor) is Reactor
+    assert sys.modules["twistlike.internet.reactor"] is reactor
+    assert reactor is asyncioreactor.defaultReactor()
+    assert asyncioreactor.AsyncioSelectorReactor is Reactor
+
+
+def test_stateIsShown(reactor: Reactor) -> None:
+    """The reactor's repr shows the word for where it is in its life."""
+    seen = [repr(reactor)]
+    reactor.addSystemEventTrigger("during", "shutdown", lambda: seen.append(repr(reactor)))
+    runUntil(reactor, lambda: seen.append(repr(reactor)))
+    seen.append(repr(reactor))
+    words = ("not started", "running on <", "stopping on <", "ended>")
+    assert all(word in text for word, text in zip(words, seen, strict=True)), seen
+
+
+def test_systemEventsFireAsInTwisted() -> None:
+    """Startup and shutdown fire in their phases, with their errors, as Twisted does it."""
+    assertSame(
+        """
+        from twisted.internet import defer, reactor
+        out = []
+        def note(name, result=None, error=None):
+            def trigger(*args, **kwargs):
+                print(name, args, kwargs, reactor.running)
+                if error:
+                    raise error
+                return result
+            return trigger
+        gate = defer.Deferred()
+        add, remove = reactor.addSystemEventTrigger, reactor.removeSystemEventTrigger
+        add("before", "shutdown", note("before", gate), 1, x=2)
+        add("before", "shutdown", note("fails", error=ValueError("boo")))
+        add("during", "shutdown", note("during"))
+        add("after", "shutdown", note("after"))
+        add("before", "startup", note("before startup"))
+        add("during", "startup", note("during startup"))
+        add("after", "startup", note("after startup"))
+        reactor.callWhenRunning(note("when running"), "a", b="c")
+        gone = add("before", "shutdown", note("removed"))
+        remove(gone)
+        for bad in (lambda: remove(gone), lambda: add("bad", "shutdown", print)):
+            try:
+                bad()
+            except Exception as error:
+                print(type(error).__name__)
+        def main():
+            print(reactor.callWhenRunning(note("inline")))
+            add("before", "mine", note("mine"))
+            reactor.fireSystemEvent("mine")
+            reactor.fireSystemEvent("mine")
+            reactor.stop()
+            print("stop returned", reactor.running)
+            for bad in (reactor.stop, reactor.run):
+                try:
+                    bad()
+                except Exception as error:
+                    print(type(error).__name__)
+            reactor.callLater(0.02, later)
+        def later():
+            print("fire", reactor.running)
+            add("before", "shutdown", note("too late"))
+            add("during", "shutdown", note("late during"))
+            gate.callback(None)
+        reactor.callWhenRunning(main)
+        reactor.run()
+        print("ended", reactor.running)
+        """
+    )
+
+
+def test_anAwaitableOfATriggerIsWaitedFor(reactor: Reactor) -> None:
+    """A coroutine that a trigger before the shutdown returns is waited for."""
+    out: list[str] = []
+
+    async def slowly() -> None:
+        await asyncio.sleep(0.01)
+        out.append("slept")
+
+    reactor.addSystemEventTrigger("before", "shutdown", slowly)
+    reactor.addSystemEventTrigger("after", "shutdown", out.append, "after")
+    runUntil(reactor, lambda: None)
+    assert out == ["slept", "after"]
+
+
+def test_itCanBeRunAgainEachTimeFresh(reactor: Reactor) -> None:
+    """run() works again and again; timers, triggers and threads of the last run are gone."""
+    fds = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    out: list[int] = []
+    for number in range(100):
+        reactor.addSystemEventTrigger("during", "shutdown", out.append, number)
+
+        def main(number: int = number) -> Deferred[Any]:
+            reactor.callLater(0.0, out.append, 1000 + number)
+            reactor.callLater(3600, out.append, -1)
+            return threads.deferToThreadPool(reactor, reactor.getThreadPool(), out.append, -2)
+
+        runUntil(reactor, main)
+        assert reactor.getDelayedCalls() == []
+        assert reactor.threadpool is None
+    assert [n for n in out if n >= 0 and n < 1000] == list(range(100))
+    assert -1 not in out
+    deadline = time.monotonic() + 5
+    while threading.active_count() > 2 and time.monotonic() < deadline:
+        time.sleep(0.01)  # the last worker says that it has ended just before it has
+    assert not [t for t in threading.enumerate() if t.name.startswith("PoolThread-reactor")]
+    if fds:
+        assert len(os.listdir("/proc/self/fd")) <= fds + 1
+
+
+def test_callsForTheNextRunAreKept(reactor: Reactor) -> None:
+    """After the end callLater and callWhenRunning prepare the next run."""
+    out: list[str] = []
+    runUntil(reactor, lambda: None)
+    reactor.callLater(0, out.append, "later")
+    reactor.callWhenRunning(out.append, "running")
+    reactor.callLater(0.001, reactor.stop)
+    assert out == []
+    reactor.run()
+    assert out == ["running", "later"]
+
+
+def test_afterTheEndThreadsAreTold(reactor: Reactor) -> None:
+    """After the end what only a thread would call raises, and does not leak into the next run."""
+    runUntil(reactor, lambda: None)
+    out: list[str] = []
+    pool = reactor.getThreadPool()
+    for refused in (
+        lambda: reactor.callFromThread(out.append, "call"),
+        lambda: reactor.callInThread(out.append, "in thread"),
+        lambda: threads.deferToThreadPool(reactor, pool, out.append, "deferred"),
+        lambda: threads.blockingCallFromThread(reactor, out.append, "blocking"),
+        reactor.stop,
+        reactor.crash,
+    ):
+        with pytest.raises(ReactorNotRunning):
+            refused()
+    runUntil(reactor, lambda: None)
+    assert out == []
+
+
+def test_runInARunningLoopIsRefusedBeforeItTouchesIt(reactor: Reactor) -> None:
+    """run() inside a running loop raises, says what to do, and leaves the loop as it was."""
+
+    async def main() -> str:
+        with pytest.raises(ReactorAlreadyRunning, match="leave run\\(\\) out"):
+            reactor.run()
+        return repr(reactor)
+
+    assert asyncio.run(main()) == "<Reactor not started>"
+
+
+def test_crashKeepsWhatWaits(reactor: Reactor) -> None:
+    """crash() lets run() return with no event; timers and triggers wait for the next run."""
+    out: list[str] = []
+    reactor.addSystemEventTrigger("during", "shutdown", out.append, "shutdown")
+    reactor.callLater(0.02, out.append, "timer")
+    reactor.callLater(0, reactor.crash)
+    reactor.run()
+    assert out == []
+    assert repr(reactor) == "<Reactor not started>"
+    reactor.callLater(0.03, reactor.stop)
+    reactor.run()
+    assert out == ["timer", "shutdown"]
+
+
+def test_iterateTurnsTheLoop(reactor: Reactor) -> None:
+    """iterate() runs what is due, outside of run(); and a later run() goes on from there."""
+    out: list[str] = []
+    reactor.callLater(0, out.append, "timer")
+    reactor.callFromThread(out.append, "call")
+    for _ in range(3):
+        reactor.iterate()
+    assert out == ["call", "timer"]
+    reactor.callLater(0.01, out.append, "later")
+    reactor.iterate(0.05)
+    reactor.iterate()
+    assert out[2:] == ["later"]
+    runUntil(reactor, lambda: out.append("run"))
+    assert out[3:] == ["run"]
+
+
+def test_iterateDoesNotNest(reactor: Reactor) -> None:
+    """iterate() from within the loop is refused: asyncio's loops do not nest."""
+    errors: list[type[BaseException]] = []
+
+    def main() -> None:
+        try:
+            reactor.iterate()
+        except ReactorAlreadyRunning as error:
+            errors.append(type(error))
+
+    runUntil(reactor, main)
+    assert errors == [ReactorAlreadyRunning]
+
+
+def test_aLoopThatIsStoppedBelowEndsInOrder(reactor: Reactor) -> None:
+    """If somebody stops the loop itself, the reactor still fires its shutdown events."""
+    out: list[str] = []
+    reactor.addSystemEventTrigger("during", "shutdown", out.append, "shutdown")
+    reactor.callWhenRunning(lambda: asyncio.get_running_loop().stop())
+    reactor.run()
+    assert out == ["shutdown"]
+
+
+def test_anExitOutOfTheLoopEndsInOrder(reactor: Reactor) -> None:
+    """A SystemExit in a foreign asyncio callback leaves run() after the shutdown events."""
+    out: list[str] = []
+    reactor.addSystemEventTrigger("during", "shutdown", out.append, "shutdown")
+    reactor.callWhenRunning(lambda: asyncio.get_running_loop().call_soon(sys.exit, 3))
+    with pytest.raises(SystemExit):
+        reactor.run()
+    assert out == ["shutdown"]
+
+
+def test_runEndsTheTasksOfItsLoop(reactor: Reactor) -> None:
+    """What is left on the reactor's own loop is cancelled when run() ends, as by asyncio.run."""
+    out: list[str] = []
+
+    async def forEver() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            out.append("cancelled")
+            raise
+
+    def main() -> Deferred[None]:
+        task = asyncio.get_running_loop().create_task(forEver())
+        out.append("task" if task else "")
+        started: Deferred[None] = Deferred()
+        reactor.callLater(0, started.callback, None)
+        return started
+
+    runUntil(reactor, main)
+    assert out == ["task", "cancelled"]
+
+
+def test_runInAThread() -> None:
+    """The reactor may run in any thread, and serve blocking calls from the main one."""
+    reactor = Reactor()
+    thread = threading.Thread(target=reactor.run)
+    thread.start()
+    where = threads.blockingCallFromThread(reactor, threading.get_ident)
+    reactor.callFromThread(reactor.stop)
+    thread.join(10)
+    assert where == thread.ident
+
+
+def test_severalReactorsInSeveralThreads() -> None:
+    """Several reactors run at the same time, each in its own thread on its own loop."""
+    reactors = [Reactor() for _ in range(4)]
+    workers = [threading.Thread(target=reactor.run) for reactor in reactors]
+    for worker in workers:
+        worker.start()
+    idents = [threads.blockingCallFromThread(r, threading.get_ident) for r in reactors]
+    for reactor in reactors:
+        reactor.callFromThread(reactor.stop)
+    for worker in workers:
+        worker.join(10)
+    assert idents == [worker.ident for worker in workers]
+
+
+def test_aGivenLoopIsRunAndLeftOpen() -> None:
+    """install(loop) makes the default reactor run on that loop, and does not close it."""
+    done = run(
+        """
+        import asyncio
+        from twistlike.internet import asyncioreactor
+        loop = asyncio.new_event_loop()
+        asyncioreactor.install(loop)
+        asyncioreactor.install(loop)
+        asyncioreactor.install()
+        from twistlike.internet import reactor
+        reactor.callWhenRunning(lambda: print(asyncio.get_running_loop() is loop))
+        reactor.callWhenRunning(reactor.stop)
+        reactor.run()
+        print(loop.is_closed())
+        try:
+            asyncioreactor.install(asyncio.new_event_loop())
+        except AssertionError as error:
+            print(type(error).__name__)
+        loop.close()
+        """,
+        "twistlike",
+    )
+    assert done.stdout == f"True\nFalse\n{ReactorAlreadyInstalledError.__name__}\n"
+
+
+def test_theLoopFactoryMakesTheLoop(reactor: Reactor) -> None:
+    """setLoopFactory chooses what makes the loop of run(): uvloop, for example."""
+    uvloop = pytest.importorskip("uvloop")
+    kinds: list[str] = []
+    asyncioreactor.setLoopFactory(uvloop.new_event_loop)
+    try:
+        runUntil(reactor, lambda: kinds.append(type(asyncio.get_running_loop()).__module__))
+    finally:
+        asyncioreactor.setLoopFactory(None)
+    assert kinds == ["uvloop"]
+
+
+# ---- signals -----------------------------------------------------------------------------------
+
+
+def test_signalsAreTakenWhileItRunsAndGivenBack(reactor: Reactor) -> None:
+    """run() takes SIGINT and SIGTERM, and gives back who had them before."""
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    during: list[object] = []
+
+    def main() -> None:
+        during.extend([signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)])
+
+    runUntil(reactor, main)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert during[0] not in before
+    assert during[1] not in before
+
+
+def test_signalsAreLeftAloneIfSoAsked(reactor: Reactor) -> None:
+    """run(installSignalHandlers=False) takes no signal."""
+    before = signal.getsignal(signal.SIGTERM)
+    during: list[object] = []
+    reactor.callWhenRunning(lambda: during.append(signal.getsignal(signal.SIGTERM)))
+    reactor.callWhenRunning(reactor.stop)
+    reactor.run(installSignalHandlers=False)
+    assert during == [before]
+
+
+def test_somebodyElsesHandlerOfSigintIsKept(reactor: Reactor) -> None:
+    """A SIGINT handler that is not Python's own (a debugger's) stays while the reactor runs."""
+
+    def mine(*ignored: object) -> None:
+        """Belong to somebody else."""
+
+    before = signal.signal(signal.SIGINT, mine)
+    try:
+        during: list[object] = []
+        runUntil(reactor, lambda: during.append(signal.getsignal(signal.SIGINT)))
+        assert during == [mine]
+        assert signal.getsignal(signal.SIGINT) is mine
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_aSignalStopsTheReactor(reactor: Reactor, number: int) -> None:
+    """The first signal stops the reactor: the shutdown events fire and run() returns."""
+    out: list[str] = []
+    reactor.addSystemEventTrigger("before", "shutdown", out.append, "shutdown")
+    reactor.callLater(0.01, os.kill, os.getpid(), number)
+    reactor.run()
+    assert out == ["shutdown"]
+
+
+def test_attachedModeTouchesNoSignal(reactor: Reactor) -> None:
+    """On a host's loop the signals belong to the host."""
+
+    async def main() -> tuple[object, object]:
+        before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+        async with reactor:
+            during = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+        return before, during
+
+    before, during = asyncio.run(main())
+    assert before == during
+
+
+# ---- attached ----------------------------------------------------------------------------------
+
+
+def everyLoop(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test with asyncio.run and with uvloop.run."""
+    runs: list[Any] = [pytest.param(asyncio.run, id="asyncio")]
+    try:
+        import uvloop
+    except ImportError:
+        pass
+    else:
+        runs.append(pytest.param(uvloop.run, id="uvloop"))
+    decorated: Callable[..., None] = pytest.mark.parametrize("run", runs)(test)
+    return decorated
+
+
+@everyLoop
+def test_nothingHasToBeSetUpInARunningLoop(run: Callable[..., Any], reactor: Reactor) -> None:
+    """In a running loop timers, calls from threads and jobs just work."""
+
+    async def main() -> list[str]:
+        out: list[str] = []
+        done = asyncio.Event()
+        reactor.callLater(0, out.append, "timer")
+        worker = threading.Thread(target=reactor.callFromThread, args=(done.set,))
+        worker.start()
+        await done.wait()
+        worker.join()
+        pool = reactor.getThreadPool()
+        out.append(await threads.deferToThreadPool(reactor, pool, lambda: "job"))
+        return [*out, repr(reactor.running)]
+
+    assert run(main()) == ["timer", "job", "True"]
+    assert repr(reactor) == "<Reactor ended>"
+
+
+@everyLoop
+def test_theEndOfTheHostIsAnOrderlyEnd(run: Callable[..., Any], reactor: Reactor) -> None:
+    """When asyncio.run returns, the shutdown events have fired, and were waited for."""
+    out: list[str] = []
+    gate: Deferred[str] = Deferred()
+
+    def before() -> Deferred[str]:
+        out.append("before")
+        reactor.callLater(0.01, gate.callback, "fired")
+        return gate.addCallback(lambda result: out.append(result))
+
+    async def main() -> None:
+        reactor.addSystemEventTrigger("before", "shutdown", before)
+        reactor.addSystemEventTrigger("after", "shutdown", out.append, "after")
+
+    run(main())
+    assert out == ["before", "fired", "after"]
+
+
+@everyLoop
+def test_aTriggerThatNeverFiresDoesNotKeepTheHost(
+    run: Callable[..., Any], reactor: Reactor
+) -> None:
+    """A host's end waits for triggers no longer than the limit, then cancels them."""
+    never: Deferred[None] = Deferred()
+    reactor.shutdownTimeout = 0.05
+
+    async def main() -> None:
+        reactor.addSystemEventTrigger("before", "shutdown", lambda: never)
+        asyncio.get_running_loop().set_exception_handler(lambda *ignored: None)
+
+    run(main())
+    assert never.called
+    assert repr(reactor) == "<Reactor ended>"
+
+
+@everyLoop
+def test_stopLeavesTheHostAlone(run: Callable[..., Any], reactor: Reactor) -> None:
+    """stop() of an attached reactor fires its events and ends its threads; the loop goes on."""
+
+    async def main() -> list[str]:
+        out: list[str] = []
+        reactor.addSystemEventTrigger("after", "shutdown", out.append, "after")
+        await threads.deferToThreadPool(reactor, reactor.getThreadPool(), out.append, "job")
+        reactor.stop()
+        while reactor._life.loop is not None:
+            await asyncio.sleep(0.001)
+        out.append(repr(reactor))
+        with pytest.raises(ReactorNotRunning):
+            reactor.callFromThread(out.append, "never")
+        return out
+
+    assert run(main()) == ["job", "after", "<Reactor ended>"]
+
+
+@everyLoop
+def test_asyncWithIsTheExplicitScope(run: Callable[..., Any]) -> None:
+    """``async with Reactor()`` attaches, and has ended when the block is left."""
+
+    async def main() -> list[str]:
+        out: list[str] = []
+        async with Reactor() as reactor:
+            out.append(str(reactor.running))
+            assert currentReactor() is reactor
+            reactor.addSystemEventTrigger("before", "shutdown", out.append, "shutdown")
+            out.append(await threads.deferToThread(lambda: "job"))
+            with pytest.raises(ReactorAlreadyRunning):
+                await reactor.__aenter__()
+        out.append(repr(reactor))
+        return out
+
+    assert run(main()) == ["True", "job", "shutdown", "<Reactor ended>"]
+
+
+def test_aScopeThatIsCancelledStillEnds(reactor: Reactor) -> None:
+    """Cancelling a task inside the scope ends the reactor in order, and the task is cancelled."""
+
+    async def main() -> None:
+        entered = asyncio.Event()
+
+        async def scope() -> None:
+            async with reactor:
+                entered.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(scope())
+        await entered.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert repr(reactor) == "<Reactor ended>"
+
+    asyncio.run(main())
+
+
+def test_itAttachesAgainToAnotherLoop(reactor: Reactor) -> None:
+    """A reactor that has ended with one loop serves the next one, from its first use there."""
+
+    async def main(number: int) -> int:
+        pool = reactor.getThreadPool()
+        return await threads.deferToThreadPool(reactor, pool, lambda: number)
+
+    assert [asyncio.run(main(number)) for number in range(5)] == list(range(5))
+
+
+def test_itDoesNotAttachAgainToTheLoopOnWhichItWasStopped(reactor: Reactor) -> None:
+    """Once stopped on a loop, only an explicit scope brings the reactor back on that loop."""
+
+    async def main() -> None:
+        async with reactor:
+            pass
+        assert reactor.callLater(0, print) is not None
+        assert repr(reactor) == "<Reactor ended>"
+        async with reactor:
+            assert reactor.running
+
+    asyncio.run(main())
+
+
+def test_callsBetweenTwoRunsOfALoopRunInTheSecond(reactor: Reactor) -> None:
+    """A host's loop may be stopped and run again: what was posted between runs in the second."""
+    loop = asyncio.new_event_loop()
+    out: list[int] = []
+
+    async def first() -> None:
+        reactor.callLater(0, out.append, -1)
+        await asyncio.sleep(0.001)
+
+    loop.run_until_complete(first())
+    for number in range(10):
+        reactor.callFromThread(out.append, number)
+    reactor.callLater(0, out.append, 10)
+    loop.run_until_complete(asyncio.sleep(0.005))
+    assert out == [-1, *range(11)]
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+@everyLoop
+def test_aLoopThatIsMerelyClosed(run: Callable[..., Any], reactor: Reactor) -> None:
+    """loop.close() with no farewell: accepted calls have run, waiters are released, others told."""
+    loop: asyncio.AbstractEventLoop = (
+        __import__("uvloop").new_event_loop()
+        if run.__module__.startswith("uvloop")
+        else asyncio.new_event_loop()
+    )
+    out: list[str] = []
+    posted = threading.Event()
+    never: Deferred[None] = Deferred()
+
+    def wait() -> None:
+        try:
+            threads.blockingCallFromThread(reactor, lambda: (posted.set(), never)[1])
+        except ReactorNotRunning:
+            out.append("released")
+
+    worker = threading.Thread(target=wait)
+
+    async def main() -> None:
+        reactor.callLater(3600, out.append, "never")
+        worker.start()
+        while not posted.is_set():
+            await asyncio.sleep(0.001)
+
+    loop.run_until_complete(main())
+    reactor.callFromThread(out.append, "accepted")
+    loop.close()
+    worker.join(10)
+    assert sorted(out) == ["accepted", "released"]
+    with pytest.raises(ReactorNotRunning):
+        reactor.callFromThread(out.append, "late")
+    assert repr(reactor) == "<Reactor ended>"
+
+
+def test_aReactorThatNobodyWantsIsCollected() -> None:
+    """A reactor that is dropped while its loop lives is collected, and its workers end."""
+
+    async def main() -> None:
+        reactor = Reactor()
+        await threads.deferToThreadPool(reactor, reactor.getThreadPool(), print, end="")
+        gone = weakref.ref(reactor)
+        workers = reactor.getThreadPool().threads
+        assert workers
+        while not reactor.getThreadPool().waiters:
+            await asyncio.sleep(0.001)  # until the worker has let go of the job
+        del reactor
+        gc.collect()
+        assert gone() is None
+        for worker in workers:
+            worker.join(5)
+            assert not worker.is_alive()
+
+    asyncio.run(main())
+
+
+# ---- which reactor -----------------------------------------------------------------------------
+
+
+def test_eachLoopHasItsReactor() -> None:
+    """In a running loop the current reactor is the loop's; two loops never share one."""
+    found: list[Reactor] = []
+    meet = threading.Barrier(2)
+
+    async def main() -> None:
+        reactor = currentReactor()
+        assert currentReactor() is reactor
+        found.append(reactor)
+        assert await threads.deferToThread(currentReactor) is reactor
+        meet.wait(10)
+
+    others = [threading.Thread(target=asyncio.run, args=(main(),)) for _ in range(2)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(10)
+    assert len({id(reactor) for reactor in found}) == 2
+
+
+def test_withoutALoopItIsTheDefaultOne() -> None:
+    """Where no loop runs, and in no worker, the current reactor is the default one."""
+    assert currentReactor() is asyncioreactor.defaultReactor()
+
+
+# ---- the loop's thread -------------------------------------------------------------------------
+
+
+def test_whatBelongsToTheLoopsThreadIsRefusedElsewhere(reactor: Reactor) -> None:
+    """From another thread stop, callLater and their kin raise, and name what to use instead."""
+    errors: list[str] = []
+
+    def wrong() -> None:
+        for call in (
+            lambda: reactor.callLater(0, print),
+            lambda: reactor.callWhenRunning(print),
+            lambda: reactor.addSystemEventTrigger("before", "shutdown", print),
+            lambda: reactor.fireSystemEvent("mine"),
+            lambda: reactor.resolve("localhost"),
+            reactor.stop,
+            reactor.crash,
+        ):
+            try:
+                call()
+            except WrongThreadError as error:
+                errors.append(str(error))
+
+    def main() -> Deferred[Any]:
+        return threads.deferToThreadPool(reactor, reactor.getThreadPool(), wrong)
+
+    runUntil(reactor, main)
+    assert len(errors) == 7
+    assert all("reactor.callFromThread(reactor." in text for text in errors)
+
+
+def test_theReactorOfAnotherLoopIsRefused(reactor: Reactor) -> None:
+    """Inside one loop the reactor of another loop is as wrong as another thread."""
+    first = asyncio.new_event_loop()
+
+    async def attach() -> None:
+        reactor.callLater(3600, print)
+
+    async def use() -> None:
+        with pytest.raises(WrongThreadError):
+            reactor.callLater(0, print)
+
+    first.run_until_complete(attach())
+    asyncio.run(use())
+    first.run_until_complete(first.shutdown_asyncgens())
+    first.close()
+
+
+# ---- bad input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delay", [-1, float("nan"), "1", None])
+def test_aBadDelayIsRefused(reactor: Reactor, delay: Any) -> None:
+    """Negative delays, NaN and what is no number are refused by callLater."""
+    with pytest.raises((TypeError, ValueError), match="delay"):
+        reactor.callLater(delay, print)
+
+
+@pytest.mark.parametrize("name", ["callFromThread", "callInThread"])
+def test_whatIsNotCallableIsRefusedInTheCaller(reactor: Reactor, name: str) -> None:
+    """callFromThread(None) fails where it was called, not later in the loop."""
+    with pytest.raises(TypeError, match=name):
+        getattr(reactor, name)(None)
+
+
+@pytest.mark.parametrize("size", [-1, 2.5, "3"])
+def test_aBadPoolSizeIsRefused(reactor: Reactor, size: Any) -> None:
+    """suggestThreadPoolSize takes whole numbers from 0 up."""
+    with pytest.raises((TypeError, ValueError), match="size of a thread pool"):
+        reactor.suggestThreadPoolSize(size)
+
+
+# ---- errors of calls ---------------------------------------------------------------------------
+
+
+@everyLoop
+def test_errorsGoToTheLoopsExceptionHandler(run: Callable[..., Any], reactor: Reactor) -> None:
+    """What a call raises goes to the exception handler of the loop, with what was called."""
+    seen: list[dict[str, Any]] = []
+
+    def bad() -> None:
+        raise ValueError("bad")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: seen.append(context))
+        reactor.callFromThread(bad)
+        reactor.callLater(0, bad)
+        reactor.callInThread(bad)
+        reactor.addSystemEventTrigger("during", "mine", bad)
+        reactor.fireSystemEvent("mine")
+        while len(seen) < 4:
+            await asyncio.sleep(0.001)
+
+    run(main())
+    assert [str(context["exception"]) for context in seen] == ["bad"] * 4
+
+
+def test_anExitInACallEndsAHostAfterTheBatch(reactor: Reactor) -> None:
+    """On a host's loop SystemExit leaves the loop, once the rest of the batch has run."""
+    out: list[str] = []
+
+    async def main() -> None:
+        reactor.callFromThread(sys.exit, 3)
+        reactor.callFromThread(out.append, "rest")
+        await asyncio.sleep(1)
+
+    with pytest.raises(SystemExit):
+        asyncio.run(main())
+    assert out == ["rest"]
+
+
+def test_anExitInACallIsReportedWhenRunning(reactor: Reactor) -> None:
+    """On its own loop a call's SystemExit is reported and the reactor runs on, as in Twisted."""
+    seen: list[object] = []
+
+    def main() -> Deferred[None]:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: seen.append(context["exception"]))
+        reactor.callFromThread(sys.exit, 3)
+        ended: Deferred[None] = Deferred()
+        reactor.callLater(0.01, ended.callback, None)
+        return ended
+
+    runUntil(reactor, main)
+    assert [type(error) for error in seen] == [SystemExit]
+
+
+# ---- names -------------------------------------------------------------------------------------
+
+
+def test_namesAreResolvedInAThreadOfTheirOwn(reactor: Reactor) -> None:
+    """resolve() works while every thread of the users' pool is busy."""
+    release = threading.Event()
+    found: list[object] = []
+
+    def main() -> Deferred[Any]:
+        for _ in range(20):
+            reactor.callInThread(release.wait, 30)
+        looked = reactor.resolve("localhost")
+        looked.addBoth(found.append).addBoth(lambda _: release.set())
+        return looked
+
+    runUntil(reactor, main)
+    assert found == ["127.0.0.1"]
+
+
+def test_anAddressIsItsOwnName(reactor: Reactor) -> None:
+    """resolve() of an address answers at once with that address."""
+    found: list[object] = []
+    runUntil(reactor, lambda: reactor.resolve("10.0.0.1").addCallback(found.append))
+    assert found == ["10.0.0.1"]
+
+
+def test_aNameThatIsNotThereFails(reactor: Reactor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that cannot be resolved fails with DNSLookupError, which names it."""
+    import socket
+
+    def refuse(name: str) -> str:
+        raise socket.gaierror(-2, "unknown")
+
+    monkeypatch.setattr(socket, "gethostbyname", refuse)
+    errors: list[BaseException] = []
+    runUntil(
+        reactor, lambda: reactor.resolve("no.such").addErrback(lambda f: errors.append(f.value))
+    )
+    assert [type(error) for error in errors] == [DNSLookupError]
+    assert "no.such" in str(errors[0])
+
+
+def test_aLookUpThatTakesTooLongFails(reactor: Reactor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look-up fails when its timeouts have passed, and its late answer is dropped."""
+    import socket
+
+    release = threading.Event()
+    monkeypatch.setattr(socket, "gethostbyname", lambda name: release.wait(30) and name)
+    errors: list[BaseException] = []
+
+    def main() -> Deferred[Any]:
+        looked = reactor.resolve("slow", timeout=(0.01, 0.01))
+        looked.addErrback(lambda failure: errors.append(failure.value))
+        return looked.addBoth(lambda _: release.set())
+
+    runUntil(reactor, main)
+    assert [type(error) for error in errors] == [DNSLookupError]
+
+
+def test_succeedHelps() -> None:
+    """A Deferred that has fired already stops the helper of these tests, too."""
+    reactor = Reactor()
+    runUntil(reactor, lambda: succeed(None))
+    assert repr(reactor) == "<Reactor ended>"
