@@ -167,7 +167,7 @@ class Crew:
     def _startThread(self, worker: Worker) -> None:
         pool = self.pool()
         factory = threading.Thread if pool is None else pool.threadFactory
-        name = "PoolThread" if pool is None else pool.threadName(worker.number or 0)
+        name = "PoolThread" if pool is None else pool.threadName(worker.number)
         thread = factory(target=worker.main, name=name)
         thread.daemon = True  # set, since a thread inherits its maker's
         worker.thread = thread
@@ -177,15 +177,17 @@ class Crew:
         """
         Undo the birth of a worker whose thread could not be started, unless it runs after all.
         """
-        if worker is not None:
+        if worker is None:
+            self.slots.append(number)
+        else:
             try:
                 worker.birth.pop()
             except IndexError:
                 return  # only the starter was interrupted; the thread runs
             self.members.discard(worker)
-        self.slots.append(number)
+            self._giveBack(worker)
         if not self.open:
-            self._finish()
+            self._finish(callForHelp=False)
 
     def takeBack(self, item: Call | Job | FutureJob) -> bool:
         """Remove a job that its submitter has just appended. False: a worker has it."""
@@ -242,7 +244,7 @@ class Crew:
     def retire(self, worker: Worker) -> bool:
         """A worker that has been idle for long, and is off the list, wants to leave."""
         with self.lock:
-            if len(self.members) <= self.minimum or worker.number is None:
+            if len(self.members) <= self.minimum:
                 return False
             self.members.discard(worker)
             self._noteLeaving(worker)
@@ -253,37 +255,44 @@ class Crew:
         self.callBy = 0.0
         if self.queue:
             try:
-                worker.number = self.slots.pop()
+                for number in iter(self.slots.pop, None):
+                    worker.permit.append(number)
+                    self.members.add(worker)
+                    return False
             except IndexError:
-                return True  # someone else has come in our place
-            self.members.add(worker)
-            return False
+                pass  # someone else has come in our place
         return True
 
     def dismiss(self, worker: Worker) -> bool:
         """Is this worker one too many? Called by it between two jobs."""
+        # Here and below: `for` takes a token such that a kill or a signal cannot come between
+        # taking it and putting it where it belongs. The iterators are made before.
+        permit = iter(worker.permit.pop, None)
         try:
-            token = self.excess.pop()
+            for token in iter(self.excess.pop, None):
+                if token is _SHRINK:
+                    for number in permit:
+                        self.numbers.append(number)
+                        break
+                return True
         except IndexError:
-            return False
-        if token is _SHRINK and worker.number is not None:
-            self.numbers.append(worker.number)
-            worker.number = None
-        return True
+            pass
+        return False
 
     def _giveBack(self, worker: Worker) -> None:
-        """Lay down a worker's permit, or pay with it for one that is to go."""
-        number, worker.number = worker.number, None
-        if number is None:
-            return
+        """Lay down a worker's permit, or pay with it for one that is to go. Twice does no harm."""
+        debts = iter(self.excess.pop, None)
         try:
-            token = self.excess.pop()
+            for number in iter(worker.permit.pop, None):
+                try:
+                    for token in debts:
+                        (self.numbers if token is _SHRINK else self.slots).append(number)
+                        break
+                except IndexError:
+                    self.slots.append(number)
+                return
         except IndexError:
-            token = _DISMISS
-        if token is _SHRINK:
-            self.numbers.append(number)
-        else:
-            self.slots.append(number)
+            pass
 
     def _noteLeaving(self, worker: Worker) -> None:
         # `stop` waits for the threads themselves, and this one still has a few steps to go.
@@ -295,9 +304,10 @@ class Crew:
         """A worker ends."""
         with self.lock:
             self.members.discard(worker)
-            self.past.add(worker.tally)
-            self._giveBack(worker)
+            tally, worker.tally = worker.tally, Tally()
+            self.past.add(tally)
             self._noteLeaving(worker)
+            self._giveBack(worker)
         self.callBy = 0.0
         if self.queue:
             self.attend(monotonic())
@@ -438,11 +448,11 @@ class Crew:
             self._wakeOldest()
         self._finish()
 
-    def _finish(self) -> None:
+    def _finish(self, callForHelp: bool = True) -> None:
         """Note the end of a closed crew, once its last worker has left."""
         if self.members:
             return
-        if self.started and self.queue:
+        if callForHelp and self.started and self.queue:
             self.attend(monotonic())
         with self.lock:
             if self.ended:

@@ -38,8 +38,9 @@ class Worker:
     One thread of a crew, and what it does now.
 
     Attributes:
-        number: Its permit to work, which is also the number in its name. None once the permit was
-            taken away.
+        number: The number in its name.
+        permit: Its permit to work: its number, in a list that is empty once the permit was given
+            back or taken away.
         bell: What it sleeps on, held by it. Who takes it off `Crew.idle` releases it, exactly once.
         birth: One token. Popped by the new thread as it begins to work, or by the starter who gives
             it up.
@@ -49,11 +50,23 @@ class Worker:
         tally: What it has done.
     """
 
-    __slots__ = ("bell", "birth", "crew", "item", "lent", "number", "since", "tally", "thread")
+    __slots__ = (
+        "bell",
+        "birth",
+        "crew",
+        "item",
+        "lent",
+        "number",
+        "permit",
+        "since",
+        "tally",
+        "thread",
+    )
 
     def __init__(self, crew: Crew, number: int) -> None:
         self.crew = crew
-        self.number: int | None = number
+        self.number = number
+        self.permit = [number]
         self.bell = Lock()
         self.bell.acquire()
         self.birth = [None]
@@ -69,15 +82,12 @@ class Worker:
 
     def main(self) -> None:
         """Live: what the thread runs."""
-        try:
-            self.birth.pop()
-        except IndexError:
-            return  # given up by its starter, which an interrupt had hit
-        _local.worker = self
         crew = self.crew
         killed = False
         try:
-            if crew.initialize():
+            # Nothing to pop: given up by its starter, which an interrupt had hit.
+            _local.worker = self
+            if self._isTaken() and crew.initialize():
                 try:
                     self._work()
                 except BaseException as error:
@@ -86,9 +96,21 @@ class Worker:
                 crew.finalize()
         finally:
             _local.worker = None
-            crew.leave(self)
+            try:
+                crew.leave(self)
+            except BaseException:
+                # Hit from outside in the middle of it. What was done is not done again.
+                killed = True
+                crew.leave(self)
         if killed:
             crew.fill()
+
+    def _isTaken(self) -> bool:
+        try:
+            self.birth.pop()
+        except IndexError:
+            return False
+        return True
 
     def _work(self) -> None:
         crew = self.crew
