@@ -118,6 +118,7 @@ def test_trackersAreSeparate(library: Any, name: str) -> None:
         return [t.getContext(key, 0) for t in (one, other) for key in ("a", "d")]
 
     assert one.callWithContext({"a": 5}, ask) == [5, 1, 0, 1]
+    assert one.callWithContext({"a": 5}, one.callWithContext, {"a": 6}, ask) == [6, 1, 0, 1]
     assert ask() == [0, 1, 0, 1]
 
 

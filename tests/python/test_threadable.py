@@ -49,6 +49,8 @@ def test_onlyTheRegisteredThreadIsTheReactors(library: Any) -> None:
     assert not library.isInIOThread()
     library.ioThread = threading.get_ident()
     assert library.isInIOThread()
+    library.ioThread = -1
+    assert not library.isInIOThread()
 
 
 def test_severalThreadsMayBeReactors() -> None:
