@@ -271,7 +271,7 @@ def test_a_deferred_that_does_not_fire_fails_the_test(runTests: RunTests) -> Non
     )
     result.assert_outcomes(failed=2, passed=1)
     result.stdout.fnmatch_lines(["*<Deferred*has not fired within 0.05 s*"])
-    result.stdout.fnmatch_lines(["*TimeoutError: own*"])
+    result.stdout.fnmatch_lines(["FAILED *test_raises - Ti*"])
 
 
 def test_flushing_finds_what_a_test_expects(runTests: RunTests) -> None:
@@ -332,6 +332,39 @@ def test_other_tests_are_left_alone(runTests: RunTests) -> None:
         """
     )
     result.assert_outcomes(passed=3)
+
+
+def test_a_test_that_runs_again_is_fresh(runTests: RunTests) -> None:
+    """A plugin that repeats a test gets the same test again; no observer of the log is left."""
+    runTests.pytester.makeconftest(
+        """
+        from _pytest.runner import runtestprotocol
+
+        def pytest_runtest_protocol(item, nextitem):
+            for _ in range(2):
+                item._initrequest()
+                runtestprotocol(item, nextitem=nextitem)
+                assert item.obj.__code__.co_filename == str(item.path)
+            return True
+        """
+    )
+    result = runTests(
+        """
+        import pytest
+        from twistlike.internet.threads import deferToThread
+        from twistlike.logger import globalLogPublisher
+
+        @pytest.mark.asyncio
+        async def test_asyncio(reactor):
+            assert len(globalLogPublisher._observers) == 1
+            assert await deferToThread(lambda: 3) == 3
+
+        def test_plain(reactor):
+            assert len(globalLogPublisher._observers) == 1
+            return deferToThread(lambda: 3)
+        """
+    )
+    result.assert_outcomes(passed=4)
 
 
 def test_loops_are_closed() -> None:

@@ -331,6 +331,11 @@ def test_addresses_are_twisteds() -> None:
 
 def test_addresses_of_different_kinds_differ() -> None:
     """Equality asks for the class as well as for the attributes."""
+
+    class Special(UNIXAddress):
+        pass
+
+    assert Special("/x") != UNIXAddress("/x")
     assert IPv4Address("TCP", "h", 1) != IPv6Address("TCP", "h", 1)
     assert len({UNIXAddress("/x"), UNIXAddress(b"/x"), HostnameAddress(b"/x", 0)}) == 2
 

@@ -229,6 +229,32 @@ def test_report_never_raises(
     assert "Third report" in said + caplog.text
 
 
+def test_report_at_the_interpreters_end() -> None:
+    """Where no module can be imported any more, message, place and error still get to stderr."""
+    program = """
+        from twisted.python import log
+        from twisted.python.failure import Failure
+        class Last:
+            def __init__(self, error):
+                try:
+                    raise error
+                except Exception:
+                    self.failure = Failure()
+            def __del__(self):
+                log.report(self.failure, "At the end")
+        class Mute(Exception):
+            def __str__(self): raise ValueError
+        one, two = Last(ValueError("the error")), Last(Mute())
+    """
+    transcript = run(program, "twistlike")
+    assert transcript.returncode == 0
+    assert transcript.stderr.count("At the end\n") == 2
+    assert "ValueError: the error" in transcript.stderr
+    assert transcript.stderr.count("in __init__") == 2
+    assert "Mute" in transcript.stderr
+    assert "Exception ignored" not in transcript.stderr
+
+
 def test_report_of_a_cleaned_failure_has_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     """What was cleaned keeps the text of its traceback, with and without a loop."""
 

@@ -26,7 +26,7 @@ from twistlike.python.reflect import safe_repr, safe_str
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
     LogEvent = dict[str, Any]
@@ -250,12 +250,39 @@ def caller() -> tuple[int, FrameType | None]:
     return count, frame
 
 
-def lastWords(message: str, error: BaseException) -> None:
-    """Logging itself went wrong: say on stderr what can still be said. Never raises."""
+def lastWords(message: str, error: BaseException, failure: Failure | None = None) -> None:
+    """Say on stderr what can still be said when logging itself goes wrong. Never raises.
+
+    This needs no module: at the interpreter's end, when global Deferreds are collected, nothing can
+    be imported any more.
+
+    Args:
+        message: What was to be reported.
+        error: What the reporting raised.
+        failure: What the report was about.
+    """
     try:
-        sys.stderr.write(f"{message}\n(reporting it raised {type(error).__qualname__})\n")
+        lines = [message]
+        if failure is not None:
+            lines.extend(_plainTraceback(failure))
+        lines.append(f"(reporting it raised {type(error).__qualname__})")
+        sys.stderr.write("\n".join(lines) + "\n")
     except BaseException:
         pass  # no stderr (a daemon, or the interpreter's end): there is nowhere left to say it
+
+
+def _plainTraceback(failure: Failure) -> Iterator[str]:
+    value = failure.value
+    entry = failure.tb or getattr(value, "__traceback__", None)
+    while entry is not None:
+        code = entry.tb_frame.f_code
+        yield f'  File "{code.co_filename}", line {entry.tb_lineno}, in {code.co_name}'
+        entry = entry.tb_next
+    try:
+        text = f"{type(value).__qualname__}: {value}"
+    except BaseException:
+        text = f"{type(value).__qualname__}, which has no text"
+    yield text
 
 
 def bitbucketLogObserver(event: LogEvent) -> None:

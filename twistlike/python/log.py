@@ -112,7 +112,7 @@ def report(
     try:
         _tellHost(failure, message, source, loop)
     except BaseException as error:
-        lastWords(message, error)
+        lastWords(message, error, failure)
 
 
 def _tellHost(
@@ -172,7 +172,7 @@ class _LateReport:
         try:
             _log(report["failure"], report["message"], report["source"], report["thread"])
         except BaseException as error:
-            lastWords(report["message"], error)
+            lastWords(report["message"], error, report["failure"])
 
 
 def _runningLoop() -> asyncio.AbstractEventLoop | None:
