@@ -178,6 +178,7 @@ def blockingCallWithTimeout(
     timeout: float,
     reactor: IReactorFromThreads,
     f: Callable[P, Deferred[T] | Awaitable[T] | T],
+    /,
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:

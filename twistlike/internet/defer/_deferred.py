@@ -6,12 +6,13 @@ belongs to that loop's thread, and says so when it is fired elsewhere.
 How it works
 ------------
 A Deferred keeps a list of entries ``(callback, errback, extra)``. For a plain callback ``extra`` is
-None, or the arguments. Three kinds of entries are not calls of somebody's function:
+None, or the arguments. Four kinds of entries are not calls of somebody's function:
 
 - ``(CONTINUE, CONTINUE, deferred)``: a callback of that Deferred returned this one. It takes over the
   result, and this one is left with None.
 - ``(RESUME, RESUME, coroutine)``: a Deferred coroutine waits here. It takes the result, too.
 - ``(KEEP, KEEP, waiter)``: somebody waits here, and leaves the result to those who come after.
+- ``(COLLECT, index, list)``: a `DeferredList` notes the result as the one at that index.
 
 `runCallbacks` runs a fired Deferred's entries. What an entry sets going (a Deferred that continues, a
 coroutine that ended and so fired its own Deferred) comes back to the same loop, which keeps those that
@@ -21,7 +22,6 @@ it has not finished on a stack of its own. So a chain of any length runs at once
 from __future__ import annotations
 
 from _thread import get_ident
-from operator import length_hint
 from types import GenericAlias, MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -35,13 +35,14 @@ from twistlike.python.failure import Failure
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
     from typing import Concatenate, Generic, ParamSpec
 
     from twistlike.internet.interfaces import IReactorTime
 
     _P = ParamSpec("_P")
-    _Frame = tuple["Deferred[Any]", "Iterator[Any] | None", Any]
+    # What runCallbacks has not finished: the Deferred, whether it counts as running, and then its result.
+    _Frame = tuple["Deferred[Any]", bool, Any]
 
 __all__ = ["Deferred", "KEEP", "PASS", "RESUME", "fail", "getDebugging", "setDebugging", "succeed"]
 
@@ -63,9 +64,11 @@ class _Marker:
 
 
 PASS = _Marker("PASS")  # in an entry: nothing to call for this kind of result
+COLLECT = _Marker("COLLECT")
 CONTINUE = _Marker("CONTINUE")
 RESUME = _Marker("RESUME")
 KEEP = _Marker("KEEP")
+PENDING = _Marker("PENDING")  # in runCallbacks: the result is a Deferred that is to be waited for
 RUNNING = _Marker("RUNNING")  # in Deferred._state: runCallbacks is at it
 
 _NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
@@ -117,7 +120,6 @@ class Deferred(_Base["_T"]):
         "_callbacks",
         "_canceller",
         "_debugInfo",
-        "_home",
         "_state",
         "called",
         "paused",
@@ -131,9 +133,8 @@ class Deferred(_Base["_T"]):
     _callbacks: list[Any] | None
     _canceller: Callable[[Deferred[Any]], object] | None
     _debugInfo: DebugInfo | None
-    # Who waits for this on a loop, and so in which thread it must fire.
-    _home: TaskWaiter | CoroutineDeferred | None
-    # None, RUNNING, or the Deferred that this one waits for.
+    # Before it fires: None, or who waits for it on a loop, and so in which thread it must fire.
+    # Afterwards: None, RUNNING, or the Deferred that it waits for.
     _state: Any
 
     debug: bool = False
@@ -150,7 +151,6 @@ class Deferred(_Base["_T"]):
         self._callbacks = None
         self._canceller = canceller
         self._debugInfo = None
-        self._home = None
         self._state = None
         self.called = False
         self.paused = 0
@@ -172,32 +172,37 @@ class Deferred(_Base["_T"]):
         extra: Any = None
         if callbackArgs or callbackKeywords or errbackArgs or errbackKeywords:
             extra = (
-                callbackArgs or (),
-                callbackKeywords or _NO_KEYWORDS,
-                errbackArgs or (),
-                errbackKeywords or _NO_KEYWORDS,
+                (callbackArgs or (), callbackKeywords or _NO_KEYWORDS),
+                (errbackArgs or (), errbackKeywords or _NO_KEYWORDS),
             )
         return self._add((callback, PASS if errback is None else errback, extra))
 
     def addCallback(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        entry = callback
         if args or kwargs:
-            entry = (callback, PASS, (args, kwargs, (), _NO_KEYWORDS))
+            callback = (callback, PASS, ((args, kwargs),))
+        callbacks = self._callbacks
+        if callbacks is None:
+            self._callbacks = [callback]
+        else:
+            callbacks.append(callback)
+        if self.called and self._state is None and not self.paused:
+            runCallbacks(self, self.result)
+        return self
+
+    def addErrback(self, errback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        extra = (None, (args, kwargs)) if args or kwargs else None
+        entry = (PASS, errback, extra)
         callbacks = self._callbacks
         if callbacks is None:
             self._callbacks = [entry]
         else:
             callbacks.append(entry)
         if self.called and self._state is None and not self.paused:
-            runCallbacks(self)
+            runCallbacks(self, self.result)
         return self
 
-    def addErrback(self, errback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        extra = ((), _NO_KEYWORDS, args, kwargs) if args or kwargs else None
-        return self._add((PASS, errback, extra))
-
     def addBoth(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        extra = (args, kwargs, args, kwargs) if args or kwargs else None
+        extra = ((args, kwargs), (args, kwargs)) if args or kwargs else None
         return self._add((callback, callback, extra))
 
     def _add(self, entry: Any) -> Any:
@@ -208,7 +213,7 @@ class Deferred(_Base["_T"]):
         else:
             callbacks.append(entry)
         if self.called and self._state is None and not self.paused:
-            runCallbacks(self)
+            runCallbacks(self, self.result)
         return self
 
     def chainDeferred(self, d: Deferred[_T]) -> Deferred[None]:
@@ -221,15 +226,15 @@ class Deferred(_Base["_T"]):
         if self.called:
             self._firedAgain()
             return
-        if self._home is not None:
+        if self._state is not None:
             self._checkThread()
         self.called = True
         self._canceller = None
         self.result = result
         if Deferred.debug:
             self._noteInvoker()
-        if self._state is None and not self.paused:
-            runCallbacks(self)
+        if (self._callbacks is not None or type(result) not in PLAIN) and not self.paused:
+            runCallbacks(self, result)
 
     def errback(self, fail: Any = None) -> None:
         if fail is None:
@@ -253,12 +258,13 @@ class Deferred(_Base["_T"]):
         self._debugInfo.invoker = currentStack(2)
 
     def _checkThread(self) -> None:
-        home = self._home
-        if home is not None and home.thread != get_ident():
+        """Before it fires: raise WrongThreadError if a loop in another thread waits for it."""
+        if self._state.thread != get_ident():
             raise WrongThreadError(
                 f"{self!r} was fired in another thread than the one whose asyncio loop waits for it;"
                 " use reactor.callFromThread(d.callback, result)"
             )
+        self._state = None
 
     # Pausing
 
@@ -272,9 +278,7 @@ class Deferred(_Base["_T"]):
         if self.paused:
             return
         if self.called and self._state is None:
-            if self._home is not None:
-                self._checkThread()
-            runCallbacks(self)
+            runCallbacks(self, self.result)
 
     # Cancelling
 
@@ -289,7 +293,7 @@ class Deferred(_Base["_T"]):
                 inner.cancel()
                 return
             target = inner
-        if target._home is not None:
+        if target._state is not None and target._state.thread != get_ident():
             target._checkThread()
         if target._canceller is not None:
             target._canceller(target)
@@ -357,8 +361,10 @@ class Deferred(_Base["_T"]):
                 return (yield self)
             waiter = TaskWaiter(self, loop)
             addWaiter(self, (KEEP, KEEP, waiter))
+            bindThread(self, waiter)
             yield waiter
             result = waiter.outcome
+            del waiter  # it keeps the outcome: see below
             if not isinstance(result, Failure):
                 return result
         # No frame of the exception's traceback may keep the Deferred that keeps the exception.
@@ -414,9 +420,17 @@ class Deferred(_Base["_T"]):
 
 def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
     """Let a fired Deferred, whose result is another one, wait for that one's result."""
+    if outer is inner:
+        _warnSelf()
     outer.result = inner
     outer.paused += 1
     outer._state = inner
+    if outer._callbacks is not None:
+        for entry in outer._callbacks:
+            if type(entry) is tuple and (entry[0] is KEEP or entry[0] is RESUME):
+                if entry[2].loop is not None:
+                    bindThread(inner, entry[2])
+                break
     entry = (CONTINUE, CONTINUE, outer)
     if inner._callbacks is None:
         inner._callbacks = [entry]
@@ -425,48 +439,33 @@ def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
 
 
 def addWaiter(deferred: Deferred[Any], entry: Any) -> None:
-    """Add an entry for somebody who waits for a Deferred that has no result for them yet."""
-    if deferred._home is None:
-        deferred._home = entry[2]
+    """Add an entry for somebody on a loop who waits for a Deferred without a result for them."""
     callbacks = deferred._callbacks
     if callbacks is None:
         deferred._callbacks = [entry]
-        return
-    last = callbacks[-1]
-    if type(last) is tuple and last[0] is RESUME:
-        # Two that wait in a row both get the outcome. (In Twisted the second gets None.)
-        callbacks[-1] = (KEEP, KEEP, last[2])
-    callbacks.append(entry)
+    else:
+        last = callbacks[-1]
+        if type(last) is tuple and last[0] is RESUME:
+            # Two that wait in a row both get the outcome. (In Twisted the second gets None.)
+            callbacks[-1] = (KEEP, KEEP, last[2])
+        callbacks.append(entry)
+
+
+def bindThread(deferred: Deferred[Any], waiter: Any) -> None:
+    """Let nothing fire a Deferred, or what it waits for, in another thread than the waiter's."""
+    while deferred.called:
+        state = deferred._state
+        if not isinstance(state, Deferred) or state is deferred:
+            return
+        deferred = state
+    if deferred._state is None:
+        deferred._state = waiter
 
 
 def runFromAfar(deferred: Deferred[Any]) -> None:
     """Run the callbacks of a fired Deferred, unless something keeps them from it."""
     if deferred.called and deferred._state is None and not deferred.paused:
-        home = deferred._home
-        if home is None or not home.sendHome(deferred):
-            runCallbacks(deferred)
-
-
-def _leave(current: Deferred[Any], rest: Iterator[Any]) -> bool:
-    """Stop running a Deferred's callbacks; return whether any are left."""
-    current._state = None
-    left = length_hint(rest)
-    if left:
-        del current._callbacks[:-left]  # type: ignore[index]
-        return True
-    current._callbacks = None
-    return False
-
-
-def _handOver(current: Deferred[Any], rest: Iterator[Any], outer: Deferred[Any]) -> bool:
-    """Give the result to the Deferred that waits for it; return whether callbacks are left."""
-    outer.result = current.result
-    outer.paused -= 1
-    outer._state = None
-    current.result = None
-    if current._debugInfo is not None:
-        current._debugInfo.failResult = None
-    return _leave(current, rest)
+        runCallbacks(deferred, deferred.result)
 
 
 def _unwind(stack: list[_Frame] | None, following: Deferred[Any] | None) -> _Frame | None:
@@ -476,30 +475,34 @@ def _unwind(stack: list[_Frame] | None, following: Deferred[Any] | None) -> _Fra
             if following.paused:
                 # As in Twisted, one that is paused stops those behind it, too: they go on when
                 # somebody adds a callback to them.
-                while stack and stack[-1][1] is None:
+                while stack and not stack[-1][1]:
                     stack.pop()
-            elif following._home is None or not following._home.sendHome(following):
-                return following, None, None
+            else:
+                return following, False, None
         if not stack:
             return None
         frame = stack.pop()
-        if frame[1] is not None:
+        if frame[1]:
             return frame
         # One that was left while it was not running. Something may have run it since.
         following = frame[0] if frame[0]._callbacks is not None else None
 
 
-def runCallbacks(current: Deferred[Any]) -> None:
-    """Run the callbacks of a Deferred that has fired and is neither paused nor running."""
-    result = current.result
-    rest: Iterator[Any] = iter(current._callbacks or ())
-    failed = type(result) not in PLAIN and isinstance(result, Failure)
-    current._state = RUNNING
+def runCallbacks(current: Deferred[Any], result: Any) -> None:
+    """Run the callbacks of a Deferred that has fired and is neither paused nor running.
+
+    This is where the time goes, so it is one function: a call costs as much as half a callback.
+    """
     stack: list[_Frame] | None = None
     taken: Any = None  # an error that somebody who waits has got: not to be reported
+    failed = type(result) not in PLAIN and isinstance(result, Failure)
+    current._state = RUNNING
+    following: Any
     while True:
-        special = None
-        for entry in rest:
+        entries: Any = current._callbacks or ()
+        done = 0  # how many of them have run
+        for entry in entries:
+            done += 1
             try:
                 if type(entry) is not tuple:
                     if failed:
@@ -507,18 +510,38 @@ def runCallbacks(current: Deferred[Any]) -> None:
                     result = entry(result)
                 else:
                     callback, errback, extra = entry
-                    function = errback if failed else callback
-                    if function is PASS:
-                        continue
                     if extra is None:
+                        function = errback if failed else callback
+                        if function is PASS:
+                            continue
                         result = function(result)
-                    elif type(extra) is not tuple:
-                        special = function
-                        break
-                    elif failed:
-                        result = function(result, *extra[2], **extra[3])
+                    elif type(extra) is tuple:
+                        function = errback if failed else callback
+                        if function is PASS:
+                            continue
+                        args, keywords = extra[failed]
+                        result = function(result, *args, **keywords)
                     else:
-                        result = function(result, *extra[0], **extra[1])
+                        if callback is COLLECT:
+                            if extra._collect(result, errback, failed):
+                                result = current.result = None
+                                failed = False
+                            continue
+                        following = extra
+                        if callback is CONTINUE:
+                            break
+                        following = extra._resume(result)
+                        if callback is RESUME:
+                            if following is None:
+                                result = current.result = None
+                                failed = False
+                            else:
+                                break
+                        elif following is not None:
+                            break
+                        else:
+                            taken = result
+                        continue
             except BaseException as error:
                 result = current.result = Failure.fromException(error)
                 failed = True
@@ -526,74 +549,69 @@ def runCallbacks(current: Deferred[Any]) -> None:
             current.result = result
             if type(result) in PLAIN:
                 failed = False
-            elif isinstance(result, Deferred):
+                continue
+            if isinstance(result, Deferred):
                 if not result.called or result.paused or isinstance(result.result, Deferred):
+                    callback = PENDING
                     break
                 inner = result
                 result = current.result = inner.result
                 inner.result = None
                 if inner._debugInfo is not None:
                     inner._debugInfo.failResult = None
-                failed = isinstance(result, Failure)
-            else:
-                failed = isinstance(result, Failure)
+            failed = isinstance(result, Failure)
         else:
             # All have run. An error that is left is reported if nobody comes for it.
             current._callbacks = None
             current._state = None
-            if failed and result is not taken:
-                if current._debugInfo is None:
-                    current._debugInfo = DebugInfo()
-                current._debugInfo.failResult = result
+            if failed:
+                if result is not taken:
+                    if current._debugInfo is None:
+                        current._debugInfo = DebugInfo()
+                    current._debugInfo.failResult = result
             elif current._debugInfo is not None:
                 current._debugInfo.failResult = None
             if not stack:
                 return
-            special = PASS
+            callback = following = None
 
-        following: Deferred[Any] | None = None
-        if special is RESUME or special is KEEP:
-            current._home = None
-            following = extra._resume(result)
-            if special is RESUME:
-                result = None
-            if following is not None:
-                if stack is None:
-                    stack = []
-                stack.append((current, rest, result))
+        if callback is not None:
+            if done == len(entries):
+                current._callbacks = None
             else:
-                current.result = taken = result
-                failed = isinstance(result, Failure)
-                continue
-        elif special is CONTINUE:
-            following = extra
-            if _handOver(current, rest, extra):
+                del entries[:done]
+            if callback is CONTINUE:
+                following.result = result
+                following.paused -= 1
+                following._state = None
+                current.result = current._state = None
+                if current._debugInfo is not None:
+                    current._debugInfo.failResult = None
+                if current._callbacks is not None:
+                    if stack is None:
+                        stack = []
+                    stack.append((current, False, None))
+            elif callback is PENDING:
+                chain(current, result)
+                following = None
+            else:
                 if stack is None:
                     stack = []
-                stack.append((current, None, None))
-        elif special is None:
-            if result is current:
-                _warnSelf()
-            _leave(current, rest)
-            chain(current, result)
+                stack.append((current, True, None if callback is RESUME else result))
 
-        if following is None or following.paused or following._home is not None:
+        if following is None or following.paused:
             frame = _unwind(stack, following)
             if frame is None:
                 return
             current = frame[0]
-            if frame[1] is not None:
-                rest = frame[1]
-                result = current.result = taken = frame[2]
-                failed = isinstance(result, Failure)
-                continue
+            if frame[1]:
+                current.result = taken = frame[2]
         else:
             current = following
+            taken = None
         result = current.result
-        rest = iter(current._callbacks or ())
         failed = type(result) not in PLAIN and isinstance(result, Failure)
         current._state = RUNNING
-        taken = None
 
 
 def _warnSelf() -> None:
@@ -603,14 +621,17 @@ def _warnSelf() -> None:
         "Callback returned the Deferred it was attached to; this breaks the callback chain and will"
         " raise an exception in the future.",
         category=DeprecationWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
 def succeed(result: Any) -> Deferred[Any]:
     """Return a Deferred that has fired with a result."""
     d: Deferred[Any] = Deferred()
-    d.callback(result)
+    d.called = True
+    d.result = result
+    if type(result) not in PLAIN:
+        runCallbacks(d, result)
     return d
 
 

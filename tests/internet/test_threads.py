@@ -1,0 +1,519 @@
+"""Work in threads, and calls from threads back into the reactor's."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import gc
+import operator
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.oracle import assertSame
+from twistlike.internet import threads
+from twistlike.internet.asyncioreactor import Reactor, currentReactor
+from twistlike.internet.defer import CancelledError, Deferred, gatherResults
+from twistlike.internet.error import ReactorNotRunning, TimeoutError, WrongThreadError
+from twistlike.python.failure import Failure
+from twistlike.python.threadpool import ThreadPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twistlike.internet.interfaces import IReactorFromThreads
+
+
+async def inPool(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function in a thread of the loop's reactor, and give what it gives."""
+    return await threads.deferToThread(function, *args)
+
+
+# ---- deferToThread -----------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_deferToThreadGivesTheResult() -> None:
+    """The function runs in another thread; the Deferred fires with its result in this one."""
+    here = threading.get_ident()
+    fired: list[int] = []
+    deferred = threads.deferToThread(threading.get_ident)
+    deferred.addCallback(lambda ident: (fired.append(threading.get_ident()), ident)[1])
+    assert await deferred != here
+    assert fired == [here]
+
+
+@pytest.mark.asyncio
+async def test_deferToThreadPassesArguments() -> None:
+    """Positional and keyword arguments reach the function."""
+    assert await threads.deferToThread(int, "11", base=2) == 3
+
+
+@pytest.mark.asyncio
+async def test_deferToThreadGivesTheError() -> None:
+    """What the function raises fails the Deferred: the same exception, with where it was raised."""
+
+    def bad() -> None:
+        raise LookupError("bad")
+
+    with pytest.raises(LookupError, match="bad") as caught:
+        await threads.deferToThread(bad)
+    assert caught.traceback[-1].name == "bad"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), StopIteration(4)]
+)
+async def test_deferToThreadGivesAnyError(error: BaseException) -> None:
+    """SystemExit and its kin reach the errback like any error, and the worker lives on."""
+
+    def bad() -> None:
+        raise error
+
+    failures: list[Failure] = []
+    await threads.deferToThread(bad).addErrback(failures.append)
+    assert [failure.value for failure in failures] == [error]
+    assert await threads.deferToThread(lambda: "alive") == "alive"
+
+
+@pytest.mark.asyncio
+async def test_contextsAreCarriedAndIsolated() -> None:
+    """A job sees the caller's context variables; what it sets no later job sees."""
+    variable = contextvars.ContextVar("variable", default="none")
+    variable.set("caller's")
+    assert await threads.deferToThread(variable.get) == "caller's"
+    await threads.deferToThread(variable.set, "job's")
+    assert await threads.deferToThread(variable.get) == "caller's"
+    assert variable.get() == "caller's"
+
+
+@pytest.mark.asyncio
+async def test_cancellingAQueuedJobKeepsItFromRunning() -> None:
+    """Cancelling a queued job fires CancelledError at once, and the function never runs."""
+    pool = ThreadPool(0, 1, "one")
+    pool.start()
+    release = threading.Event()
+    ran: list[str] = []
+    reactor = currentReactor()
+    first = threads.deferToThreadPool(reactor, pool, release.wait, 30)
+    queued = threads.deferToThreadPool(reactor, pool, ran.append, "ran")
+    queued.cancel()
+    with pytest.raises(CancelledError):
+        await queued
+    release.set()
+    await first
+    await threads.deferToThreadPool(reactor, pool, ran.append, "last")
+    assert ran == ["last"]
+    pool.stop()
+
+
+@pytest.mark.asyncio
+async def test_cancellingARunningJobTellsIt() -> None:
+    """Cancelling a running job fires CancelledError at once; the job is told, its result lost."""
+    started, cancelled = threading.Event(), threading.Event()
+    told: list[type[BaseException]] = []
+    ended = threading.Event()
+
+    def job() -> str:
+        started.set()
+        cancelled.wait(30)
+        try:
+            threads.checkCancelled()
+        except concurrent.futures.CancelledError as error:
+            told.append(type(error))
+        ended.set()
+        return "late"
+
+    deferred = threads.deferToThread(job)
+    while not started.is_set():
+        await asyncio.sleep(0.001)
+    deferred.cancel()
+    with pytest.raises(CancelledError):
+        await deferred
+    cancelled.set()
+    while not ended.is_set():
+        await asyncio.sleep(0.001)
+    await threads.deferToThread(lambda: None)
+    assert told == [concurrent.futures.CancelledError]
+
+
+@pytest.mark.asyncio
+async def test_checkCancelledDoesNothingElsewhere() -> None:
+    """checkCancelled is silent outside of a job, and in a job that nobody has cancelled."""
+    threads.checkCancelled()
+    await threads.deferToThread(threads.checkCancelled)
+
+
+@pytest.mark.asyncio
+async def test_aTaskThatIsCancelledCancelsItsJob() -> None:
+    """A task that waits for a job cancels it when it is cancelled."""
+    started, release = threading.Event(), threading.Event()
+    told: list[bool] = []
+
+    def job() -> None:
+        started.set()
+        release.wait(30)
+        try:
+            threads.checkCancelled()
+        except concurrent.futures.CancelledError:
+            told.append(True)
+
+    task = asyncio.create_task(inPool(job))
+    while not started.is_set():
+        await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    release.set()
+    await threads.deferToThread(lambda: None)
+    while not told:
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.asyncio
+async def test_nothingOfAJobStaysAlive() -> None:
+    """Once a job has ended nobody holds its function, argument or result, without the collector."""
+
+    class Thing:
+        pass
+
+    thing = Thing()
+    gone = weakref.ref(thing)
+    gc.disable()
+    try:
+        await threads.deferToThread(str, thing)
+        await threads.deferToThread(lambda held: held, thing)
+        del thing
+        while not currentReactor().getThreadPool().waiters:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("good", [True, False])
+async def test_aJobLeavesNoCycle(good: bool) -> None:
+    """A job, good or failing, leaves nothing to the garbage collector."""
+
+    async def once() -> None:
+        try:
+            await threads.deferToThread(operator.truediv, 1, 1 if good else 0)
+        except ZeroDivisionError:
+            pass
+
+    await once()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            await once()
+        await asyncio.sleep(0)
+        # The last one may still be in somebody's hands; fifty are none of them garbage.
+        assert gc.collect() < 25
+    finally:
+        gc.enable()
+
+
+# ---- pools of one's own, and others' -----------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_aPoolOfOnesOwn() -> None:
+    """deferToThreadPool runs the function in the pool that it is given."""
+    with ThreadPool(0, 1, "mine") as pool:
+        name = await threads.deferToThreadPool(
+            currentReactor(), pool, lambda: threading.current_thread().name
+        )
+    assert "mine" in name
+
+
+@pytest.mark.asyncio
+async def test_anyExecutorWillDo() -> None:
+    """deferToThreadPool takes any concurrent.futures executor: results and errors come back."""
+    with concurrent.futures.ThreadPoolExecutor(1, "foreign") as executor:
+        reactor = currentReactor()
+        assert await threads.deferToThreadPool(reactor, executor, int, "7") == 7
+        with pytest.raises(ValueError, match="invalid literal"):
+            await threads.deferToThreadPool(reactor, executor, int, "seven")
+
+
+@pytest.mark.asyncio
+async def test_aJobOfAForeignExecutorCanBeCancelled() -> None:
+    """Cancelling a queued job of a foreign executor cancels its future."""
+    release = threading.Event()
+    ran: list[str] = []
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        reactor = currentReactor()
+        first = threads.deferToThreadPool(reactor, executor, release.wait, 30)
+        queued = threads.deferToThreadPool(reactor, executor, ran.append, "ran")
+        queued.cancel()
+        release.set()
+        with pytest.raises(CancelledError):
+            await queued
+        await first
+    assert ran == []
+
+
+@pytest.mark.asyncio
+async def test_aFutureThatIsCancelledFailsItsDeferred() -> None:
+    """Shutting a foreign executor down with cancel_futures fails the Deferreds of its queue."""
+    release = threading.Event()
+    executor = concurrent.futures.ThreadPoolExecutor(1)
+    reactor = currentReactor()
+    first = threads.deferToThreadPool(reactor, executor, release.wait, 30)
+    queued = threads.deferToThreadPool(reactor, executor, print, "never")
+    executor.shutdown(wait=False, cancel_futures=True)
+    release.set()
+    with pytest.raises(CancelledError):
+        await queued
+    assert await first is True
+
+
+@pytest.mark.asyncio
+async def test_processesWillDo() -> None:
+    """Work outgrows one process: an executor of processes works, too."""
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+        assert await threads.deferToThreadPool(currentReactor(), executor, pow, 2, 10) == 1024
+
+
+# ---- callMultipleInThread ----------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_severalCallsRunInOneThreadInOrder() -> None:
+    """callMultipleInThread runs its functions one after the other in one thread."""
+    out: list[tuple[Any, int]] = []
+    done = threading.Event()
+
+    def note(value: object, *, last: bool = False) -> None:
+        out.append((value, threading.get_ident()))
+        if last:
+            done.set()
+
+    calls = [(note, (number,), {}) for number in range(5)]
+    threads.callMultipleInThread([*calls, (note, ("end",), {"last": True})])
+    while not done.is_set():
+        await asyncio.sleep(0.001)
+    assert [value for value, _ in out] == [0, 1, 2, 3, 4, "end"]
+    assert len({ident for _, ident in out}) == 1
+
+
+# ---- blockingCallFromThread --------------------------------------------------------------------
+
+
+def asked(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[[], Any]:
+    """Return a job that asks the loop's reactor to call a function, and waits for the result."""
+    reactor: IReactorFromThreads = currentReactor()
+    return lambda: threads.blockingCallFromThread(reactor, function, *args, **kwargs)
+
+
+@pytest.mark.asyncio
+async def test_blockingCallGivesTheResult() -> None:
+    """The function runs in the reactor's thread, and the waiting thread gets what it returns."""
+    assert await inPool(asked(threading.get_ident)) == threading.get_ident()
+    assert await inPool(asked(int, "11", base=2)) == 3
+
+
+@pytest.mark.asyncio
+async def test_blockingCallRaisesTheError() -> None:
+    """What the function raises is raised in the waiting thread: the very same exception."""
+    error = LookupError("bad")
+
+    def bad() -> None:
+        raise error
+
+    def job() -> BaseException | None:
+        try:
+            asked_()
+        except LookupError as caught:
+            return caught
+        return None
+
+    asked_ = asked(bad)
+    assert await inPool(job) is error
+
+
+@pytest.mark.asyncio
+async def test_blockingCallWaitsForADeferred() -> None:
+    """If the function returns a Deferred, its result or error is what comes."""
+    reactor = currentReactor()
+
+    def later(result: object) -> Deferred[object]:
+        deferred: Deferred[object] = Deferred()
+        reactor.callLater(0.001, deferred.callback, result)
+        return deferred
+
+    assert await inPool(asked(later, "fired")) == "fired"
+    with pytest.raises(LookupError, match="failed"):
+        await inPool(asked(later, Failure(LookupError("failed"))))
+
+
+@pytest.mark.asyncio
+async def test_blockingCallWaitsForAnythingAwaitable() -> None:
+    """If the function returns a coroutine, a task or a future, that is waited for, too."""
+
+    async def coroutine() -> str:
+        await asyncio.sleep(0.001)
+        return "coroutine"
+
+    def task() -> asyncio.Task[str]:
+        return asyncio.get_running_loop().create_task(coroutine())
+
+    async def bad() -> None:
+        raise LookupError("bad")
+
+    assert await inPool(asked(coroutine)) == "coroutine"
+    assert await inPool(asked(task)) == "coroutine"
+    with pytest.raises(LookupError, match="bad"):
+        await inPool(asked(bad))
+
+
+@pytest.mark.asyncio
+async def test_blockingCallInTheReactorsOwnThreadIsRefused() -> None:
+    """In the reactor's thread it would wait for itself: an error at once, not a deadlock."""
+    reactor = currentReactor()
+    reactor.callLater(0, lambda: None)
+    with pytest.raises(WrongThreadError, match="own thread"):
+        threads.blockingCallFromThread(reactor, lambda: None)
+
+
+@pytest.mark.asyncio
+async def test_blockingCallHasALimit() -> None:
+    """blockingCallWithTimeout gives up after its limit, and cancels what it waited for."""
+    reactor = currentReactor()
+    never: Deferred[None] = Deferred()
+    cancelled: list[Any] = []
+    never.addErrback(lambda failure: cancelled.append(failure.check(CancelledError)))
+
+    def job() -> None:
+        threads.blockingCallWithTimeout(0.01, reactor, lambda: never)
+
+    with pytest.raises(TimeoutError, match=r"0\.01 s"):
+        await inPool(job)
+    while not cancelled:
+        await asyncio.sleep(0.001)
+    assert cancelled == [CancelledError]
+
+
+@pytest.mark.asyncio
+async def test_blockingCallWithinItsLimit() -> None:
+    """blockingCallWithTimeout passes all arguments on, one named timeout included."""
+    reactor = currentReactor()
+
+    def function(**kwargs: object) -> dict[str, object]:
+        return kwargs
+
+    assert await inPool(
+        lambda: threads.blockingCallWithTimeout(30, reactor, function, timeout=1, f=2)
+    ) == {"timeout": 1, "f": 2}
+
+
+@pytest.mark.asyncio
+async def test_blockingCallsDoNotWedgeThePool() -> None:
+    """Workers that wait for jobs queued behind them are made up for by spare ones."""
+    reactor = Reactor()
+    async with reactor:
+        reactor.suggestThreadPoolSize(2)
+
+        def outer(number: int) -> Any:
+            return threads.blockingCallFromThread(
+                reactor, threads.deferToThread, lambda: number * 10
+            )
+
+        jobs = [threads.deferToThread(outer, number) for number in range(20)]
+        assert await gatherResults(jobs) == [number * 10 for number in range(20)]
+
+
+def test_blockingCallBeforeTheStartIsServedAfterIt() -> None:
+    """A thread that asks before the reactor runs waits, and is served once it does."""
+    reactor = Reactor()
+    out: list[str] = []
+
+    def ask() -> None:
+        out.append(threads.blockingCallFromThread(reactor, lambda: "served"))
+        reactor.callFromThread(reactor.stop)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    reactor.run()
+    thread.join(10)
+    assert out == ["served"]
+
+
+def test_blockingCallEndsWithTheReactor() -> None:
+    """A thread that waits when the reactor ends gets ReactorNotRunning."""
+    reactor = Reactor()
+    errors: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            threads.blockingCallFromThread(reactor, lambda: (reactor.stop(), Deferred())[1])
+        except ReactorNotRunning as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    reactor.run()
+    thread.join(10)
+    assert [type(error) for error in errors] == [ReactorNotRunning]
+
+
+@pytest.mark.asyncio
+async def test_blockingCallNeedsOnlyCallFromThread() -> None:
+    """Any object with callFromThread will do as a reactor."""
+
+    class Door:
+        def __init__(self) -> None:
+            self.loop = asyncio.get_running_loop()
+
+        def callFromThread(self, callable: Callable[..., object], *args: Any, **kw: Any) -> None:
+            self.loop.call_soon_threadsafe(lambda: callable(*args, **kw))
+
+    door = Door()
+    assert await inPool(lambda: threads.blockingCallFromThread(door, int, "5")) == 5
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        assert await threads.deferToThreadPool(door, executor, int, "6") == 6
+
+
+def test_wholeProgramsBehaveAsOnTwisted() -> None:
+    """Results, errors, order and cancelling of deferToThread, as Twisted has them."""
+    assertSame(
+        """
+        import threading
+        from twisted.internet import defer, reactor, threads
+
+        def main():
+            steps = []
+            def job(n):
+                if n % 3 == 2:
+                    raise ValueError(n)
+                return n
+            jobs = [threads.deferToThread(job, n) for n in range(6)]
+            d = defer.DeferredList(jobs, consumeErrors=True)
+            d.addCallback(lambda r: print([(ok, str(getattr(x, "value", x))) for ok, x in r]))
+            held = threading.Event()
+            running = threads.deferToThread(held.wait)
+            running.addErrback(lambda f: print("running", f.type.__name__))
+            d.addCallback(lambda _: running.cancel())
+            d.addCallback(lambda _: held.set())
+            d.addCallback(lambda _: threads.deferToThread(
+                threads.blockingCallFromThread, reactor, defer.succeed, "through"))
+            d.addCallback(print)
+            d.addCallback(lambda _: threads.deferToThread(
+                threads.blockingCallFromThread, reactor, defer.fail, KeyError("k")))
+            d.addErrback(lambda f: print(f.type.__name__, f.value.args))
+            d.addBoth(lambda _: reactor.stop())
+
+        reactor.callWhenRunning(main)
+        reactor.run()
+        """
+    )
