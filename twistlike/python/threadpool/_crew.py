@@ -353,7 +353,7 @@ class Crew:
 
     def dismissOne(self) -> None:
         """Let one worker end. Its permit stays."""
-        if self.members:
+        if len(self.members) > len(self.excess):
             self.excess.append(_DISMISS)
             self._wakeOldest()
 

@@ -79,7 +79,7 @@ class Job:
         try:
             self._load.pop()
         except IndexError:
-            if not self.ended and not self.told:
+            if self.running is not None and not self.told:
                 self._tell()
             return False
         self._crew.noteCancelled()
@@ -88,10 +88,10 @@ class Job:
     def _tell(self) -> None:
         self.told = True
         self._crew.loans.makeUpFor(self)
-        # Race: the job ended before it was made up for, and saw nothing to settle. It sets `ended`,
-        # then looks at `told`; we set `told`, make up for it, then look at `ended`: one of us
-        # settles, and twice does no harm.
-        if self.ended:
+        # Race: the job ended before it was made up for, and saw nothing to settle. It resets
+        # `running`, then looks at `told`; we set `told`, make up for it, then look at `running`:
+        # one of us settles, and twice does no harm.
+        if self.running is None:
             self._crew.loans.end(self)
 
     def run(self, worker: Worker) -> None:
@@ -105,7 +105,10 @@ class Job:
             self.running = self._load[0]
             self._load.pop()
         except IndexError:
+            # Cancelled, perhaps a moment ago: then a second `cancel` may have taken it for running.
             self.running = None
+            if self.told:
+                self._crew.loans.end(self)
             worker.tally.skip()
             return
         self.context.run(self._perform, worker)
