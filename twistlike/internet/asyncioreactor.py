@@ -26,6 +26,7 @@ from twistlike.parts.inbox import Inbox
 from twistlike.parts.lifecycle import LifeCycle, State
 from twistlike.parts.loops import closeLoop, newLoop, runningLoop, setLoopFactory
 from twistlike.parts.looptimers import LoopTimers
+from twistlike.parts.owed import Owed
 from twistlike.parts.pools import Pools, currentPool
 from twistlike.parts.resolver import ThreadedResolver
 from twistlike.parts.signals import StopSignals
@@ -97,12 +98,14 @@ class Reactor:
         self._events = SystemEvents(self._triggerFailed)
         self._pools = Pools(self, _workerReporter(weakref.ref(self)))
         self._waiters = Waiters()
+        self._owed = Owed(self._callFailed)
         self._life = LifeCycle(
             self._inbox,
             self._timers,
             self._events,
             self._pools,
             self._waiters,
+            self._owed,
             self._noteLoop,
             self._report,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twistlike.internet.asyncioreactor import Reactor, currentReactor
-from twistlike.internet.defer import Deferred, fromAwaitable
+from twistlike.internet.defer import CancelledError, Deferred, fromAwaitable
 from twistlike.internet.error import ReactorNotRunning, TimeoutError, WrongThreadError
 from twistlike.parts.loops import runningLoop
 from twistlike.parts.pools import currentPool
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import ParamSpec, overload
 
     from twistlike.internet.interfaces import IReactorFromThreads
+    from twistlike.parts.owed import Owing
 
     P = ParamSpec("P")
 
@@ -82,13 +83,23 @@ def deferToThreadPool(
     """
     if isinstance(reactor, Reactor):
         reactor._life.acceptWork("deferToThreadPool")
-    enqueue = getattr(threadpool, "enqueue", None)
-    if enqueue is None:
-        return _deferToExecutor(reactor, threadpool, f, args, kwargs)
-    call: _ThreadCall[T] = _ThreadCall(reactor)
+        owed = reactor._owed.calls
+    else:
+        owed = set()
+    call: _ThreadCall[T] = _ThreadCall(reactor, owed)
     deferred: Deferred[T] = Deferred(call.cancel)
     call.deferred = deferred
-    call.job = enqueue(call.onResult, f, args, kwargs)
+    owed.add(call)
+    enqueue = getattr(threadpool, "enqueue", None)
+    try:
+        if enqueue is not None:
+            call.job = enqueue(call.onResult, f, args, kwargs)
+        else:
+            call.job = future = threadpool.submit(f, *args, **kwargs)
+            future.add_done_callback(call.onDone)
+    except BaseException:
+        owed.discard(call)
+        raise
     return deferred
 
 
@@ -212,12 +223,18 @@ def _runMultiple(
 
 
 class _ThreadCall(Generic[T]):
-    """A function on its way through a pool, and its result on the way back."""
+    """A function on its way through a pool, and its result on the way back.
 
-    __slots__ = ("_reactor", "deferred", "job")
+    Args:
+        reactor: In whose thread the Deferred fires.
+        owed: The calls of that reactor that have not come back yet.
+    """
 
-    def __init__(self, reactor: IReactorFromThreads) -> None:
+    __slots__ = ("_owed", "_reactor", "deferred", "job")
+
+    def __init__(self, reactor: IReactorFromThreads, owed: set[Owing]) -> None:
         self._reactor = reactor
+        self._owed = owed
         self.deferred: Deferred[T] | None = None
         self.job: Any = None
 
@@ -226,12 +243,22 @@ class _ThreadCall(Generic[T]):
         try:
             self._reactor.callFromThread(self._fire, success, result)
         except ReactorNotRunning:
-            pass  # it has ended without us, and said so; nobody is left to want the result
+            pass  # it has ended without us, and so the Deferred has failed
+
+    def onDone(self, future: Future[T]) -> None:
+        """Send the outcome of an executor's future. Thread: any."""
+        if future.cancelled():
+            self.onResult(False, Failure(CancelledError()))
+        elif (error := future.exception()) is not None:
+            self.onResult(False, Failure(error))
+        else:
+            self.onResult(True, future.result())
 
     def _fire(self, success: bool, result: Any) -> None:
         # Cut loose: the Deferred's canceller holds us, and we must not hold it, or each call would
         # be a cycle that only the garbage collector frees.
         deferred, self.deferred, self.job = self.deferred, None, None
+        self._owed.discard(self)
         if deferred is None or deferred.called:
             return  # cancelled: nobody wants the result
         if success:
@@ -239,42 +266,16 @@ class _ThreadCall(Generic[T]):
         else:
             deferred.errback(result)
 
+    def abandon(self, failure: Failure) -> None:
+        """Fail: the reactor has ended, and no result can come any more. Thread: the reactor's."""
+        self._fire(False, failure)
+
     def cancel(self, deferred: Deferred[T]) -> None:
         """Keep the function from running, or tell it; the Deferred then fails by itself."""
         job, self.deferred, self.job = self.job, None, None
+        self._owed.discard(self)
         if job is not None:
             job.cancel()
-
-
-def _deferToExecutor(
-    reactor: IReactorFromThreads,
-    executor: Executor,
-    f: Callable[..., T],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> Deferred[T]:
-    """Do ``deferToThreadPool`` with an executor that is not ours."""
-    future: Future[T] = executor.submit(f, *args, **kwargs)
-    deferred: Deferred[T] = Deferred(lambda _: future.cancel())
-
-    def done(future: Future[T]) -> None:
-        try:
-            reactor.callFromThread(fire)
-        except ReactorNotRunning:
-            pass  # as in _ThreadCall.onResult
-
-    def fire() -> None:
-        if deferred.called:
-            return
-        if future.cancelled():
-            deferred.cancel()
-        elif (error := future.exception()) is not None:
-            deferred.errback(Failure(error))
-        else:
-            deferred.callback(future.result())
-
-    future.add_done_callback(done)
-    return deferred
 
 
 def _blockingCall(

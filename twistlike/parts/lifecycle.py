@@ -16,8 +16,9 @@ that, and nothing can be waited for.
 
 The end, in this order: the triggers ``before`` the shutdown, and what they wait for; those
 ``during`` it; the threads that wait for the loop are released; the pools end, within a limit, while
-the inbox still brings their results; the triggers ``after``; and the inbox is closed, which runs
-what is left in it. So whatever was accepted has been done, or its owner has an error.
+the inbox still brings their results; the triggers ``after``; the inbox is closed, which runs what is
+left in it; and what threads still owe fails. So whatever was accepted has been done, or its owner
+has an error.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from twistlike.parts.events import SystemEvents
     from twistlike.parts.inbox import Inbox
     from twistlike.parts.looptimers import LoopTimers
+    from twistlike.parts.owed import Owed
     from twistlike.parts.pools import Pools
     from twistlike.parts.waiters import Waiters
 
@@ -69,6 +71,7 @@ class LifeCycle:
         events: The triggers of the startup and the shutdown.
         pools: The threads.
         waiters: The threads that wait for the loop.
+        owed: The Deferreds that threads have still to fire.
         onBound: Called with the loop when the reactor has got one, and with ``None`` when it has
             none any more.
         report: Called with a failure and what it is about, if something went wrong.
@@ -83,6 +86,7 @@ class LifeCycle:
         events: SystemEvents,
         pools: Pools,
         waiters: Waiters,
+        owed: Owed,
         onBound: Callable[[AbstractEventLoop | None], object],
         report: Callable[[Failure, str], object],
     ) -> None:
@@ -91,6 +95,7 @@ class LifeCycle:
         self.events = events
         self.pools = pools
         self.waiters = waiters
+        self.owed = owed
         self._onBound = onBound
         self._report = report
         self.state = State.NOT_STARTED
@@ -315,7 +320,11 @@ class LifeCycle:
         self.running = self.startupFired = False
         self._shutdown = None
         try:
-            self.inbox.close()
+            try:
+                self.inbox.close()
+            finally:
+                # Only now: what threads have handed in until here has been delivered.
+                self.owed.fail()
         finally:
             self.timers.clear()
             self.timers.unbind()

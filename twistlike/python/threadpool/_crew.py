@@ -463,6 +463,7 @@ class Crew:
                 return
             self.ended = True
             callbacks, self.onStopped = self.onStopped, []
+        watchdog.ended(self)
         self._failQueued(PoolStoppedError("the pool was stopped before this job could run"))
         for callback in callbacks:
             try:
@@ -511,6 +512,7 @@ class Crew:
             self.ended = True
             self.onStopped.clear()
             members = list(self.members)
+        watchdog.ended(self)
         self._failQueued(error)
         return [stuck for worker in members if (stuck := whereabouts(worker)) is not None]
 

@@ -6,7 +6,7 @@ that wait for too long. Anybody may call `watch`, also a signal handler: there i
 from __future__ import annotations
 
 import threading
-from time import monotonic, sleep
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from twistlike.python.threadpool._stats import ageOfOldest, whereabouts
@@ -14,7 +14,7 @@ from twistlike.python.threadpool._stats import ageOfOldest, whereabouts
 if TYPE_CHECKING:
     from twistlike.python.threadpool._crew import Crew
 
-__all__ = ["watch"]
+__all__ = ["ended", "forget", "watch"]
 
 # Seconds between two rounds. Four looks a second, and only while a pool is full, are not felt.
 TICK = 0.25
@@ -24,6 +24,9 @@ TICK = 0.25
 WARN_INTERVAL = 60.0
 
 _watched: list[Crew] = []
+# What it sleeps on, between two rounds; released by who wants a round now.
+_bell = threading.Lock()
+_bell.acquire()
 # Whoever takes the token starts the thread, which puts it back when it ends.
 _token = [None]
 
@@ -33,6 +36,15 @@ def watch(crew: Crew) -> None:
     crew.watched = True
     _watched.append(crew)
     _hire()
+
+
+def ended(crew: Crew) -> None:
+    """A crew has ended: its pool leaves no thread behind, so let the watchdog go now."""
+    if crew.watched:
+        try:
+            _bell.release()
+        except RuntimeError:
+            pass  # it has been rung, and not been answered yet
 
 
 def _hire() -> None:
@@ -53,7 +65,7 @@ def _hire() -> None:
 
 def _rounds() -> None:
     while _watched:
-        sleep(min([TICK, *(crew.patienceOfJobs / 4 for crew in _watched)]))
+        _bell.acquire(timeout=min([TICK, *(crew.patienceOfJobs / 4 for crew in _watched)]))
         now = monotonic()
         for crew in _watched[:]:
             if not _checkUp(crew, now):
@@ -75,6 +87,9 @@ def _rounds() -> None:
 
 def forget() -> None:
     """In the child of a fork: the thread is the parent's."""
+    global _bell
+    _bell = threading.Lock()
+    _bell.acquire()
     _watched.clear()
     _token[:] = [None]
 
