@@ -1,6 +1,4 @@
-"""
-The stream of log events: publishers, and where an event ends when nobody has asked for it. Any
-thread.
+"""The stream of log events, and where it ends when nobody has asked for it. Any thread.
 
 How it works
 ------------

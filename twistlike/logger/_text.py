@@ -1,6 +1,6 @@
-"""
-From a log event to text. Any thread. Nothing here raises, whatever the event holds: a log that
-fails hides what it was to tell.
+"""From a log event to text. Any thread.
+
+Nothing here raises, whatever the event holds: a log that fails hides what it was to tell.
 """
 
 from __future__ import annotations

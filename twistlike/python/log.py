@@ -1,6 +1,4 @@
-"""
-Where errors that nobody handles are reported, and Twisted's older log functions. Any thread may
-call everything here.
+"""Where errors that nobody handles are reported, and Twisted's older log functions. Any thread.
 
 How it works
 ------------
