@@ -86,6 +86,7 @@ def test_safe_path_mode_adds_no_folder(folder: Path) -> None:
         "# coding: latin-1\nx = 'é'\nprint(ascii(x))",
         "import sys\nsys.excepthook = lambda *a: print('hook', a[1], a[2].tb_lineno)\n1/0",
         "try:\n    1/0\nexcept Exception as e:\n    raise KeyError('k') from e",
+        "def f(x: int): pass\nprint(f.__annotations__, 7 / 2)",
         "import atexit\natexit.register(lambda: print('at exit', __name__))\n1/0",
         "import threading\nt = threading.Timer(0.2, lambda: print('later', __name__)); t.start()",
     ],
@@ -105,6 +106,31 @@ def test_an_excepthook_that_fails_is_reported(folder: Path) -> None:
     assert transcript.stderr.startswith("Error in sys.excepthook:\n")
     assert "Original exception was:\n" in transcript.stderr
     assert transcript.stderr.rstrip().endswith("ZeroDivisionError: division by zero")
+
+
+def test_a_module_that_cannot_be_compiled_is_shown_alone(folder: Path) -> None:
+    """``-m`` of a module with a syntax error shows that error and no frame of ours."""
+    (folder / "broken.py").write_text("x = = 1", encoding="utf-8")
+    transcript = python(*RUN, "-m", "broken", cwd=folder)
+    assert transcript.returncode == 1
+    assert transcript.stderr.startswith(f'  File "{folder / "broken.py"}", line 1\n')
+    assert transcript.stderr.rstrip().endswith("SyntaxError: invalid syntax")
+
+
+def test_two_dashes_end_the_options(folder: Path) -> None:
+    """``--`` before the script: what follows is its name, whatever it begins with."""
+    (folder / "-script.py").write_text("import sys; print(sys.argv)", encoding="utf-8")
+    transcript = python(*RUN, "--", "-script.py", "--", "x", cwd=folder)
+    assert transcript.stdout == "['-script.py', '--', 'x']\n"
+
+
+def test_a_twisted_that_is_imported_already_is_refused(folder: Path) -> None:
+    """Where something has imported the real Twisted before, the command says so."""
+    program = "import twisted.internet; from twistlike.__main__ import main; main(['run', 'x.py'])"
+    transcript = python("-c", program, cwd=folder)
+    assert transcript.returncode == 1
+    assert transcript.stderr.startswith("twistlike: the real Twisted is already imported")
+    assert transcript.stderr.count("\n") == 1
 
 
 def test_imports_of_twisted_give_twistlike(folder: Path) -> None:

@@ -130,7 +130,9 @@ def test_asking_for_a_module_does_not_raise() -> None:
         assert find_spec("twistlike.web") is None
         spec = find_spec("twisted.internet.error")
         assert spec.origin.endswith("error.py"), spec
-        assert "twistlike.internet.error" not in sys.modules
+        assert spec.submodule_search_locations is None
+        assert list(find_spec("twisted.python").submodule_search_locations)[0].endswith("python")
+        assert not {"twistlike.internet.error", "twistlike.python"} & set(sys.modules)
     """)
 
 

@@ -89,7 +89,7 @@ _INSTEAD = {
     "web": "aiohttp or httpx, awaited in a Deferred coroutine",
     "words": "an asyncio package for the protocol",
 }
-"""What serves instead of a part of Twisted that is not here: by the longest prefix that fits."""
+"""What serves instead of a part of Twisted that is not here, and of all below it."""
 
 _lock = threading.Lock()
 
@@ -231,10 +231,7 @@ def _find(name: str) -> ModuleSpec | None:
         # An object that has replaced its module has no __spec__, and find_spec would object.
         spec = getattr(module, "__spec__", None)
         return spec if isinstance(spec, ModuleSpec) else ModuleSpec(name, None)
-    try:
-        return importlib.util.find_spec(name)
-    except ModuleNotFoundError:
-        return None  # its parent is no package, or is missing itself
+    return importlib.util.find_spec(name)
 
 
 def _isOnlyAsked() -> bool:
@@ -279,8 +276,8 @@ def _notFound(name: str) -> ImportError:
 
 def _instead(name: str) -> str:
     """A sentence on what serves instead of a module, or nothing."""
-    fitting = [prefix for prefix in _INSTEAD if _isBelow(name, [prefix])]
-    return f" Instead: {_INSTEAD[max(fitting, key=len)]}." if fitting else ""
+    fitting = [text for prefix, text in _INSTEAD.items() if _isBelow(name, [prefix])]
+    return f" Instead: {fitting[0]}." if fitting else ""
 
 
 def _nearModule(name: str) -> str:
