@@ -143,14 +143,15 @@ class Failure(BaseException):
         if _debugging:
             _debug(error)
         tb = error.__traceback__
-        if skip:
-            while skip and tb is not None:
+        if skip and tb is not None:
+            tb = tb.tb_next
+            while skip > 1 and tb is not None:
                 tb = tb.tb_next
                 skip -= 1
             error.__traceback__ = tb
         self = _new(cls)
         self.count = _nextCount()
-        self.type = error.__class__
+        self.type = type(error)
         self.value = error
         self.captureVars = False
         self.tb = tb
