@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from threading import RLock
+from threading import RLock, current_thread
 from typing import TYPE_CHECKING
 
 from twistlike.internet.defer import CancelledError, Deferred
@@ -33,6 +33,11 @@ def currentPool() -> ThreadPool | None:
     # Another thread may be half way through the first import: then there is no worker yet.
     find = getattr(sys.modules.get("twistlike.python.threadpool"), "currentPool", None)
     return None if find is None else find()
+
+
+# How long the end waits for a thread to return from its last line, in seconds: a hundred times what
+# that takes on a machine with more threads than CPUs.
+LEAVING = 0.1
 
 
 class Pools:
@@ -125,6 +130,7 @@ class Pools:
             The workers that were left behind.
         """
         pools = self._takeAll()
+        threads = [thread for pool in pools for thread in pool.threads]
         ended: Deferred[None] = Deferred()
         left = len(pools)
 
@@ -134,14 +140,23 @@ class Pools:
             if not left and not ended.called:
                 ended.callback(None)
 
+        def lastWorkerLeaves() -> None:
+            threads.append(current_thread())
+            callFromThread(oneEnded)
+
         for pool in pools:
-            pool.beginStop(lambda: callFromThread(oneEnded))
+            pool.beginStop(lastWorkerLeaves)
         if pools:
             callLater(limit, ended.cancel)
             try:
                 await ended
             except CancelledError:
                 return self._abandon(pools)
+        for thread in threads:
+            # It has said that it leaves, and has only to return: a moment, so that nobody who
+            # counts threads after the end finds it still there.
+            if thread is not current_thread():
+                thread.join(LEAVING)
         return []
 
     def abandon(self) -> list[StuckWorker]:

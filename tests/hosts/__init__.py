@@ -1,0 +1,1 @@
+"""The reactor as a guest of real hosts, each in a process of its own."""
