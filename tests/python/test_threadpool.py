@@ -928,9 +928,33 @@ def test_waiting_for_a_future_of_the_same_pool(makePool: MakePool) -> None:
     assert pool.stats().waiting == 0
 
 
+def test_short_waits_lend_nothing(makePool: MakePool) -> None:
+    """
+    A flood of jobs that each wait for a moment is run by the maximum of workers, without spares.
+    """
+    pool = makePool(0, 3)
+    done = threading.Semaphore(0)
+    server, requests = makePool(1, 1), 500
+    most = [0]
+
+    def ask() -> None:
+        answered = threading.Event()
+        with pool.lent():
+            server.callInThread(answered.set)
+            assert answered.wait(WAIT)
+        most[0] = max(most[0], pool.workers)
+        done.release()
+
+    for _ in range(requests):
+        pool.callInThread(ask)
+    for _ in range(requests):
+        assert done.acquire(timeout=WAIT)
+    assert most[0] <= 5  # a slow machine may make one or two waits long
+
+
 def test_wedge_at_the_limit_is_an_error_in_the_newest_waiter(makePool: MakePool) -> None:
     """With no more spare workers the newest waiter gets PoolWedgedError, and the others finish."""
-    pool = makePool(0, 1, maxSpare=3)
+    pool = makePool(0, 1, maxSpare=3, patience=0.02)
 
     def nested(depth: int) -> int:
         if depth == 0:
@@ -938,17 +962,39 @@ def test_wedge_at_the_limit_is_an_error_in_the_newest_waiter(makePool: MakePool)
         future = pool.submit(nested, depth - 1)
         try:
             return 1 + future.result(WAIT)
-        except PoolWedgedError:
+        except PoolWedgedError as error:
+            assert "maxSpare" in str(error) and "4 workers" in str(error)
             return 100
 
     assert pool.submit(nested, 3).result(WAIT) == 3
     assert pool.submit(nested, 9).result(WAIT) == 103
+    settle(pool)
     assert pool.stats().lent == 0
+    assert pool.workers <= 1
+
+
+def test_long_waits_at_the_limit_are_no_wedge_while_jobs_end(makePool: MakePool) -> None:
+    """As long as one worker runs jobs, or the waits end, nobody is told of a wedge."""
+    pool = makePool(0, 2, maxSpare=0, patience=0.02)
+    gate = Gate()
+    wedged: list[PoolWedgedError] = []
+
+    def wait() -> None:
+        with pool.lent(wedged.append):
+            gate()
+
+    pool.callInThread(wait)
+    gate.awaitEntered()
+    for _ in range(20):
+        pool.submit(threading.Event().wait, 0.01)
+    pool.submit(int).result(WAIT)
+    gate.open()
+    assert wedged == []
 
 
 def test_wedge_that_comes_later_is_told(makePool: MakePool) -> None:
     """All workers wait without a spare, then a job is queued: onWedged of the newest is called."""
-    pool = makePool(0, 1, maxSpare=0, patience=0.1)
+    pool = makePool(0, 1, maxSpare=0, patience=0.02)
     wedged: list[PoolWedgedError] = []
     inside = threading.Event()
     results = Results()
@@ -994,19 +1040,23 @@ def test_lent_elsewhere_does_nothing(makePool: MakePool) -> None:
     """lent() outside of a worker, or in another pool's, or twice, lends at most one."""
     pool, other = makePool(0, 1), makePool(0, 1)
 
-    def inside() -> tuple[int, int, int]:
+    def waiting() -> int:
+        return len(pool._crew.loans._waiting) + len(other._crew.loans._waiting)
+
+    def inside() -> list[int]:
+        counts = []
         with other.lent():
-            elsewhere = pool.stats().lent + other.stats().lent
+            counts.append(waiting())
         with pool.lent():
-            once = pool.stats().lent
+            counts.append(waiting())
             with pool.lent():
-                twice = pool.stats().lent
-        return elsewhere, once, twice
+                counts.append(waiting())
+            counts.append(waiting())
+        return [*counts, waiting()]
 
     with pool.lent():
-        assert pool.stats().lent == 0
-    assert pool.submit(inside).result(WAIT) == (0, 1, 1)
-    assert pool.stats().lent == 0
+        assert waiting() == 0
+    assert pool.submit(inside).result(WAIT) == [0, 1, 1, 1, 0]
 
 
 # ---- stats and the watchdog ---------------------------------------------------------------------

@@ -84,8 +84,7 @@ class Crew:
         # thread is started.
         self.lock = threading.RLock()
         self.onStopped: list[Callable[[], object]] = []
-        self.loans = Loans(self)
-        self.loans.limit = pool.maxSpare
+        self.loans = Loans(self, pool.maxSpare)
         self.numbers: list[int] = []  # given back
         self.nextNumber = 0
         self.past = Tally()  # of the workers that have left
@@ -470,6 +469,11 @@ class Crew:
                 callback()
             except BaseException as error:
                 self.report(Failure.fromException(error), "onStopped of a pool failed")
+
+    def countDone(self) -> int:
+        """Return how many jobs have ended."""
+        with self.lock:
+            return sum(self.past.runs) + sum(sum(worker.tally.runs) for worker in self.members)
 
     def noteCancelled(self) -> None:
         """A queued job was cancelled."""

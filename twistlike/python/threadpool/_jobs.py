@@ -87,7 +87,7 @@ class Job:
 
     def _tell(self) -> None:
         self.told = True
-        self._crew.loans.makeUpFor(self)
+        self._crew.loans.begin(self)
         # Race: the job ended before it was made up for, and saw nothing to settle. It resets
         # `running`, then looks at `told`; we set `told`, make up for it, then look at `running`:
         # one of us settles, and twice does no harm.

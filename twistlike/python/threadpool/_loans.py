@@ -1,10 +1,17 @@
 """
-Spare workers, for as long as a worker waits for other jobs of its own pool. `Loan` is used in a
-worker's thread.
+Spare workers, for those that wait for other jobs of their own pool, or are stuck with a job that
+was cancelled.
+
+How it works: who begins to wait is only noted. The watchdog, which runs while jobs are queued and
+no worker is free, lends a permit on top of the maximum for each that has waited for longer than
+`LEND_AFTER`, the oldest first, up to the limit. Most waits are over before that: to lend at once
+would start a thread for each of them (a flood of jobs that each ask the loop something had 60
+threads instead of 10, and ran into the limit).
 """
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twistlike.python.threadpool._errors import PoolWedgedError
@@ -16,21 +23,28 @@ if TYPE_CHECKING:
 
     from twistlike.python.threadpool._crew import Crew
 
-__all__ = ["Loan", "Loans"]
+__all__ = ["LEND_AFTER", "Loan", "Loans"]
+
+# Seconds. A call into a loop that is alive is answered in less; a thread costs about 0.1 ms to
+# start.
+LEND_AFTER = 0.01
+
+# A pool is wedged when no job has ended for this many times its patience, with every worker
+# waiting.
+WEDGED_AFTER = 5
 
 
 class Loan:
     """The time during which a worker only waits: a context manager. See `ThreadPool.lent`."""
 
-    __slots__ = ("_crew", "_onWedged", "_worker", "covered")
+    __slots__ = ("_crew", "_worker", "onWedged")
 
     def __init__(
         self, crew: Crew, onWedged: Callable[[PoolWedgedError], object] | None = None
     ) -> None:
         self._crew = crew
-        self._onWedged = onWedged
         self._worker: Any = None
-        self.covered = False
+        self.onWedged = onWedged
 
     def __enter__(self) -> Self:
         worker = currentWorker()
@@ -47,113 +61,95 @@ class Loan:
             worker.lent = False
             self._crew.loans.end(self)
 
-    def breakWedge(self) -> bool:
-        """
-        Tell who waits that the pool is wedged. Returns False if it cannot be told, or has been.
-        """
-        onWedged, self._onWedged = self._onWedged, None
-        if onWedged is None or self.covered:
-            return False
-        onWedged(self._crew.loans.error())
-        return True
+
+class _Entry:
+    """When a wait began, and whether a permit was lent for it."""
+
+    __slots__ = ("covered", "since")
+
+    def __init__(self) -> None:
+        self.since = monotonic()
+        self.covered = False
 
 
 class Loans:
-    """
-    The permits that a crew has lent out. Each is for a `Loan`, or for a job that was cancelled
-    while it ran.
-    """
+    """Who of a crew waits, and which permits were lent for that."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, limit: int) -> None:
         self._crew = crew
-        # Covered or not, in the order in which they began.
-        self._out: dict[object, bool] = {}
-        self.limit = 0
+        self.limit = limit
+        # By `Loan`, or the job that was cancelled while it ran; in the order in which they began.
+        self._waiting: dict[object, _Entry] = {}
+        # Since when, and at which number of jobs done, the crew has looked wedged.
+        self._wedged: tuple[float, int] | None = None
 
-    def __len__(self) -> int:
-        return sum(self._out.values())
+    def lent(self) -> int:
+        """Return how many permits are lent. Thread: any."""
+        return sum(entry.covered for entry in list(self._waiting.values()))
 
-    def begin(self, loan: Loan) -> None:
-        """
-        Lend a permit, if the limit allows it. Raises `PoolWedgedError` if it does not and nobody is
-        left to work.
-        """
-        crew = self._crew
-        with crew.lock:
-            loan.covered = len(self) < self.limit
-            self._out[loan] = loan.covered
-        if loan.covered:
-            crew.addPermits(1)
-        elif self.wedged(besides=currentWorker()):
-            self.end(loan)
-            raise self.error()
-
-    def wedged(self, besides: object = None) -> bool:
-        """Are jobs queued that nobody is left to run?"""
-        crew = self._crew
-        if not crew.queue or crew.slots or crew.idle:
-            return False
-        return all(worker.lent or worker is besides for worker in list(crew.members))
-
-    def breakWedge(self) -> None:
-        """
-        If the pool is wedged, tell the newest of those that go without a spare. Called by the
-        watchdog.
-        """
-        if not self._out or not self.wedged():
-            return
+    def begin(self, loan: object) -> None:
+        """Note that somebody waits. Thread: any."""
         with self._crew.lock:
-            loans = [loan for loan in self._out if isinstance(loan, Loan)]
-        for loan in reversed(loans):
-            if loan.breakWedge():
-                return
-
-    def error(self) -> PoolWedgedError:
-        """Return an error that names the wedge."""
-        return PoolWedgedError(
-            f"all {len(self._crew.members)} workers of the pool, {len(self)} spare ones too, "
-            f"wait for jobs of the same pool, and {len(self._crew.queue)} jobs are queued behind "
-            f"them; raise ThreadPool.maxSpare (now {self.limit}), or do not wait in a pool's job "
-            "for another one of the same pool"
-        )
-
-    def setLimit(self, limit: int) -> None:
-        """Take a new limit. What is lent stays lent; those that go without get what it allows."""
-        with self._crew.lock:
-            self.limit = limit
-            wanting = [loan for loan, covered in self._out.items() if not covered]
-            wanting = wanting[: max(0, limit - len(self))]
-            for loan in wanting:
-                self._cover(loan)
-        self._crew.addPermits(len(wanting))
-
-    def _cover(self, loan: object) -> None:
-        self._out[loan] = True
-        if isinstance(loan, Loan):
-            loan.covered = True
-
-    def makeUpFor(self, job: object) -> None:
-        """
-        Lend a permit in place of the worker that is stuck with a cancelled job, if the limit allows
-        it.
-        """
-        with self._crew.lock:
-            if job in self._out or len(self) >= self.limit:
-                return
-            self._out[job] = True
-        self._crew.addPermits(1)
+            if loan not in self._waiting:
+                self._waiting[loan] = _Entry()
 
     def end(self, loan: object) -> None:
-        """
-        Take a permit back, or hand it on to a loan that had to do without. Does nothing if there
-        was none.
-        """
+        """Take back what was lent. Does nothing if the wait has ended already. Thread: any."""
         with self._crew.lock:
-            covered = self._out.pop(loan, False)
-            if covered:
-                for other, hasPermit in self._out.items():
-                    if not hasPermit:
-                        self._cover(other)
-                        return
+            entry = self._waiting.pop(loan, None)
+            covered = entry is not None and entry.covered
         if covered:
             self._crew.removePermits(1)
+
+    def checkUp(self, now: float) -> None:
+        """
+        Lend permits to those that have waited for long. Called by the watchdog: no worker is free.
+        """
+        if not self._waiting:
+            self._wedged = None
+            return
+        with self._crew.lock:
+            wanting = [
+                entry
+                for entry in self._waiting.values()
+                if not entry.covered and now - entry.since >= LEND_AFTER
+            ]
+            left = self.limit - self.lent()
+            lending = wanting[: max(0, left)]
+            for entry in lending:
+                entry.covered = True
+        if lending:
+            self._crew.addPermits(len(lending))
+            self._wedged = None
+        elif wanting:
+            self._breakWedge(now)
+
+    def _breakWedge(self, now: float) -> None:
+        """
+        If nobody is left to run a job, and that for long: tell the newest who goes without a spare.
+        """
+        crew = self._crew
+        # Workers that wait, or are stuck with a cancelled job. One of both kinds counts as two:
+        # that may tell a wedge too early by one worker, after a long time without any progress.
+        if len(self._waiting) < len(crew.members):
+            self._wedged = None
+            return
+        done = crew.countDone()
+        if self._wedged is None or self._wedged[1] != done:
+            self._wedged = (now, done)
+        elif now - self._wedged[0] >= WEDGED_AFTER * crew.patienceOfJobs:
+            self._wedged = None
+            for loan in reversed(list(self._waiting)):
+                if isinstance(loan, Loan) and loan.onWedged is not None:
+                    onWedged, loan.onWedged = loan.onWedged, None
+                    onWedged(self._error())
+                    return
+
+    def _error(self) -> PoolWedgedError:
+        crew = self._crew
+        return PoolWedgedError(
+            f"all {len(crew.members)} workers of the pool, {self.lent()} spare ones too, wait for "
+            f"jobs of the same pool, and {len(crew.queue)} jobs are queued behind them; raise "
+            f"ThreadPool.maxSpare (now {self.limit}), or do not wait in a pool's job for another "
+            "one of the same pool"
+        )

@@ -406,7 +406,7 @@ class ThreadPool(ThreadPoolExecutor):
     @maxSpare.setter
     def maxSpare(self, maxSpare: int) -> None:
         self._maxSpare = maxSpare
-        self._crew.loans.setLimit(maxSpare)
+        self._crew.loans.limit = maxSpare
 
     @property
     def patience(self) -> float:
@@ -443,18 +443,16 @@ class ThreadPool(ThreadPoolExecutor):
         A context in which this worker only waits for what another job of the pool may have to
         bring.
 
-        Meanwhile a spare worker may run in its place, so that the pool cannot wedge on its own
-        interface. Does nothing in a thread that is not a worker of this pool. When it ends the
-        spare goes home after its job, so for so long there is one worker more at work than the
-        maximum.
+        If that lasts (10 ms) while jobs are queued and no worker is free, a spare worker runs in
+        its place, so that the pool cannot wedge on its own interface. When the wait ends the spare
+        leaves after its job; until then there is one worker more at work than the maximum. Does
+        nothing in a thread that is not a worker of this pool.
 
         Args:
-            onWedged: Called with an error, in another thread, if the pool gets wedged later on, in
-                the newest worker that waits without a spare. It is to end the wait, and the job.
-
-        Raises:
-            PoolWedgedError: On entering, if `maxSpare` spare workers are lent already, every worker
-                waits, and jobs are queued.
+            onWedged: Called in another thread with the error to raise if the pool is wedged: all
+                `maxSpare` spare workers are lent, every worker waits, jobs are queued, and none has
+                ended for five times `patience`. The newest waiter is told, once. It is to end the
+                wait and fail; then its worker is free for the queue.
         """
         return Loan(self._crew, onWedged)
 

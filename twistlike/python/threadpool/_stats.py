@@ -232,7 +232,7 @@ def takeStock(crew: Crew, name: str | None) -> PoolStats:
         idle=states.count("idle"),
         busy=states.count("busy"),
         waiting=states.count("waiting"),
-        lent=len(crew.loans),
+        lent=crew.loans.lent(),
         queued=len(crew.queue),
         oldest=ageOfOldest(crew, now),
         done=sum(total.runs),
