@@ -131,8 +131,9 @@ def test_arguments_arrive(hand: Hand) -> None:
         got.append((args, kw))
 
     hand.queue.callLater(0, function, 1, 2, three=3)
+    hand.queue.callLater(0, function, delay=1, func=2)
     hand.runDue()
-    assert got == [((1, 2), {"three": 3})]
+    assert got == [((1, 2), {"three": 3}), ((), {"delay": 1, "func": 2})]
 
 
 def test_each_call_runs_in_a_copy_of_its_context(hand: Hand) -> None:
@@ -212,7 +213,7 @@ def test_delay_by_nan_is_refused(hand: Hand) -> None:
 def test_functions_that_cannot_be_called_are_refused(hand: Hand) -> None:
     """The caller's mistake is raised in the caller, not when the call is due."""
     with pytest.raises(TypeError, match="needs a callable"):
-        hand.queue.callLater(1, "text")  # type: ignore[arg-type] # pyright: ignore
+        hand.queue.callLater(1, "text")  # type: ignore[arg-type]
     assert hand.queue.calls() == []
 
 
@@ -361,7 +362,9 @@ def test_clear_takes_all_out(hand: Hand) -> None:
     """After ``clear`` nothing runs, and moving or cancelling what was there is harmless."""
     early, late = hand.later(1), hand.later(2)
     hand.later(3).cancel()
+    assert [call.lost for call in (early, late)] == [False, False]
     assert hand.queue.clear() == [early, late]
+    assert [call.lost for call in (early, late)] == [True, True]
     early.reset(0)
     late.delay(-1)
     assert hand.queue.calls() == []

@@ -6,7 +6,7 @@ they are zope interfaces.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -123,7 +123,7 @@ class IReactorCore(Protocol):
     ) -> object:
         """Have a function called when an event fires."""
 
-    def removeSystemEventTrigger(self, triggerID: object) -> None:
+    def removeSystemEventTrigger(self, triggerID: Any) -> None:
         """Take that back."""
 
     def fireSystemEvent(self, eventType: str) -> None:

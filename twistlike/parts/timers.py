@@ -8,8 +8,8 @@ The queue is a heap of ``(time, number, call)``; the number counts up, so calls 
 same time run in the order in which they were asked for. An entry is never taken out of the middle:
 
 * a call knows the time of the one entry that stands for it (``entryTime``); an entry with another
-  time is dead, and dropped when it comes to the top. NaN, which equals nothing, is the entry time of
-  a call that was cancelled or has run;
+  time is dead, and dropped when it comes to the top. NaN, which equals nothing, is the entry time
+  of a call that was cancelled or has run;
 * moving a call later changes only the call; its entry comes to the top at the old time, is found
   to be early and is pushed once more, however often the call was moved in between;
 * moving a call earlier pushes a second entry and leaves the first one dead;
@@ -43,11 +43,12 @@ __all__ = ["DelayedCall", "TimerQueue", "checkDelay"]
 SWEEP_AT = 64
 
 
-def checkDelay(delay: float) -> None:
+def checkDelay(delay: float, name: str = "a delay") -> None:
     """Refuse a delay that no clock can wait for.
 
     Args:
         delay: Seconds from now.
+        name: What the error calls it.
 
     Raises:
         TypeError: If it is not a number.
@@ -56,10 +57,10 @@ def checkDelay(delay: float) -> None:
     try:
         good = delay >= 0
     except TypeError:
-        raise TypeError(f"a delay is a number of seconds, not {delay!r}") from None
+        raise TypeError(f"{name} is a number of seconds, not {delay!r}") from None
     if not good:
         what = "not a number (NaN)" if isnan(delay) else "negative"
-        raise ValueError(f"a delay is a number of seconds from 0 up; {delay!r} is {what}")
+        raise ValueError(f"{name} is a number of seconds from 0 up; {delay!r} is {what}")
 
 
 class DelayedCall:
@@ -130,6 +131,11 @@ class DelayedCall:
     def active(self) -> bool:
         """Return whether the call is still to come: neither run nor cancelled."""
         return not (self.called or self.cancelled)
+
+    @property
+    def lost(self) -> bool:
+        """Whether nothing will ever run the call: it waited when its queue was cleared."""
+        return self.entryTime == -inf
 
     def cancel(self) -> None:
         """Let the call never run, and forget its function and arguments.
@@ -254,7 +260,7 @@ class TimerQueue:
         self._resetter = self._pushEarlier
 
     def callLater(
-        self, delay: float, func: Callable[P, object], *args: P.args, **kw: P.kwargs
+        self, delay: float, func: Callable[P, object], /, *args: P.args, **kw: P.kwargs
     ) -> DelayedCall:
         """Have ``func(*args, **kw)`` called ``delay`` seconds from now.
 

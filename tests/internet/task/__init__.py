@@ -1,0 +1,1 @@
+"""Tests of ``twistlike.internet.task``, a file for each of its modules."""
