@@ -1,18 +1,31 @@
-"""Several Deferreds as one. Thread: whichever fires them."""
+"""Several Deferreds as one, and functions whose results become Deferreds. Thread: any."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from twistlike.internet.defer._coroutines import ensureDeferred
+from twistlike.internet.defer._coroutines import CoroutineDeferred, fromAwaitable, start
 from twistlike.internet.defer._deferred import Deferred, fail, succeed
 from twistlike.internet.defer._errors import FailureGroup, FirstError
+from twistlike.internet.defer._run import COLLECT, PLAIN
 from twistlike.python.failure import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from typing import ParamSpec
 
-__all__ = ["FAILURE", "SUCCESS", "DeferredList", "execute", "gatherResults", "maybeDeferred", "race"]
+    _P = ParamSpec("_P")
+
+__all__ = [
+    "FAILURE",
+    "SUCCESS",
+    "DeferredList",
+    "execute",
+    "gatherResults",
+    "maybeDeferred",
+    "race",
+]
 
 SUCCESS = True
 FAILURE = False
@@ -20,9 +33,20 @@ FAILURE = False
 _T = TypeVar("_T")
 
 
-class DeferredList(Deferred["list[tuple[bool, Any]]"]):
-    fireOnOneCallback = False
-    fireOnOneErrback = False
+class DeferredList(Deferred[list[tuple[bool, Any]]]):
+    """What several Deferreds have come to, as a list of (succeeded, result or Failure).
+
+    Each keeps its own result, for the callbacks that are added to it later.
+
+    Attributes:
+        resultList: what is known so far; None for those that have not fired.
+        finishedCount: how many have.
+    """
+
+    __slots__ = ("_deferredList", "consumeErrors", "finishedCount", "resultList")
+
+    fireOnOneCallback: bool = False
+    fireOnOneErrback: bool = False
 
     def __init__(
         self,
@@ -31,78 +55,110 @@ class DeferredList(Deferred["list[tuple[bool, Any]]"]):
         fireOnOneErrback: bool = False,
         consumeErrors: bool = False,
     ) -> None:
+        """Wait for several Deferreds.
+
+        Args:
+            deferredList: the Deferreds.
+            fireOnOneCallback: fire with (result, index) as soon as one has a result.
+            fireOnOneErrback: fail with `FirstError` as soon as one fails.
+            consumeErrors: leave None instead of the error in those that fail, so that it is not
+                reported.
+        """
         self._deferredList = list(deferredList)
         self.resultList: list[Any] = [None] * len(self._deferredList)
-        Deferred.__init__(self)
+        self.finishedCount = 0
+        self.consumeErrors = consumeErrors
+        super().__init__()
+        if fireOnOneCallback:
+            self.fireOnOneCallback = True
+        if fireOnOneErrback:
+            self.fireOnOneErrback = True
         if not self._deferredList and not fireOnOneCallback:
             self.callback(self.resultList)
-        self.fireOnOneCallback = fireOnOneCallback
-        self.fireOnOneErrback = fireOnOneErrback
-        self.consumeErrors = consumeErrors
-        self.finishedCount = 0
         for index, deferred in enumerate(self._deferredList):
-            deferred.addCallbacks(
-                self._cbDeferred,
-                self._cbDeferred,
-                callbackArgs=(index, SUCCESS),
-                errbackArgs=(index, FAILURE),
-            )
+            if type(deferred) not in _OURS:
+                deferred.addCallbacks(
+                    self._cbDeferred, self._cbDeferred, (index, SUCCESS), {}, (index, FAILURE)
+                )
+            elif deferred._callbacks is not None:
+                deferred._add((COLLECT, index, self))
+            elif not deferred.called or deferred.paused or deferred._state is not None:
+                deferred._callbacks = [(COLLECT, index, self)]
+            else:
+                self._collectFired(deferred, index)
 
-    def _cbDeferred(self, result: Any, index: int, succeeded: bool) -> Any:
-        self.resultList[index] = (succeeded, result)
+    def _collectFired(self, deferred: Deferred[Any], index: int) -> None:
+        """Do what a callback would do that is added to a Deferred with a result."""
+        outcome = deferred.result
+        failed = type(outcome) not in PLAIN and isinstance(outcome, Failure)
+        if self._collect(outcome, index, failed):
+            deferred.result = None
+            if deferred._debugInfo is not None:
+                deferred._debugInfo.failResult = None
+
+    def _collect(self, result: Any, index: int, failed: bool) -> bool:
+        """Note what one has come to; return whether it is to be taken away from it."""
+        self.resultList[index] = (not failed, result)
         self.finishedCount += 1
         if not self.called:
-            if succeeded == SUCCESS and self.fireOnOneCallback:
-                self.callback((result, index))
-            elif succeeded == FAILURE and self.fireOnOneErrback:
-                self.errback(Failure(FirstError(result, index)))
-            elif self.finishedCount == len(self.resultList):
+            if failed:
+                if self.fireOnOneErrback:
+                    self.errback(Failure(FirstError(result, index)))
+            elif self.fireOnOneCallback:
+                first: Any = (result, index)
+                self.callback(first)
+            if self.finishedCount == len(self.resultList) and not self.called:
                 self.callback(self.resultList)
-        if succeeded == FAILURE and self.consumeErrors:
-            return None
-        return result
+        return failed and self.consumeErrors
+
+    def _cbDeferred(self, result: Any, index: int, succeeded: bool) -> Any:
+        """Do what `_collect` does, as a callback."""
+        return None if self._collect(result, index, not succeeded) else result
 
     def cancel(self) -> None:
-        if not self.called:
-            for deferred in self._deferredList:
+        """Cancel those that have not fired, if this has not fired.
+
+        An error of a canceller is reported, and the others are cancelled all the same.
+        """
+        if self.called:
+            return
+        for deferred in self._deferredList:
+            try:
                 deferred.cancel()
+            except BaseException:
+                from twistlike.python import log  # for errors of cancellers only
+
+                log.report(Failure(), "Exception raised from user supplied canceller", source=self)
 
 
-def _values(pairs: list[tuple[bool, Any]]) -> list[Any]:
-    return [value for _, value in pairs]
+# Those whose callbacks can be added without asking them: no subclass has another way.
+_OURS = frozenset((Deferred, CoroutineDeferred, DeferredList))
+
+
+def _parseDeferredListResult(
+    resultList: list[tuple[bool, _T]], fireOnOneErrback: bool = False, /
+) -> list[_T]:
+    """Return a `DeferredList`'s results without the notes of which succeeded."""
+    return [result for _, result in resultList]
 
 
 def gatherResults(
-    deferredList: Iterable[Deferred[Any]], consumeErrors: bool = False
-) -> Deferred[list[Any]]:
+    deferredList: Iterable[Deferred[_T]], consumeErrors: bool = False
+) -> Deferred[list[_T]]:
+    """Return a Deferred of all results, in order; it fails with `FirstError` as soon as one does.
+
+    Args:
+        deferredList: the Deferreds.
+        consumeErrors: do not have the errors reported that nobody handles in those Deferreds.
+    """
     d = DeferredList(deferredList, fireOnOneErrback=True, consumeErrors=consumeErrors)
-    return d.addCallback(_values)
+    return d.addCallback(_parseDeferredListResult)
 
 
-def maybeDeferred(f: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-    try:
-        result = f(*args, **kwargs)
-    except BaseException as error:
-        return fail(Failure.fromException(error))
-    if isinstance(result, Deferred):
-        return result
-    if hasattr(result, "cr_frame"):
-        return Deferred.fromCoroutine(result)
-    return succeed(result)
+def race(ds: Sequence[Deferred[_T]]) -> Deferred[tuple[int, _T]]:
+    """Return a Deferred of the first result, as (index, result), and cancel the others.
 
-
-def execute(callable: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-    try:
-        return succeed(callable(*args, **kwargs))
-    except BaseException as error:
-        return fail(Failure.fromException(error))
-
-
-def race(ds: Sequence[Deferred[Any]]) -> Deferred[Any]:
-    """Return the first result of several Deferreds, and cancel the others.
-
-    Returns:
-        a Deferred of (index, result); it fails with `FailureGroup` if all fail.
+    It fails with `FailureGroup` if all fail. Cancelling it cancels all.
     """
     won = False
     failures: list[tuple[int, Failure]] = []
@@ -111,7 +167,7 @@ def race(ds: Sequence[Deferred[Any]]) -> Deferred[Any]:
         for d in ds:
             d.cancel()
 
-    def succeeded(result: Any, index: int) -> None:
+    def succeeded(result: _T, index: int) -> None:
         nonlocal won
         if won:
             return
@@ -127,7 +183,53 @@ def race(ds: Sequence[Deferred[Any]]) -> Deferred[Any]:
             failures.sort(key=lambda pair: pair[0])
             first.errback(FailureGroup([failure for _, failure in failures]))
 
-    first: Deferred[Any] = Deferred(cancelAll)
+    first: Deferred[tuple[int, _T]] = Deferred(cancelAll)
     for index, d in enumerate(ds):
         d.addCallbacks(succeeded, failed, (index,), {}, (index,))
     return first
+
+
+@overload
+def maybeDeferred(
+    f: Callable[_P, Deferred[_T]], *args: _P.args, **kwargs: _P.kwargs
+) -> Deferred[_T]: ...
+
+
+@overload
+def maybeDeferred(
+    f: Callable[_P, Coroutine[Any, Any, _T]], *args: _P.args, **kwargs: _P.kwargs
+) -> Deferred[_T]: ...
+
+
+@overload
+def maybeDeferred(
+    f: Callable[_P, Deferred[_T] | _T], *args: _P.args, **kwargs: _P.kwargs
+) -> Deferred[_T]: ...
+
+
+def maybeDeferred(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
+    """Call a function, and return a Deferred of what it returns or raises.
+
+    A coroutine that it returns is run; a Deferred is returned itself.
+    """
+    try:
+        result = f(*args, **kwargs)
+    except BaseException as error:
+        return fail(Failure.fromException(error))
+    if isinstance(result, Deferred):
+        return result
+    if isinstance(result, Failure):
+        return fail(result)
+    if isinstance(result, CoroutineType):
+        return start(result)
+    if getattr(result, "_asyncio_future_blocking", None) is not None:
+        return fromAwaitable(result) or succeed(result)
+    return succeed(result)
+
+
+def execute(callable: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
+    """Call a function, and return a Deferred that has fired with what it returns or raises."""
+    try:
+        return succeed(callable(*args, **kwargs))
+    except BaseException as error:
+        return fail(Failure.fromException(error))

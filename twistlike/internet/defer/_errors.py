@@ -78,12 +78,27 @@ class FirstError(Exception):
     def _key(self) -> tuple[int, Any]:
         return (self.index, self.subFailure)
 
-    # As in Twisted, two of them compare by index and Failure; another object by the pair's repr order.
+    # As in Twisted, two of them compare by index and Failure, and come before anything else.
+
+    def __cmp__(self, other: object) -> int:
+        if isinstance(other, FirstError):
+            return (self._key() > other._key()) - (self._key() < other._key())
+        return -1
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, FirstError):
-            return self._key() == other._key()
-        return NotImplemented
+        return isinstance(other, FirstError) and self._key() == other._key()
+
+    def __lt__(self, other: object) -> bool:
+        return self.__cmp__(other) < 0
+
+    def __le__(self, other: object) -> bool:
+        return self.__cmp__(other) <= 0
+
+    def __gt__(self, other: object) -> bool:
+        return self.__cmp__(other) > 0
+
+    def __ge__(self, other: object) -> bool:
+        return self.__cmp__(other) >= 0
 
     __hash__ = Exception.__hash__
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twistlike.internet.defer._deferred import Deferred, chain
+from twistlike.internet.defer._deferred import Deferred
 from twistlike.internet.defer._errors import CancelledError
+from twistlike.internet.defer._run import chain
 from twistlike.python.failure import Failure
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import GenericAlias
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twistlike.internet.defer._combine import maybeDeferred
 from twistlike.internet.defer._deferred import Deferred, succeed
@@ -12,9 +11,7 @@ from twistlike.internet.defer._errors import QueueOverflow, QueueUnderflow
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Literal
-
-    from typing_extensions import Self
+    from typing import Literal, Self
 
 __all__ = ["DeferredLock", "DeferredQueue", "DeferredSemaphore"]
 
@@ -31,10 +28,12 @@ class _ConcurrencyPrimitive:
     def __init__(self) -> None:
         self.waiting: list[Deferred[Any]] = []
 
-    def acquire(self) -> Deferred[Self]:
+    def acquire(self) -> Deferred[Any]:
+        """Return a Deferred of this object that fires once it is the caller's."""
         raise NotImplementedError
 
     def release(self) -> None:
+        """Give it back."""
         raise NotImplementedError
 
     def _releaseAndReturn(self, r: _T) -> _T:
@@ -67,7 +66,7 @@ class _ConcurrencyPrimitive:
         self.release()
         return succeed(False)
 
-    def _cancelAcquire(self, d: Deferred[Self]) -> None:
+    def _cancelAcquire(self, d: Deferred[Any]) -> None:
         self.waiting.remove(d)
 
 
@@ -143,7 +142,7 @@ class DeferredSemaphore(_ConcurrencyPrimitive):
             self.waiting.pop(0).callback(self)
 
 
-class DeferredQueue:
+class DeferredQueue(Generic[_T]):
     """A queue whose `get` is waited for.
 
     Attributes:
@@ -153,18 +152,16 @@ class DeferredQueue:
         pending: the objects.
     """
 
-    __class_getitem__ = classmethod(GenericAlias)
-
     def __init__(self, size: int | None = None, backlog: int | None = None) -> None:
-        self.waiting: list[Deferred[Any]] = []
-        self.pending: list[Any] = []
+        self.waiting: list[Deferred[_T]] = []
+        self.pending: list[_T] = []
         self.size = size
         self.backlog = backlog
 
-    def _cancelGet(self, d: Deferred[Any]) -> None:
+    def _cancelGet(self, d: Deferred[_T]) -> None:
         self.waiting.remove(d)
 
-    def put(self, obj: Any) -> None:
+    def put(self, obj: _T) -> None:
         """Give an object to who waits longest, or keep it.
 
         Raises:
@@ -177,7 +174,7 @@ class DeferredQueue:
         else:
             raise QueueOverflow
 
-    def get(self) -> Deferred[Any]:
+    def get(self) -> Deferred[_T]:
         """Return a Deferred of the oldest object.
 
         Raises:
@@ -186,7 +183,7 @@ class DeferredQueue:
         if self.pending:
             return succeed(self.pending.pop(0))
         if self.backlog is None or len(self.waiting) < self.backlog:
-            d: Deferred[Any] = Deferred(canceller=self._cancelGet)
+            d: Deferred[_T] = Deferred(canceller=self._cancelGet)
             self.waiting.append(d)
             return d
         raise QueueUnderflow

@@ -2,9 +2,9 @@
 
 Thread: the one of the loop that it was made for.
 
-``asyncio.timeout``, ``asyncio.TaskGroup`` and libraries such as anyio and aiohttp ask for the current
-task, keep it, and cancel it. A Deferred coroutine is no task: its Deferred resumes it at once, not in
-the loop's next turn. So an object with a task's interface stands in for it.
+``asyncio.timeout``, ``asyncio.TaskGroup`` and libraries such as anyio and aiohttp ask for the
+current task, keep it, and cancel it. A Deferred coroutine is no task: its Deferred resumes it at
+once, not in the loop's next turn. So an object with a task's interface stands in for it.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class StandIn:
         # None once the coroutine has ended.
         self._driver: CoroutineDeferred[Any] | None = driver
         self._loop = loop
-        self._coro = driver._gen
-        self._context = driver._context
+        self._coro = driver._coroutine()
+        self._context = driver._context()
         self._name: str | None = None
         self._requests = 0
         self._must_cancel = False
@@ -66,15 +66,16 @@ class StandIn:
     def cancel(self, msg: Any = None) -> bool:
         """Raise ``asyncio.CancelledError`` in the coroutine, but not before this returns.
 
-        ``asyncio.timeout`` cancels first and notes that it did afterwards, so the coroutine must not
-        run in between, as it would if the Deferred that it waits for were cancelled at once.
+        ``asyncio.timeout`` cancels first and notes that it did afterwards, so the coroutine must
+        not run in between, as it would if the Deferred that it waits for were cancelled at once.
         """
         driver = self._driver
         if driver is None:
             return False
         self._requests += 1
         waiting = driver._waitingOn
-        if getattr(waiting, "_asyncio_future_blocking", None) is not None and waiting.cancel(msg=msg):
+        isFuture = getattr(waiting, "_asyncio_future_blocking", None) is not None
+        if isFuture and waiting.cancel(msg=msg):
             return True  # the future calls back in the loop's next turn
         self._message = msg
         if not self._must_cancel:

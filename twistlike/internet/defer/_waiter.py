@@ -1,6 +1,6 @@
 """What an asyncio task waits on while it awaits a Deferred.
 
-Thread: the one of the task's loop, except for `TaskWaiter.sendHome`.
+Thread: the one of the task's loop.
 """
 
 from __future__ import annotations
@@ -15,26 +15,7 @@ if TYPE_CHECKING:
 
     from twistlike.internet.defer._deferred import Deferred
 
-__all__ = ["TaskWaiter", "sendHome"]
-
-
-def sendHome(
-    deferred: Deferred[Any], loop: AbstractEventLoop | None, thread: int
-) -> bool:
-    """Let a Deferred's callbacks run in their own thread, if this is another one.
-
-    A Deferred that waits for another one continues where that one is fired. If something on a loop
-    waits for it in turn, that may be the wrong thread.
-
-    Returns:
-        whether this is another thread, so that the caller must not run them.
-    """
-    if thread == get_ident() or loop is None:
-        return False
-    from twistlike.internet.defer._deferred import runFromAfar  # that module imports this one
-
-    loop.call_soon_threadsafe(runFromAfar, deferred)
-    return True
+__all__ = ["TaskWaiter"]
 
 
 class TaskWaiter:
@@ -42,7 +23,8 @@ class TaskWaiter:
 
     Attributes:
         outcome: what the Deferred had come to when it was this waiter's turn in its chain.
-        thread: the thread of the task's loop.
+        loop: the task's loop.
+        thread: its thread.
     """
 
     __slots__ = (
@@ -50,8 +32,8 @@ class TaskWaiter:
         "_asyncio_future_blocking",
         "_context",
         "_deferred",
-        "_loop",
         "_wakeup",
+        "loop",
         "outcome",
         "thread",
     )
@@ -59,7 +41,7 @@ class TaskWaiter:
     def __init__(self, deferred: Deferred[Any], loop: AbstractEventLoop) -> None:
         self._asyncio_future_blocking = True
         self._deferred: Deferred[Any] | None = deferred
-        self._loop = loop
+        self.loop = loop
         self._wakeup: Callable[[Any], object] | None = None
         self._context: Context | None = None
         self.thread = get_ident()
@@ -74,7 +56,7 @@ class TaskWaiter:
         wakeup, self._wakeup = self._wakeup, None
         if wakeup is None:
             return
-        loop = self._loop
+        loop = self.loop
         call = loop.call_soon if self.thread == get_ident() else loop.call_soon_threadsafe
         try:
             call(wakeup, self, context=self._context)
@@ -82,13 +64,10 @@ class TaskWaiter:
             if not loop.is_closed():  # on a closed loop, the task has ended or never will
                 raise
 
-    def sendHome(self, deferred: Deferred[Any]) -> bool:
-        return sendHome(deferred, self._loop, self.thread)
-
     # What the task calls
 
     def get_loop(self) -> AbstractEventLoop:
-        return self._loop
+        return self.loop
 
     def add_done_callback(
         self, wakeup: Callable[[Any], object], *, context: Context | None = None

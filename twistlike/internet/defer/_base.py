@@ -1,0 +1,168 @@
+"""What a Deferred can do besides its chain of callbacks: timeouts, futures, coroutines, texts.
+
+Thread: whichever has the Deferred.
+"""
+
+from __future__ import annotations
+
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twistlike.internet.defer._small import cancelledToTimedOutError
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
+
+    from twistlike.internet.defer._debug import DebugInfo
+    from twistlike.internet.defer._deferred import Deferred
+    from twistlike.internet.interfaces import IReactorTime
+    from twistlike.python.failure import Failure
+
+__all__ = ["DeferredBase"]
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
+
+
+if TYPE_CHECKING:
+
+    class _Awaitable(Awaitable[_T]):
+        """What a Deferred is to a type checker."""
+
+else:
+
+    class _Awaitable:
+        """At run time, ``Awaitable`` would cost a metaclass, and so 200 ns for each isinstance."""
+
+        __slots__ = ()
+        __class_getitem__ = classmethod(GenericAlias)
+
+
+class DeferredBase(_Awaitable[_T]):
+    """The part of `Deferred` that is not about running callbacks."""
+
+    # Slots, for their size and speed; the dictionary is made when somebody adds an attribute.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_callbacks",
+        "_canceller",
+        "_debugInfo",
+        "_state",
+        "called",
+        "paused",
+        "result",
+    )
+
+    result: Any
+    called: bool
+    paused: int
+
+    _callbacks: list[Any] | None
+    _canceller: Callable[[Deferred[Any]], None] | None
+    _debugInfo: DebugInfo | None
+    # Before it fires: None, or who waits for it on a loop, and so in which thread it must fire.
+    # Afterwards: None, RUNNING, or the Deferred that it waits for.
+    _state: Any
+
+    debug: bool = False
+    _suppressAlreadyCalled: bool = False  # set in the dictionary of the few that are cancelled
+    _shownAs: str = ""  # the name of the class in texts, where it is not the class's own
+
+    def chainDeferred(self: Any, d: Deferred[_T]) -> Deferred[None]:
+        """Fire another Deferred with this one's result; this one goes on with None."""
+        mine: Deferred[_T] = self
+        return mine.addCallbacks(d.callback, d.errback)
+
+    def addTimeout(
+        self: Any,
+        timeout: float,
+        clock: IReactorTime,
+        onTimeoutCancel: Callable[[_T | Failure, float], _U | Failure] | None = None,
+    ) -> Deferred[_T | _U]:
+        """Cancel this Deferred if it has not fired within some time.
+
+        Args:
+            timeout: seconds.
+            clock: what measures them: a reactor, or a clock of a test.
+            onTimeoutCancel: called with what came of the cancel and with the timeout, if it came to
+                that; what it returns or raises takes its place. Without it, a `CancelledError`
+                becomes a `TimeoutError`.
+        """
+        mine: Any = self
+        timedOut = False
+
+        def expire() -> None:
+            nonlocal timedOut
+            timedOut = True
+            mine.cancel()
+
+        def convert(outcome: Any) -> Any:
+            if not timedOut:
+                return outcome
+            return (onTimeoutCancel or cancelledToTimedOutError)(outcome, timeout)
+
+        def stopClock(outcome: Any) -> Any:
+            if delayed.active():
+                delayed.cancel()
+            return outcome
+
+        delayed = clock.callLater(timeout, expire)
+        # Two callbacks, as in Twisted: what onTimeoutCancel returns may be a Deferred.
+        outcome: Deferred[Any] = mine.addBoth(convert).addBoth(stopClock)
+        return outcome
+
+    # Coroutines and futures. What makes them knows Deferred, so it is imported when it is needed.
+
+    @classmethod
+    def fromCoroutine(cls, coro: Coroutine[Any, Any, _U] | Generator[Any, Any, _U]) -> Deferred[_U]:
+        """Run a coroutine, and return a Deferred of its result.
+
+        It may await Deferreds, and on a loop whatever asyncio's tasks may.
+
+        Raises:
+            NotACoroutineError: it is none.
+        """
+        from twistlike.internet.defer._coroutines import fromCoroutine
+
+        return fromCoroutine(coro)
+
+    @classmethod
+    def fromFuture(cls, future: Future[_U]) -> Deferred[_U]:
+        """Return a Deferred of what an asyncio future or task comes to.
+
+        Cancelling it cancels the future. A future that is cancelled fails it with `CancelledError`
+        (in Twisted with asyncio's).
+
+        Thread: that of the future's loop.
+        """
+        from twistlike.internet.defer._futures import fromFuture
+
+        return fromFuture(future)
+
+    def asFuture(self: Any, loop: AbstractEventLoop) -> Future[_T]:
+        """Return an asyncio future of this Deferred's result, which it takes.
+
+        Cancelling the future cancels the Deferred, and a Deferred that was cancelled cancels the
+        future (in Twisted the future fails with `CancelledError`). Inside a task, ``await`` takes a
+        Deferred itself.
+
+        Thread: the loop's.
+        """
+        from twistlike.internet.defer._futures import asFuture
+
+        return asFuture(self, loop)
+
+    # For those who look at it
+
+    def __str__(self) -> str:
+        name = self._shownAs or type(self).__name__
+        inner = self._state
+        if isinstance(inner, DeferredBase):
+            return f"<{name} at 0x{id(self):x} waiting on Deferred at 0x{id(inner):x}>"
+        if hasattr(self, "result"):
+            return f"<{name} at 0x{id(self):x} current result: {self.result!r}>"
+        return f"<{name} at 0x{id(self):x}>"
+
+    __repr__ = __str__
