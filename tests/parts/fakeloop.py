@@ -27,7 +27,7 @@ class FakeHandle:
 
 
 class FakeLoop:
-    """Has the methods that the parts call. ``turn()`` is one turn, ``advance()`` moves the clock."""
+    """Has the methods that the parts call. ``turn()`` is one turn, ``advance()`` moves time."""
 
     def __init__(self) -> None:
         self.now = 0.0

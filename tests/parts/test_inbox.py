@@ -29,9 +29,7 @@ class Rig:
         self.loop = FakeLoop()
         self.inbox = Inbox(self.failed)
 
-    def failed(
-        self, error: BaseException, function: Callable[..., object]
-    ) -> BaseException | None:
+    def failed(self, error: BaseException, function: Callable[..., object]) -> BaseException | None:
         self.errors.append((error, function))
         return error if isinstance(error, self.fatal) else None
 
@@ -263,7 +261,7 @@ def test_anInboxCanBeOpenedAgain() -> None:
 
 
 def test_everyCallEitherRunsOrRaisesWhileTheInboxCloses() -> None:
-    """Threads that post while the inbox is being closed: each call runs or raises, never neither."""
+    """Threads that post while the inbox is closed: each call runs or raises, never neither."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -272,7 +270,12 @@ def test_everyCallEitherRunsOrRaisesWhileTheInboxCloses() -> None:
             refused: list[int] = []
             start = threading.Barrier(5)
 
-            def hammer(base: int, rig: Rig = rig, refused: list[int] = refused) -> None:
+            def hammer(
+                base: int,
+                rig: Rig = rig,
+                refused: list[int] = refused,
+                start: threading.Barrier = start,
+            ) -> None:
                 start.wait()
                 for number in range(base, base + 200):
                     try:

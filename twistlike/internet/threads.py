@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twistlike.internet.asyncioreactor import Reactor, currentReactor
-from twistlike.internet.defer import CancelledError, Deferred, fromAwaitable
+from twistlike.internet.defer import CancelledError, Deferred
+from twistlike.internet.defer._coroutines import fromAwaitable
 from twistlike.internet.error import ReactorNotRunning, TimeoutError, WrongThreadError
 from twistlike.parts.loops import runningLoop
 from twistlike.parts.pools import currentPool

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twistlike.internet.defer import Deferred, DeferredList, fromAwaitable, succeed
+from twistlike.internet.defer import Deferred, DeferredList, succeed
+from twistlike.internet.defer._coroutines import fromAwaitable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

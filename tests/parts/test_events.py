@@ -1,0 +1,126 @@
+"""System events: phases in order, triggers used up, errors reported."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from twistlike.internet.defer import Deferred
+from twistlike.parts.events import SystemEvents
+
+
+class Rig:
+    """Events, and what happened."""
+
+    def __init__(self) -> None:
+        self.out: list[Any] = []
+        self.errors: list[tuple[str, object]] = []
+        self.events = SystemEvents(lambda error, f: self.errors.append((str(error), f)))
+
+    def add(self, phase: str, name: str, event: str = "end") -> Any:
+        return self.events.add(phase, event, self.out.append, (name,), {})
+
+
+def test_phasesRunInOrder() -> None:
+    """Before, during, after: whatever the order in which the triggers were added."""
+    rig = Rig()
+    for phase in ("after", "before", "during"):
+        rig.add(phase, phase)
+    rig.events.fire("end")
+    assert rig.out == ["before", "during", "after"]
+
+
+def test_triggersAreUsedUp() -> None:
+    """An event that fires a second time finds no trigger of the first."""
+    rig = Rig()
+    rig.add("during", "once")
+    rig.events.fire("end")
+    rig.events.fire("end")
+    assert rig.out == ["once"]
+
+
+def test_onlyBeforeIsWaitedFor() -> None:
+    """The Deferreds of the first phase hold the others up; all of them, good or bad."""
+    rig = Rig()
+    gates: list[Deferred[Any]] = [Deferred(), Deferred()]
+    for gate in gates:
+        rig.events.add("before", "end", lambda gate=gate: gate, (), {})
+    rig.add("during", "during")
+    rig.events.fire("end")
+    gates[0].errback(ValueError("bad"))
+    assert rig.out == []
+    gates[1].callback(None)
+    assert rig.out == ["during"]
+    assert [text for text, _ in rig.errors] == ["bad"]
+
+
+def test_awaitablesAreWaitedForToo() -> None:
+    """A coroutine that a trigger before the event returns is run and waited for."""
+    rig = Rig()
+
+    async def main() -> None:
+        async def trigger() -> None:
+            await asyncio.sleep(0)
+            rig.out.append("slept")
+
+        rig.events.add("before", "end", trigger, (), {})
+        await rig.events.before("end")
+
+    asyncio.run(main())
+    assert rig.out == ["slept"]
+
+
+def test_anErrorIsReportedWithItsTrigger() -> None:
+    """A trigger that raises is reported, and the others run."""
+    rig = Rig()
+
+    def bad() -> None:
+        raise SystemExit("bad")
+
+    rig.events.add("during", "end", bad, (), {})
+    rig.add("during", "next")
+    rig.events.fire("end")
+    assert rig.errors == [("bad", bad)]
+    assert rig.out == ["next"]
+
+
+def test_aTriggerMayAddAnotherToItsOwnPhase() -> None:
+    """A trigger that is added while its phase runs still runs."""
+    rig = Rig()
+    rig.events.add("during", "end", lambda: rig.add("during", "added"), (), {})
+    rig.events.fire("end")
+    assert rig.out == ["added"]
+
+
+def test_aTriggerCanBeTakenBack() -> None:
+    """A removed trigger does not run; removing it twice, or something else, is an error."""
+    rig = Rig()
+    handle = rig.add("during", "gone")
+    rig.add("during", "stays")
+    rig.events.remove(handle)
+    with pytest.raises(ValueError, match="was removed, or its event has fired"):
+        rig.events.remove(handle)
+    with pytest.raises(TypeError, match="not what addSystemEventTrigger returns"):
+        rig.events.remove(5)
+    rig.events.fire("end")
+    assert rig.out == ["stays"]
+
+
+def test_badTriggersAreRefused() -> None:
+    """A phase that does not exist and a trigger that cannot be called are refused at once."""
+    rig = Rig()
+    with pytest.raises(KeyError, match="before, during, after"):
+        rig.add("later", "x")
+    with pytest.raises(TypeError, match="callable"):
+        rig.events.add("during", "end", None, (), {})  # type: ignore[arg-type]
+
+
+def test_clearForgetsEverything() -> None:
+    """After clear() no trigger of any event is left."""
+    rig = Rig()
+    rig.add("during", "gone")
+    rig.events.clear()
+    rig.events.fire("end")
+    assert rig.out == []

@@ -1,0 +1,178 @@
+"""What is asked of asyncio: the running loop, its clock, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from twistlike.parts import loops
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FACTORIES: list[Any] = [pytest.param(asyncio.new_event_loop, id="asyncio")]
+try:
+    import uvloop
+except ImportError:
+    pass
+else:
+    FACTORIES.append(pytest.param(uvloop.new_event_loop, id="uvloop"))
+
+
+@pytest.fixture(params=FACTORIES)
+def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that does not run, of each kind."""
+    factory: Callable[[], asyncio.AbstractEventLoop] = request.param
+    loop = factory()
+    yield loop
+    if not loop.is_closed():
+        loop.close()
+
+
+def test_noLoopRunsOutsideOfOne(loop: asyncio.AbstractEventLoop) -> None:
+    """runningLoop is None outside of a loop, the loop inside, None in another thread."""
+    seen: list[object] = []
+
+    async def main() -> None:
+        seen.append(loops.runningLoop())
+        thread = threading.Thread(target=lambda: seen.append(loops.runningLoop()))
+        thread.start()
+        thread.join()
+
+    assert loops.runningLoop() is None
+    loop.run_until_complete(main())
+    assert seen == [loop, None]
+
+
+def test_whereAsyncioWasNeverImportedNoLoopRuns() -> None:
+    """Asking for the running loop does not import asyncio."""
+    program = (
+        "import sys; from twistlike.parts.loops import runningLoop;"
+        "assert runningLoop() is None; assert 'asyncio' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_theClockIsTheMonotonicOneAlsoWhereTheLoopCachesIt(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    """asyncio's loops and uvloop go by time.monotonic; uvloop's own time stands still in a call."""
+    assert loops.clockOf(loop) is time.monotonic
+
+
+def test_aLoopWithItsOwnTimeKeepsIt() -> None:
+    """A loop whose time is virtual is gone by its own clock."""
+
+    class Virtual(asyncio.SelectorEventLoop):
+        def time(self) -> float:
+            return 42.0
+
+    virtual = Virtual()
+    assert loops.clockOf(virtual)() == 42.0
+    virtual.close()
+    patched = asyncio.SelectorEventLoop()
+    patched.time = lambda: 43.0  # type: ignore[method-assign]
+    assert loops.clockOf(patched)() == 43.0
+    patched.close()
+
+
+def test_theKeeperHearsOfAClosedLoopAtOnce(loop: asyncio.AbstractEventLoop) -> None:
+    """When the loop is closed the keeper is told, once, within close() and in its thread."""
+    heard: list[tuple[int, bool]] = []
+
+    async def keep() -> None:
+        note = (threading.get_ident(), True)
+        keepers.append(loops.LoopKeeper(loop, lambda: heard.append(note)))
+
+    keepers: list[loops.LoopKeeper] = []
+    loop.run_until_complete(keep())
+    assert heard == []
+    loop.close()
+    assert heard == [(threading.get_ident(), True)]
+
+
+def test_aKeeperThatWasReleasedHearsNothing(loop: asyncio.AbstractEventLoop) -> None:
+    """After release() the end of the loop is nobody's business."""
+    heard: list[str] = []
+    keeper = loops.LoopKeeper(loop, lambda: heard.append("closed"))
+    keeper.release()
+    loop.close()
+    assert heard == []
+
+
+def test_aKeeperThatWasDisarmedHearsNothing(loop: asyncio.AbstractEventLoop) -> None:
+    """After disarm() neither, and the loop was not touched."""
+    heard: list[str] = []
+    keeper = loops.LoopKeeper(loop, lambda: heard.append("closed"))
+    keeper.disarm()
+    loop.close()
+    assert heard == []
+
+
+def test_theEndWatchIsAwaitedBeforeTheLoopCloses(loop: asyncio.AbstractEventLoop) -> None:
+    """shutdown_asyncgens() calls the watch, and waits for what it awaits."""
+    out: list[str] = []
+
+    async def end() -> None:
+        out.append("begin")
+        await asyncio.sleep(0.001)
+        out.append("end")
+
+    async def start() -> object:
+        return loops.startEndWatch(end)
+
+    watch = loop.run_until_complete(start())
+    assert out == []
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    assert out == ["begin", "end"]
+    assert watch is not None
+
+
+def test_closeLoopEndsWhatIsLeft(loop: asyncio.AbstractEventLoop) -> None:
+    """closeLoop cancels tasks, closes generators and reports what fails meanwhile."""
+    out: list[str] = []
+    loop.set_exception_handler(lambda loop, context: out.append(str(context["exception"])))
+
+    async def forEver() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            out.append("cancelled")
+            raise
+
+    async def fails() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("failed")
+
+    async def main() -> list[object]:
+        tasks: list[object] = [asyncio.ensure_future(forEver()), asyncio.ensure_future(fails())]
+        await asyncio.sleep(0)
+        return tasks
+
+    tasks = loop.run_until_complete(main())
+    loops.closeLoop(loop)
+    assert sorted(out) == ["cancelled", "failed"]
+    assert loop.is_closed()
+    assert len(tasks) == 2
+
+
+def test_theFactoryMakesNewLoops() -> None:
+    """setLoopFactory decides what newLoop makes; None goes back to asyncio's choice."""
+    made = asyncio.new_event_loop()
+    loops.setLoopFactory(lambda: made)
+    try:
+        assert loops.newLoop() is made
+    finally:
+        loops.setLoopFactory(None)
+    other = loops.newLoop()
+    assert other is not made
+    other.close()
+    made.close()

@@ -1,0 +1,91 @@
+"""Threads that wait: the first outcome counts, and the end releases everybody."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from twistlike.internet.error import ReactorNotRunning
+from twistlike.parts.waiters import Waiter, Waiters
+from twistlike.python.failure import Failure
+
+
+def test_theOutcomeIsBroughtAcross() -> None:
+    """A value that another thread brings is what the wait gives."""
+    waiter: Waiter[int] = Waiter()
+    thread = threading.Thread(target=waiter.succeed, args=(5,))
+    thread.start()
+    assert waiter.wait(10)
+    assert waiter.outcome() == 5
+    thread.join()
+
+
+def test_theErrorIsRaised() -> None:
+    """An error that is brought is raised, the very same exception."""
+    waiter: Waiter[int] = Waiter()
+    error = LookupError("bad")
+    waiter.fail(Failure(error))
+    assert waiter.wait(None)
+    with pytest.raises(LookupError) as caught:
+        waiter.outcome()
+    assert caught.value is error
+
+
+def test_aWaitHasALimit() -> None:
+    """A wait for what does not come ends after its limit."""
+    assert not Waiter[int]().wait(0.001)
+
+
+def test_theFirstOutcomeCounts() -> None:
+    """Later outcomes are dropped, whoever brings them, and from however many threads."""
+    for _ in range(50):
+        waiter: Waiter[int] = Waiter()
+        start = threading.Barrier(4)
+
+        def bring(
+            number: int, waiter: Waiter[int] = waiter, start: threading.Barrier = start
+        ) -> None:
+            start.wait()
+            if number % 2:
+                waiter.succeed(number)
+            else:
+                waiter.fail(Failure(LookupError(str(number))))
+
+        threads = [threading.Thread(target=bring, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        assert waiter.wait(10)
+        for thread in threads:
+            thread.join()
+        assert not waiter.wait(0)
+
+
+def test_theEndReleasesEverybody() -> None:
+    """When the reactor ends, each waiting thread gets ReactorNotRunning."""
+    waiters = Waiters()
+    waiting: list[Waiter[object]] = [Waiter(), Waiter()]
+    for waiter in waiting:
+        waiters.add(waiter)
+    assert len(waiters) == 2
+    assert not waiters.released
+    waiters.release()
+    assert waiters.released
+    assert len(waiters) == 0
+    for waiter in waiting:
+        assert waiter.wait(0)
+        with pytest.raises(ReactorNotRunning):
+            waiter.outcome()
+    waiters.open()
+    assert not waiters.released
+
+
+def test_whoLeavesIsForgotten() -> None:
+    """A waiter that has its outcome is not released again."""
+    waiters = Waiters()
+    waiter: Waiter[object] = Waiter()
+    waiters.add(waiter)
+    waiter.succeed("done")
+    waiters.discard(waiter)
+    waiters.release()
+    assert waiter.outcome() == "done"
