@@ -26,7 +26,7 @@ from collections import deque
 from contextvars import Context, copy_context
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twistlike.internet.error import ReactorNotRunning
 
@@ -63,6 +63,24 @@ class Same:
         return other is self.call
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class Closed(deque[Any]):
+    """Takes the place of the queue when the inbox is closed, and refuses what is appended.
+
+    A closed inbox whose queue took calls, to give them back, would never come to its end while
+    threads keep calling: they append as fast as it can be emptied.
+    """
+
+    def append(self, call: Call) -> None:
+        """Raise ``ReactorNotRunning``. Thread: any."""
+        raise ReactorNotRunning(
+            f"the reactor has ended, so {call[1]!r} cannot be called in its thread; "
+            "the reactor can be run, or attached to a loop, again"
+        )
+
+
+CLOSED = Closed()
 
 
 class Inbox:
@@ -117,11 +135,11 @@ class Inbox:
         calls = self._calls
         call = (context, function, args, kwargs)
         calls.append(call)
-        # Race: the closer sets "closed" and drains once more. We append first and look second, so
-        # either the closer's drain sees our call or we see "closed"; the other way round a call
-        # could slip in between and stay for ever.
+        # Race: the closer sets "closed", takes the queue away and drains it once more; we may have
+        # it in our hands still. We append first and look second, so either the closer's drain sees
+        # our call or we see "closed"; the other way round a call could slip in between and be lost.
         if self._closed:
-            self._takeBack(call)
+            self._takeBack(calls, call)
         # Race: the loop clears "pending" before it takes the first call. We append before we look
         # at it; see "How it works".
         elif self._pending:
@@ -129,9 +147,9 @@ class Inbox:
             if waiting > CALLS_A_LOOK and waiting % CALLS_A_LOOK:
                 return
             if monotonic() - self._askedAt >= LOST_AFTER:
-                self._wake(call)
+                self._wake(calls, call)
         else:
-            self._wake(call)
+            self._wake(calls, call)
 
     def open(self, loop: AbstractEventLoop | None) -> None:
         """Take calls, for ``loop`` if there is one by now. Calls that wait already are kept.
@@ -139,6 +157,8 @@ class Inbox:
         Thread: the loop's; with ``None`` any.
         """
         self._loop = loop
+        if self._calls is CLOSED:
+            self._calls = deque()
         self._closed = False
         self._pending = False
         if loop is not None and self._calls:
@@ -148,36 +168,40 @@ class Inbox:
         """Refuse further calls, and run those that are there. Does nothing the second time."""
         self._closed = True
         self._loop = None
-        # Race: see post(). What is appended from now on is taken back by its poster, or is run
-        # here; popleft() and the poster's remove() cannot both get it.
-        while self._calls:
-            self._runFor(inf)
+        calls, self._calls = self._calls, CLOSED
+        # Race: see post(). What is still appended to the queue that we have taken is taken back by
+        # its poster, or is run here; popleft() and the poster's remove() cannot both get it.
+        self._runAll(calls)
+
+    def _runAll(self, calls: deque[Call]) -> None:
+        try:
+            self._runFor(inf, calls)
+        finally:
+            if calls:  # an exit has come out of a call, or between two, or a poster was late
+                self._runAll(calls)
 
     def drain(self) -> None:
         """Run the calls that are there, for at most about ``BATCH`` seconds."""
         self._pending = False  # before the first call is taken: see "How it works"
-        self._runFor(BATCH)
+        self._runFor(BATCH, self._calls)
 
     def drainEarly(self) -> None:
         """Run the calls that are there, if there are any, without waiting for the wakeup."""
         if self._calls:
             self.drain()
 
-    def _takeBack(self, call: Call) -> None:
+    def _takeBack(self, calls: deque[Call], call: Call) -> None:
         """Take one's own call back from a closed inbox and raise; if it has gone, it has run."""
         while True:
             try:
-                self._calls.remove(Same(call))  # type: ignore[arg-type]
+                calls.remove(Same(call))  # type: ignore[arg-type]
             except ValueError:
                 return
             except IndexError:
                 continue  # another thread changed the deque while it was searched
-            raise ReactorNotRunning(
-                f"the reactor has ended, so {call[1]!r} cannot be called in its thread; "
-                "the reactor can be run, or attached to a loop, again"
-            )
+            CLOSED.append(call)  # raises
 
-    def _wake(self, call: Call) -> None:
+    def _wake(self, calls: deque[Call], call: Call) -> None:
         """Ask the loop to drain, for the sake of ``call``. In any thread."""
         loop = self._loop
         if loop is None:
@@ -188,7 +212,7 @@ class Inbox:
             if not loop.is_closed():
                 raise
             self._closed = True
-            self._takeBack(call)
+            self._takeBack(calls, call)
 
     def _ask(self, loop: AbstractEventLoop) -> None:
         """Ask the loop to drain. In any thread."""
@@ -197,9 +221,8 @@ class Inbox:
         self._pending = True
         loop.call_soon_threadsafe(self.drain, context=self._ownContext)
 
-    def _runFor(self, seconds: float) -> None:
+    def _runFor(self, seconds: float, calls: deque[Call]) -> None:
         """Run what is there now; what comes in the meantime is left to the next turn."""
-        calls = self._calls
         popleft = calls.popleft
         end = monotonic() + seconds
         empty = Context()
