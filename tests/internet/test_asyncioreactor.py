@@ -42,10 +42,14 @@ def reactor() -> Iterator[Reactor]:
 def runUntil(reactor: Reactor, function: Callable[[], object]) -> None:
     """Run the reactor, call the function in it, and stop when what it returns has fired."""
 
+    def ended(result: object) -> object:
+        reactor.stop()
+        return result
+
     def main() -> None:
         result = function()
         if isinstance(result, Deferred):
-            result.addBoth(lambda result: (reactor.stop(), result)[1])
+            result.addBoth(ended)
         else:
             reactor.stop()
 
@@ -77,7 +81,8 @@ def test_theReactorIsAPlainObject() -> None:
     from twistlike.internet import reactor
 
     assert type(reactor) is Reactor
-    assert sys.modules["twistlike.internet.reactor"] is reactor
+    module: object = sys.modules["twistlike.internet.reactor"]
+    assert module is reactor
     assert reactor is asyncioreactor.defaultReactor()
     assert asyncioreactor.AsyncioSelectorReactor is Reactor
 
@@ -303,8 +308,7 @@ def test_runEndsTheTasksOfItsLoop(reactor: Reactor) -> None:
             raise
 
     def main() -> Deferred[None]:
-        task = asyncio.get_running_loop().create_task(forEver())
-        out.append("task" if task else "")
+        out.append(asyncio.get_running_loop().create_task(forEver(), name="task").get_name())
         started: Deferred[None] = Deferred()
         reactor.callLater(0, started.callback, None)
         return started
@@ -484,7 +488,7 @@ def test_theEndOfTheHostIsAnOrderlyEnd(run: Callable[..., Any], reactor: Reactor
     out: list[str] = []
     gate: Deferred[str] = Deferred()
 
-    def before() -> Deferred[str]:
+    def before() -> Deferred[None]:
         out.append("before")
         reactor.callLater(0.01, gate.callback, "fired")
         return gate.addCallback(lambda result: out.append(result))
@@ -628,9 +632,13 @@ def test_aLoopThatIsMerelyClosed(run: Callable[..., Any], reactor: Reactor) -> N
     posted = threading.Event()
     never: Deferred[None] = Deferred()
 
+    def ask() -> Deferred[None]:
+        posted.set()
+        return never
+
     def wait() -> None:
         try:
-            threads.blockingCallFromThread(reactor, lambda: (posted.set(), never)[1])
+            threads.blockingCallFromThread(reactor, ask)
         except ReactorNotRunning:
             out.append("released")
 

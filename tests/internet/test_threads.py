@@ -40,9 +40,12 @@ async def test_deferToThreadGivesTheResult() -> None:
     """The function runs in another thread; the Deferred fires with its result in this one."""
     here = threading.get_ident()
     fired: list[int] = []
-    deferred = threads.deferToThread(threading.get_ident)
-    deferred.addCallback(lambda ident: (fired.append(threading.get_ident()), ident)[1])
-    assert await deferred != here
+
+    def note(ident: int) -> int:
+        fired.append(threading.get_ident())
+        return ident
+
+    assert await threads.deferToThread(threading.get_ident).addCallback(note) != here
     assert fired == [here]
 
 
@@ -299,7 +302,7 @@ async def test_severalCallsRunInOneThreadInOrder() -> None:
         if last:
             done.set()
 
-    calls = [(note, (number,), {}) for number in range(5)]
+    calls: list[Any] = [(note, (number,), {}) for number in range(5)]
     threads.callMultipleInThread([*calls, (note, ("end",), {"last": True})])
     while not done.is_set():
         await asyncio.sleep(0.001)
@@ -454,9 +457,13 @@ def test_blockingCallEndsWithTheReactor() -> None:
     reactor = Reactor()
     errors: list[BaseException] = []
 
+    def stop() -> Deferred[None]:
+        reactor.stop()
+        return Deferred()
+
     def ask() -> None:
         try:
-            threads.blockingCallFromThread(reactor, lambda: (reactor.stop(), Deferred())[1])
+            threads.blockingCallFromThread(reactor, stop)
         except ReactorNotRunning as error:
             errors.append(error)
 

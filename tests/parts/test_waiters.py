@@ -68,16 +68,17 @@ def test_theEndReleasesEverybody() -> None:
     for waiter in waiting:
         waiters.add(waiter)
     assert len(waiters) == 2
-    assert not waiters.released
+    states = [waiters.released]
     waiters.release()
-    assert waiters.released
+    states.append(waiters.released)
     assert len(waiters) == 0
     for waiter in waiting:
         assert waiter.wait(0)
         with pytest.raises(ReactorNotRunning):
             waiter.outcome()
     waiters.open()
-    assert not waiters.released
+    states.append(waiters.released)
+    assert states == [False, True, False]
 
 
 def test_whoLeavesIsForgotten() -> None:

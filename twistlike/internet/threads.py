@@ -5,7 +5,7 @@ Each docstring says which thread may call it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from twistlike.internet.asyncioreactor import Reactor, currentReactor
 from twistlike.internet.defer import CancelledError, Deferred
@@ -19,7 +19,7 @@ from twistlike.python.failure import Failure
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from concurrent.futures import Executor, Future
-    from typing import ParamSpec, overload
+    from typing import ParamSpec
 
     from twistlike.internet.interfaces import IReactorFromThreads
     from twistlike.parts.owed import Owing
@@ -133,28 +133,19 @@ def checkCancelled() -> None:
     checkCancelled()
 
 
-if TYPE_CHECKING:
+@overload
+def blockingCallFromThread(
+    reactor: IReactorFromThreads,
+    f: Callable[P, Awaitable[T]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T: ...
 
-    @overload
-    def blockingCallFromThread(
-        reactor: IReactorFromThreads,
-        f: Callable[P, Deferred[T]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T: ...
 
-    @overload
-    def blockingCallFromThread(
-        reactor: IReactorFromThreads,
-        f: Callable[P, Awaitable[T]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T: ...
-
-    @overload
-    def blockingCallFromThread(
-        reactor: IReactorFromThreads, f: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T: ...
+@overload
+def blockingCallFromThread(
+    reactor: IReactorFromThreads, f: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T: ...
 
 
 def blockingCallFromThread(
@@ -186,14 +177,36 @@ def blockingCallFromThread(
     return _blockingCall(reactor, None, f, args, kwargs)
 
 
+@overload
 def blockingCallWithTimeout(
     timeout: float,
     reactor: IReactorFromThreads,
-    f: Callable[P, Deferred[T] | Awaitable[T] | T],
+    f: Callable[P, Awaitable[T]],
     /,
     *args: P.args,
     **kwargs: P.kwargs,
-) -> T:
+) -> T: ...
+
+
+@overload
+def blockingCallWithTimeout(
+    timeout: float,
+    reactor: IReactorFromThreads,
+    f: Callable[P, T],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T: ...
+
+
+def blockingCallWithTimeout(
+    timeout: float,
+    reactor: IReactorFromThreads,
+    f: Callable[..., Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
     """Do what ``blockingCallFromThread`` does, for a limited time.
 
     Has no counterpart in Twisted. The limit comes first and the function's arguments last, so
@@ -212,8 +225,7 @@ def blockingCallWithTimeout(
 
     Thread: any but the reactor's.
     """
-    result: T = _blockingCall(reactor, timeout, f, args, kwargs)
-    return result
+    return _blockingCall(reactor, timeout, f, args, kwargs)
 
 
 def _runMultiple(

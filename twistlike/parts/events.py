@@ -5,13 +5,15 @@ Thread: the reactor's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twistlike.internet.defer import Deferred, DeferredList, succeed
 from twistlike.internet.defer._coroutines import fromAwaitable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from twistlike.python.failure import Failure
 
     Trigger = tuple[Callable[..., object], tuple[object, ...], Mapping[str, object]]
     Handle = tuple[str, tuple[str, Callable[..., object], tuple[object, ...], Mapping[str, object]]]
@@ -81,7 +83,7 @@ class SystemEvents:
             case _:
                 raise TypeError(f"not what addSystemEventTrigger returns: {handle!r}")
 
-    def before(self, event: str) -> Deferred[object]:
+    def before(self, event: str) -> Deferred[Any]:
         """Run the triggers of the first phase.
 
         Returns:
@@ -92,11 +94,9 @@ class SystemEvents:
             result = self._run(trigger)
             deferred = fromAwaitable(result)
             if deferred is not None:
-                deferred.addErrback(lambda failure, f=trigger[0]: self._onError(failure.value, f))
+                deferred.addErrback(self._awaitedFailed, trigger[0])
                 waiting.append(deferred)
-        if not waiting:
-            return succeed(None)
-        return DeferredList(waiting)
+        return DeferredList(waiting) if waiting else succeed(None)
 
     def fire(self, event: str) -> None:
         """Fire an event, all three phases."""
@@ -129,6 +129,9 @@ class SystemEvents:
             return []
         triggers, phases[phase] = phases[phase], []
         return triggers
+
+    def _awaitedFailed(self, failure: Failure, function: Callable[..., object]) -> None:
+        self._onError(failure.value, function)
 
     def _run(self, trigger: Trigger) -> object:
         function, args, kwargs = trigger

@@ -40,7 +40,7 @@ class ThreadedResolver:
         self._getPool = getPool
 
     def getHostByName(
-        self, name: str, timeout: Sequence[int] | None = DEFAULT_TIMEOUT
+        self, name: str, timeout: Sequence[float] | None = DEFAULT_TIMEOUT
     ) -> Deferred[str]:
         """Look the IPv4 address of a host up.
 
@@ -79,13 +79,14 @@ class ThreadedResolver:
             return fail(Failure(DNSLookupError(f"cannot look {name!r} up: {error}")))
         late = reactor.callLater(sum(timeout or DEFAULT_TIMEOUT), tooLate)
 
-        def settled(result: object) -> object:
+        def settled(result: str | Failure) -> str | Failure:
             job.cancel()
             if late.active():
                 late.cancel()
             return result
 
-        return found.addBoth(settled)
+        found.addBoth(settled)
+        return found
 
 
 def _isAddress(name: str) -> bool:
