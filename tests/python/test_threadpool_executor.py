@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import importlib
+import importlib.util
 import itertools
 import threading
 import unittest
@@ -93,7 +94,8 @@ def contract() -> Iterator[tuple[str, type]]:
         patch = pytest.MonkeyPatch()
         patch.setattr(futures, "ThreadPoolExecutor", AsExecutor)
         self.addCleanup(patch.undo)
-        super(type(self), self).setUp()
+        base: Any = super(type(self), self)
+        base.setUp()
 
     bases = {
         "Executor": modules["thread_pool"].ThreadPoolExecutorTest,
@@ -176,11 +178,7 @@ def test_wait_and_as_completed_while_resizing() -> None:
 
 
 loops = ["asyncio"]
-try:
-    import uvloop  # noqa: F401
-except ImportError:
-    pass
-else:
+if importlib.util.find_spec("uvloop") is not None:
     loops.append("uvloop")
 
 

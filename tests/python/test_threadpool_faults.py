@@ -190,7 +190,6 @@ def test_workers_killed_under_load() -> None:
         + """
 import random
 random.seed(5)
-sys.setswitchinterval(1e-5)
 pool = ThreadPool(0, 4, "k"); pool.onError = lambda failure, message: None
 pool.start()
 outcomes = [[] for _ in range(20000)]
@@ -200,7 +199,8 @@ def killer():
     global kills
     while not stop.is_set():
         for thread in pool.threads:
-            if random.random() < 0.3:
+            # Alive, since the identifier of a dead one may be another's by now.
+            if random.random() < 0.3 and thread.is_alive():
                 kill(thread); kills += 1
         time.sleep(0.0005)
 thread = threading.Thread(target=killer); thread.start()

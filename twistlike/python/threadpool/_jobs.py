@@ -33,7 +33,7 @@ __all__ = ["Job", "cancelledError", "describe"]
 def describe(function: object) -> str:
     """Return a function's module and name for a report. Never raises, whatever `function` is."""
     try:
-        target = function
+        target: Any = function
         while hasattr(target, "func"):  # functools.partial
             target = target.func
         name = getattr(target, "__qualname__", None) or type(target).__qualname__

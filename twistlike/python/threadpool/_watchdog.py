@@ -1,6 +1,6 @@
 """
 One thread for all pools, which lives only while jobs wait and no worker is free: it warns of jobs
-that wait for too long. Anybody may call `watch`, also a signal handler: there is no lock.
+that wait for too long, and lends spare workers. Anybody may call `watch`, also a signal handler.
 """
 
 from __future__ import annotations
@@ -52,37 +52,52 @@ def _hire() -> None:
         _token.pop()
     except IndexError:
         return
+    birth = [None]
     try:
-        thread = threading.Thread(target=_rounds, name="PoolWatchdog", daemon=True)
+        thread = threading.Thread(target=_rounds, args=(birth,), name="PoolWatchdog", daemon=True)
         thread.start()
     except BaseException:
-        # No thread to be had: nobody warns. Whoever finds the pool full next tries again.
+        try:
+            birth.pop()
+        except IndexError:
+            return  # only we were interrupted, the thread runs
+        # No thread to be had: nobody looks. Whoever finds the pool full next tries again.
         for crew in _watched:
             crew.watched = False
         _watched.clear()
         _token.append(None)
 
 
-def _rounds() -> None:
+def _rounds(birth: list[None]) -> None:
+    try:
+        birth.pop()
+    except IndexError:
+        return  # given up by its starter, which an interrupt had hit
     while _watched:
-        _bell.acquire(timeout=min([TICK, *(crew.patienceOfJobs / 4 for crew in _watched)]))
-        now = monotonic()
-        for crew in _watched[:]:
-            if not _checkUp(crew, now):
-                _watched.remove(crew)
-                # Race: a job comes after we looked, finds nobody free, and sees that the crew is
-                # watched. We let go first, then reset `callBy`, so that the next submitter comes
-                # and has it watched, then look.
-                crew.watched = False
-                crew.callBy = 0.0
-                if _checkUp(crew, now):
-                    crew.watched = True
-                    _watched.append(crew)
-        del crew
+        _bell.acquire(timeout=TICK)
+        _visitAll(monotonic())
     _token.append(None)
     # Race: `watch` came between our last look and the token's return, and found no token to take.
     if _watched:
         _hire()
+
+
+def _visitAll(now: float) -> None:
+    for crew in _watched[:]:
+        _visit(crew, now)
+
+
+def _visit(crew: Crew, now: float) -> None:
+    if _checkUp(crew, now):
+        return
+    _watched.remove(crew)
+    # Race: a job comes after we looked, finds nobody free, and sees that the crew is watched. We
+    # let go first, then reset `callBy`, so that the next submitter comes and has it watched, then
+    # look once more.
+    crew.watched = False
+    crew.callBy = 0.0
+    if _checkUp(crew, now):
+        watch(crew)
 
 
 def forget() -> None:
