@@ -69,7 +69,7 @@ _alive: dict[int, weakref.ref[Reactor]] = {}
 
 _default: Reactor | None = None
 
-isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
+_isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
 
 
 class Reactor:
@@ -371,7 +371,7 @@ class Reactor:
         """
         if self._life.loop is None:
             self._life.attachIfLoopRuns()
-        if not isCallable(callable):
+        if not _isCallable(callable):
             raise TypeError(f"callFromThread needs something to call, not {callable!r}")
         self._inbox.post(callable, args, kwargs)
 
@@ -388,7 +388,7 @@ class Reactor:
 
         Thread: any.
         """
-        if not isCallable(callable):
+        if not _isCallable(callable):
             raise TypeError(f"callInThread needs something to call, not {callable!r}")
         self._life.acceptWork("callInThread")
         self._pools.forUsers().callInThread(callable, *args, **kwargs)
