@@ -180,6 +180,11 @@ print("ok")
     assert (transcript.stdout, transcript.stderr) == ("ok\n", "")
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 12),
+    reason="3.11 gives the exception for a thread that starts another to the other, at times: "
+    "until a new thread runs it goes by the identifier of its maker. Thread.start then hangs.",
+)
 def test_workers_killed_under_load() -> None:
     """
     While workers are killed at random each job has one outcome, its own or the SystemExit, and no
