@@ -196,8 +196,15 @@ class Host:
         main: Callable[[Any], Awaitable[T]],
         reactor: Any = None,
         installSignalHandlers: bool = False,
+        stop: bool = True,
     ) -> T:
         """Run a reactor, await ``main(reactor)`` in its loop, stop it unless ``main`` did.
+
+        Args:
+            main: A coroutine function.
+            reactor: A new one, if none is given.
+            installSignalHandlers: As for ``reactor.run()``.
+            stop: With false, somebody else will stop it.
 
         Returns:
             What ``main`` returned, once the reactor has ended.
@@ -207,19 +214,26 @@ class Host:
         reactor = Reactor() if reactor is None else reactor
         if self.attached:
             with asyncio.Runner(loop_factory=self.newLoop) as runner:
-                return runner.run(self._attached(main, reactor))
-        return self._run(main, reactor, installSignalHandlers)
+                return runner.run(self._attached(main, reactor, stop))
+        return self._run(main, reactor, installSignalHandlers, stop)
 
     def runAsyncio(self, main: Callable[[], Awaitable[T]]) -> T:
         """Await ``main()`` as ``asyncio.run`` would, with no reactor."""
         with asyncio.Runner(loop_factory=self.newLoop) as runner:
             return runner.run(_await(main()))
 
-    async def _attached(self, main: Callable[[Any], Awaitable[T]], reactor: Any) -> T:
+    async def _attached(
+        self, main: Callable[[Any], Awaitable[T]], reactor: Any, stop: bool
+    ) -> T:
         async with reactor:
-            return await main(reactor)
+            result = await main(reactor)
+            if not stop:
+                await until(lambda: isEnding(reactor))
+            return result
 
-    def _run(self, main: Callable[[Any], Awaitable[T]], reactor: Any, signals: bool) -> T:
+    def _run(
+        self, main: Callable[[Any], Awaitable[T]], reactor: Any, signals: bool, stop: bool
+    ) -> T:
         from twistlike.internet.defer import ensureDeferred
         from twistlike.python.failure import Failure
 
@@ -227,7 +241,7 @@ class Host:
 
         def finish(result: object) -> None:
             outcome.append(result)
-            if not isEnding(reactor):
+            if stop and not isEnding(reactor):
                 reactor.stop()
 
         def begin() -> None:
