@@ -752,10 +752,12 @@ def test_stop_before_start_fails_what_is_queued() -> None:
     pool.onError = errors = Errors()
     results = Results()
     pool.callInThreadWithCallback(results, int)
-    pool.callInThread(int)
+    for _ in range(100):
+        pool.callInThread(int)
     pool.stop()
     assert results.take(1)[0][1].check(PoolStoppedError)
-    assert errors.take() == [PoolStoppedError]
+    assert errors.take() == [PoolStoppedError]  # one report for all that nobody waits for
+    assert errors.all[0][1].startswith("100 calls of callInThread were not run: builtins.int, ")
 
 
 def test_stop_by_two_of_its_workers() -> None:

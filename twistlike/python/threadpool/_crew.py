@@ -25,6 +25,7 @@ import threading
 import weakref
 from collections import deque
 from concurrent.futures.thread import BrokenThreadPool
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
@@ -345,7 +346,9 @@ class Crew:
         """Let `count` workers fewer work: idle ones leave now, busy ones after their job."""
         for _ in range(count):
             try:
-                self.numbers.append(self.slots.pop())
+                for number in iter(self.slots.pop, None):
+                    self.numbers.append(number)
+                    break
             except IndexError:
                 self.excess.append(_SHRINK)
                 self._wakeOldest()
@@ -358,10 +361,11 @@ class Crew:
 
     def _wakeOldest(self) -> None:
         try:
-            worker = self.idle.pop(0)
+            for worker in iter(partial(self.idle.pop, 0), None):  # `for`: see `attend`
+                worker.bell.release()
+                return
         except IndexError:
-            return
-        worker.bell.release()
+            pass
 
     def resize(self, minimum: int, maximum: int) -> None:
         """Take new limits."""
@@ -370,7 +374,8 @@ class Crew:
             lower = minimum < self.minimum
             self.minimum = minimum
             self.maximum = maximum
-        if not self.started:
+            started = self.started
+        if not started:
             return
         if change > 0:
             self.addPermits(change)
@@ -398,8 +403,9 @@ class Crew:
             if self.started:
                 return
             self.started = True
-        self.slots[:] = range(self.maximum - 1, -1, -1)
-        self.nextNumber = self.maximum
+            # Under the lock: a `resize` either comes before, or adds to these.
+            self.slots[:] = range(self.maximum - 1, -1, -1)
+            self.nextNumber = self.maximum
         if fill:
             self.fill()
         self.callBy = 0.0
@@ -473,31 +479,33 @@ class Crew:
     def countDone(self) -> int:
         """Return how many jobs have ended."""
         with self.lock:
-            return sum(self.past.runs) + sum(sum(worker.tally.runs) for worker in self.members)
+            return sum(self.past.runs) + sum(sum(w.tally.runs) for w in list(self.members))
 
     def noteCancelled(self) -> None:
         """A queued job was cancelled."""
         with self.lock:
             self.cancelled += 1
 
-    def _failQueued(self, error: BaseException) -> int:
-        count = 0
+    def _failQueued(self, error: BaseException) -> None:
+        calls: list[str] = []
         while True:
             try:
                 item = self.queue.popleft()
             except IndexError:
-                return count
+                break
             self.abandoned += 1
-            count += 1
+            if isinstance(item, tuple):
+                calls.append(describe(item[1]))
+                continue
             try:
-                if isinstance(item, tuple):
-                    self.report(Failure.fromException(error, 0), f"{describe(item[1])} was not run")
-                else:
-                    item.fail(error)
+                item.fail(error)
             except BaseException as raised:
-                self.report(
-                    Failure.fromException(raised), "The callback of a job in a thread failed"
-                )
+                self.report(Failure.fromException(raised), "onResult of a job failed")
+        if calls:
+            # One report for all of them: nobody waits for these, and there may be many.
+            names = ", ".join(calls[:5]) + (", ..." if len(calls) > 5 else "")
+            message = f"{len(calls)} calls of callInThread were not run: {names}"
+            self.report(Failure.fromException(error, 0), message)
 
     def cancelQueued(self) -> None:
         """Cancel what is queued and can be cancelled; drop what cannot."""

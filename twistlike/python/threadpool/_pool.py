@@ -232,7 +232,7 @@ class ThreadPool(ThreadPoolExecutor):
             RuntimeError: There is no worker, and no thread could be started.
         """
         crew = self._crew
-        if not crew.started:
+        if not crew.started and crew.open:
             crew.start()
         now = monotonic()
         future: PoolFuture[_T] = PoolFuture(crew)

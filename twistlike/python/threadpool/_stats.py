@@ -208,7 +208,7 @@ def takeStock(crew: Crew, name: str | None) -> PoolStats:
     now = monotonic()
     total = Tally()
     with crew.lock:
-        members = [worker for worker in crew.members if worker.isBorn()]
+        members = [worker for worker in list(crew.members) if worker.isBorn()]
         total.add(crew.past)
     activity = []
     for worker in members:
