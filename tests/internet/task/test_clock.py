@@ -80,6 +80,7 @@ def test_a_subclass_can_have_another_time() -> None:
     assert ran == []
     clock.advance(0.1)
     assert ran == [1]
+    assert clock.callLater(1, int).getTime() == 5
 
 
 def test_calls_made_due_by_a_call_run_in_the_same_advance() -> None:
@@ -279,7 +280,11 @@ def test_moved_calls_run_as_on_twisteds_clock(steps: list[tuple[str, float, int]
 def test_deferLater_calls_when_the_time_has_come(clock: Clock) -> None:
     """The Deferred fires with what the function returns, given its arguments."""
     results: list[object] = []
-    deferLater(clock, 2, lambda *a, **k: (a, k), 1, two=2).addCallback(results.append)
+
+    def given(*args: int, **kw: int) -> object:
+        return args, kw
+
+    deferLater(clock, 2, given, 1, two=2).addCallback(results.append)
     clock.advance(1.9)
     assert results == []
     clock.advance(0.1)

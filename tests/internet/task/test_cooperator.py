@@ -268,6 +268,49 @@ def test_a_stopped_task_leaves_its_deferred_alone() -> None:
     same(program)
 
 
+def test_a_failure_after_the_stop_stays_with_its_deferred(
+    ours: tuple[Scheduler, Cooperator],
+) -> None:
+    """A stopped task does not swallow the error of what it waited for."""
+    scheduler, cooperator = ours
+    gate: Deferred[None] = Deferred()
+    task = cooperator.cooperate(iter([gate]))
+    scheduler.step()
+    task.stop()
+    gate.errback(LookupError())
+    caught: list[object] = []
+    gate.addErrback(lambda failure: caught.append(failure.type))
+    assert caught == [LookupError]
+    assert outcomeOf(task) is TaskStopped
+
+
+@pytest.mark.parametrize("after", ["end", "error", "deferred"])
+def test_a_task_that_stops_itself_is_stopped(
+    ours: tuple[Scheduler, Cooperator], after: str
+) -> None:
+    """What a step does after it has stopped its own task does not change how the task ended."""
+    scheduler, cooperator = ours
+    gate: Deferred[None] = Deferred()
+
+    def stopping() -> Iterator[object]:
+        task.stop()
+        if after == "error":
+            raise LookupError
+        if after == "deferred":
+            yield gate
+
+    task = cooperator.cooperate(stopping())
+    done = task.whenDone()
+    scheduler.step()
+    gate.callback(None)
+    assert scheduler.asked == []
+    caught: list[object] = []
+    done.addErrback(lambda failure: caught.append(failure.type))
+    assert caught == [TaskStopped]
+    with pytest.raises(TaskStopped):
+        task.pause()
+
+
 async def value(result: object) -> object:
     """A coroutine."""
     return result
@@ -498,12 +541,24 @@ ON_REACTORS = """
         done.addCallback(lambda _: reactor.stop())
         reactor.run()
 
+    def both(turn):
+        # One of the program's own: what the first run left does not keep the second from going on.
+        for _ in range(2):
+            done = mine.coiterate(iter(range(3)))
+        done.addCallback(lambda _: reactor.stop())
+
+    mine = task.Cooperator()
+    for turn in range(2):
+        reactor.callWhenRunning(both, turn)
+        reactor.callWhenRunning(
+            reactor.addSystemEventTrigger, "after", "shutdown", mine.cooperate, iter(int, 1)
+        )
+        reactor.run()
+        print("run", turn, "of its own")
+
     async def main(name):
         # Each loop has its own reactor, and that its own cooperator.
         await asyncio.gather(task.coiterate(steps(name, 2)), task.coiterate(steps(name, 2)))
-
-    async def both():
-        await asyncio.gather(main("loop"), asyncio.to_thread(asyncio.run, main("other loop")))
 
     asyncio.run(main("alone"))
 """
@@ -520,6 +575,8 @@ def test_each_reactor_has_its_own_cooperator() -> None:
         "run 1 0 True",
         "run 1 1 True",
         "SchedulerStopped",
+        "run 0 of its own",
+        "run 1 of its own",
         *["alone 0 True"] * 2,
         *["alone 1 True"] * 2,
     ]

@@ -17,6 +17,7 @@ from tests.internet.task.sides import Side, same
 from tests.oracle import assertSame
 from twistlike.internet.asyncioreactor import currentReactor
 from twistlike.internet.defer import Deferred
+from twistlike.internet.error import WrongThreadError
 from twistlike.internet.task import Clock, LoopingCall
 
 if TYPE_CHECKING:
@@ -319,8 +320,10 @@ def test_restarted_while_it_waits_it_goes_on_once(clock: Clock) -> None:
     first = ends(loop.start(1))
     loop.stop()
     second = ends(loop.start(1))
+    current = loop.deferred
     given[0].callback(None)
     assert [first, second] == [[loop], []]
+    assert loop.deferred is current is not None
     assert clock.calls == []
     loop.stop()
     third = ends(loop.start(1))
@@ -357,6 +360,42 @@ def test_an_infinite_interval_calls_once(clock: Clock) -> None:
     clock.advance(1e9)
     assert calls == [1]
     loop.stop()
+
+
+class Refusing(Clock):
+    """A clock that refuses calls from some time on, as a reactor does in the wrong thread."""
+
+    refuses = True
+
+    def callLater(self, *args: Any, **kw: Any) -> Any:
+        """Refuse, or not."""
+        if self.refuses:
+            raise WrongThreadError
+        return super().callLater(*args, **kw)
+
+
+def test_a_clock_that_refuses_the_first_call_leaves_it_stopped() -> None:
+    """When the first call cannot be scheduled, ``start`` raises, and may be called again."""
+    clock = Refusing()
+    loop = on(clock, lambda: None)
+    with pytest.raises(WrongThreadError):
+        loop.start(1, now=False)
+    assert [loop.running, loop.deferred] == [False, None]
+    clock.refuses = False
+    loop.start(1, now=False)
+    assert loop.running
+
+
+def test_a_clock_that_refuses_a_later_call_fails_the_loop() -> None:
+    """When the next call cannot be scheduled, the loop does not just fall silent."""
+    clock = Refusing()
+    clock.refuses = False
+    loop = on(clock, lambda: None)
+    found = ends(loop.start(1))
+    clock.refuses = True
+    clock.advance(1)
+    assert found == [WrongThreadError]
+    assert not loop.running
 
 
 def test_misuse_says_what_is_wrong(clock: Clock) -> None:
@@ -598,7 +637,7 @@ def test_it_waits_for_asyncio_futures_on_the_loops_reactor() -> None:
 
 
 def test_the_reactor_is_looked_up_at_each_start() -> None:
-    """One loop object, made outside of any event loop, runs in several, one after the other."""
+    """One loop object, made outside of any event loop, runs in several, also in other threads."""
     calls: list[object] = []
 
     def call() -> None:
@@ -612,9 +651,16 @@ def test_the_reactor_is_looked_up_at_each_start() -> None:
     async def main() -> None:
         await loop.start(0.001)
 
-    for _ in range(2):
-        asyncio.run(main())
-    assert len(calls) == 6
+    async def host() -> None:
+        here = currentReactor()
+        await main()
+        await asyncio.to_thread(asyncio.run, main())
+        assert calls[0] is here
+        assert calls[3] is not here
+
+    asyncio.run(host())
+    asyncio.run(main())
+    assert len(calls) == 9
 
 
 def test_on_the_reactor_it_does_what_it_does_in_twisted() -> None:

@@ -168,7 +168,7 @@ class CooperativeTask(Generic[_Iter]):
         except BaseException as error:
             self._finish(TaskFailed, Failure.fromException(error))
         else:
-            if awaited is not None and self._end is None:
+            if awaited is not None:
                 self._waiting = True
                 self._cooperator._removeTask(self)
                 awaited.addCallbacks(self._waited, self._waitFailed)
