@@ -266,31 +266,6 @@ def test_idle_exit_races_with_submit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(crew.slots) == 3
 
 
-def test_retire_takes_the_job_that_came_meanwhile() -> None:
-    """
-    A job that is queued after the worker left the idle, and before its permit is back, is run.
-    """
-    pool = ThreadPool(0, 1, idleTimeout=0.01)
-    pool.start()
-    crew = pool._crew
-    giveBack = crew._giveBack
-    late: list[Any] = []
-
-    def slowly(worker: _worker.Worker) -> None:
-        if not late:  # the submitter finds nobody idle, and no permit
-            late.append(pool.submit(pow, 2, 5))
-        giveBack(worker)
-
-    crew._giveBack = slowly  # type: ignore[method-assign]
-    pool.submit(int).result(WAIT)
-    for _ in range(2000):
-        if late:
-            break
-        threading.Event().wait(0.005)
-    assert late[0].result(WAIT) == 32
-    pool.stop()
-
-
 # ---- finalizers, signal handlers ----------------------------------------------------------------
 
 

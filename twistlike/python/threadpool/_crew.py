@@ -242,25 +242,13 @@ class Crew:
         return -1 if len(self.members) <= self.minimum else self.idleTimeout
 
     def retire(self, worker: Worker) -> bool:
-        """A worker that has been idle for long, and is off the list, wants to leave."""
+        """A worker that has been idle for long, and is off the list, asks whether it may leave."""
         with self.lock:
             if len(self.members) <= self.minimum:
                 return False
+            # Now, and not only when it has left: else two leave where one may.
             self.members.discard(worker)
             self._noteLeaving(worker)
-            self._giveBack(worker)
-        # Race: a submitter came between our leaving the list and the return of our permit, and
-        # found neither a worker nor a permit. It appended before it looked, we look after both:
-        # take the permit again and stay.
-        self.callBy = 0.0
-        if self.queue:
-            try:
-                for number in iter(self.slots.pop, None):
-                    worker.permit.append(number)
-                    self.members.add(worker)
-                    return False
-            except IndexError:
-                pass  # someone else has come in our place
         return True
 
     def dismiss(self, worker: Worker) -> bool:
@@ -308,6 +296,8 @@ class Crew:
             self.past.add(tally)
             self._noteLeaving(worker)
             self._giveBack(worker)
+        # Race: a submitter came after the worker had left the list of the idle and before its
+        # permit was back, and found neither. It appended before it looked, we look after both.
         self.callBy = 0.0
         if self.queue:
             self.attend(monotonic())

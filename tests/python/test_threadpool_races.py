@@ -1,0 +1,282 @@
+"""
+The races that are named in the pool's source, each forced: the other side comes exactly where the
+comment says. The watchdog, which would heal a lost call within a round, is off.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from twistlike.python.threadpool import ThreadPool, _watchdog, _worker
+from twistlike.python.threadpool._crew import Crew
+
+WAIT = 3.0
+
+
+@pytest.fixture(autouse=True)
+def noWatchdog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody repairs what a race has broken."""
+    monkeypatch.setattr(_watchdog, "watch", lambda crew: None)
+
+
+def started(low: int, high: int, **kw: Any) -> ThreadPool:
+    """Make a started pool."""
+    pool = ThreadPool(low, high, **kw)
+    pool.start()
+    return pool
+
+
+class HookedList(list[Any]):
+    """A list that calls somebody, once, right before something is appended."""
+
+    before: Callable[[], object] | None = None
+
+    def append(self, item: Any) -> None:
+        """Call, then append."""
+        before, self.before = self.before, None
+        if before is not None:
+            before()
+        super().append(item)
+
+
+def test_job_comes_before_the_worker_is_known_to_be_idle() -> None:
+    """
+    A job that is queued after the worker found the queue empty, and before it is on the list of the
+    idle, is run.
+    """
+    pool = ThreadPool(0, 1)
+    crew = pool._crew
+    ran = threading.Event()
+    idle = HookedList()
+    idle.before = lambda: pool.callInThread(ran.set)
+    crew.idle = idle
+    pool.start()
+    pool.callInThread(int)
+    assert ran.wait(WAIT)
+    pool.stop()
+
+
+def test_closing_comes_before_the_worker_is_known_to_be_idle() -> None:
+    """A pool that is closed while its worker falls asleep does not leave it asleep."""
+    pool = ThreadPool(0, 1)
+    idle = HookedList()
+    idle.before = pool._crew.close
+    pool._crew.idle = idle
+    pool.start()
+    pool.callInThread(int)
+    for thread in pool.threads:
+        thread.join(WAIT)
+        assert not thread.is_alive()
+
+
+def test_bell_rings_while_the_time_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A worker whose time is over as someone takes it off the list waits for the bell, and runs the
+    job once.
+    """
+    hook: list[Callable[[], object]] = []
+
+    class LateLock:
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+            if timeout >= 0:
+                if hook:
+                    hook.pop()()
+                return False
+            return self._lock.acquire(blocking, WAIT)
+
+        def release(self) -> None:
+            self._lock.release()
+
+    monkeypatch.setattr(_worker, "Lock", LateLock)
+    pool = ThreadPool(0, 1, idleTimeout=1000.0)
+    ran: list[int] = []
+    done = threading.Event()
+    hook.append(lambda: (pool.callInThread(ran.append, 1), pool.callInThread(done.set)))
+    pool.start()
+    crew = pool._crew
+    retired: list[bool] = []
+    retire = crew.retire
+
+    def noteRetire(worker: _worker.Worker) -> bool:
+        retired.append(worker in crew.idle or bool(crew.queue))
+        return retire(worker)
+
+    crew.retire = noteRetire  # type: ignore[method-assign]
+    pool.callInThread(int)
+    assert done.wait(WAIT)
+    pool.stop()
+    assert ran == [1]
+    assert not any(retired)
+
+
+def test_worker_falls_idle_while_a_submitter_finds_nobody() -> None:
+    """
+    A worker that publishes itself right after a submitter saw no idle worker is called for the next
+    job.
+    """
+    pool = started(0, 1)
+    crew = pool._crew
+    gate, inside, ran = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        inside.set()
+        gate.wait(WAIT)
+
+    pool.callInThread(work)
+    assert inside.wait(WAIT)
+    grow = crew._grow
+
+    def slowly() -> bool:
+        # The submitter has found nobody idle. Now the worker finishes, empties the queue, and
+        # sleeps.
+        crew._grow = grow  # type: ignore[method-assign]
+        gate.set()
+        for _ in range(3000):
+            if crew.idle:
+                break
+            threading.Event().wait(0.001)
+        return grow()
+
+    crew._grow = slowly  # type: ignore[method-assign]
+    pool.callInThread(int)
+    pool.callInThread(ran.set)
+    assert ran.wait(WAIT)
+    pool.stop()
+
+
+def test_job_comes_while_a_worker_retires() -> None:
+    """
+    A job that is queued after the worker left the idle, and before its permit is back, is run.
+    """
+    pool = started(0, 1, idleTimeout=0.01)
+    crew = pool._crew
+    giveBack = crew._giveBack
+    late: list[Any] = []
+    came = threading.Event()
+
+    def slowly(worker: _worker.Worker) -> None:
+        if not late:
+            late.append(pool.submit(pow, 2, 5))  # finds nobody idle, and no permit
+            came.set()
+        giveBack(worker)
+
+    crew._giveBack = slowly  # type: ignore[method-assign]
+    pool.submit(int).result(WAIT)
+    assert came.wait(WAIT)
+    assert late[0].result(WAIT) == 32
+    pool.stop()
+
+
+@pytest.mark.parametrize("way", ["callInThread", "enqueue", "submit"])
+def test_pool_is_closed_while_a_submitter_comes(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A job that is appended to a pool that ended meanwhile is taken back, and its submitter is told.
+    """
+    pool = started(0, 1)
+    crew = pool._crew
+    from twistlike.python.threadpool import _pool
+
+    def clock() -> float:
+        crew.close()
+        return 0.0
+
+    monkeypatch.setattr(_pool, "monotonic", clock)
+    submit: Any = {
+        "callInThread": lambda: pool.callInThread(int),
+        "enqueue": lambda: pool.enqueue(None, int),
+        "submit": lambda: pool.submit(int),
+    }[way]
+    with pytest.raises(RuntimeError, match="start"):
+        submit()
+    assert len(crew.queue) == 0
+
+
+def test_job_ends_while_it_is_made_up_for() -> None:
+    """A job that ends between being told and being made up for leaves no loan behind."""
+    pool = started(0, 1)
+    crew = pool._crew
+    gate, inside, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        inside.set()
+        gate.wait(WAIT)
+
+    job = pool.enqueue(lambda *_: ended.set(), work)
+    assert inside.wait(WAIT)
+    begin = crew.loans.begin
+
+    def slowly(loan: object) -> None:
+        told, job.told = job.told, False  # the worker looked before it was told
+        gate.set()
+        assert ended.wait(WAIT)
+        job.told = told
+        begin(loan)
+
+    crew.loans.begin = slowly  # type: ignore[method-assign]
+    assert not job.cancel()
+    assert not crew.loans._waiting
+    pool.stop()
+
+
+def test_worker_is_started_while_the_end_is_noted() -> None:
+    """A worker that would be started after the end was decided is not; its permit is back."""
+    pool = started(0, 1)
+    crew = pool._crew
+    crew.sealed = True
+    assert not crew._grow()
+    assert (crew.members, crew.slots) == (set(), [0])
+
+
+def test_watchdog_lets_go_while_a_job_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that is queued while the watchdog lets go of its pool has the pool watched again."""
+    pool = started(0, 0)
+    crew = pool._crew
+    checkUp = _watchdog._checkUp
+    watched: list[Crew] = []
+
+    def slowly(crew: Crew, now: float) -> bool:
+        monkeypatch.setattr(_watchdog, "_checkUp", checkUp)
+        pool.callInThread(int)  # finds nobody, and sees that the pool is watched
+        return False
+
+    monkeypatch.setattr(_watchdog, "_checkUp", slowly)
+    monkeypatch.setattr(_watchdog, "watch", watched.append)
+    monkeypatch.setattr(_watchdog, "_watched", [crew])
+    crew.watched = True
+    _watchdog._visit(crew, 0.0)
+    assert watched == [crew]
+    assert crew.callBy == 0.0
+    pool.onError = lambda failure, message: None
+    pool.stop()
+
+
+def test_interrupt_between_taking_and_ringing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    An interrupt of a starter whose thread runs already takes no permit back that the thread holds.
+    """
+    pool = ThreadPool(0, 2)
+
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            for _ in range(3000):
+                if pool.threads:
+                    break
+                threading.Event().wait(0.001)
+            raise KeyboardInterrupt
+
+    pool.threadFactory = Interrupted
+    pool.start()
+    crew = pool._crew
+    with pytest.raises(KeyboardInterrupt):
+        pool.callInThread(int)
+    assert (pool.workers, len(crew.slots)) == (1, 1)
+    pool.stop()
+    assert sorted(crew.slots) == [0, 1]
