@@ -22,7 +22,7 @@ everything else: no comparison with NaN is true.
 from __future__ import annotations
 
 from contextvars import copy_context
-from heapq import heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 from math import inf, isnan, nan
 from time import time as wallClock
 from typing import TYPE_CHECKING
@@ -367,9 +367,11 @@ class TimerQueue:
 
     def _sweep(self) -> None:
         """Build the heap anew from the calls that are still to come."""
-        calls = self.calls()
+        # By number, because a call that was moved to and fro may have two equal entries.
+        alive = {number: call for time, number, call in self._heap if call.entryTime == time}
         self._dead = 0
-        for call in calls:
+        for call in alive.values():
             call.entryTime = call.time
-        # Sorted, and so a heap. The same list object: a caller further up may hold it.
-        self._heap[:] = [(call.time, call.number, call) for call in calls]
+        # The same list object: a caller further up may hold it.
+        self._heap[:] = [(call.time, number, call) for number, call in alive.items()]
+        heapify(self._heap)
