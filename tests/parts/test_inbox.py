@@ -188,17 +188,6 @@ def test_contextsArePropagatedAndIsolated() -> None:
     assert variable.get() == "none"
 
 
-def test_aContextThatIsGivenIsUsedAsItIs() -> None:
-    """A call may be posted with a context of its own, which is not copied."""
-    rig = Rig().open()
-    variable = contextvars.ContextVar("variable", default="none")
-    context = contextvars.copy_context()
-    context.run(variable.set, "mine")
-    rig.inbox.post(variable.set, ("changed",), {}, context)
-    rig.loop.turn()
-    assert context[variable] == "changed"
-
-
 def test_closingRunsWhatIsThereAndRefusesTheRest() -> None:
     """Closing runs the calls that were accepted; later ones raise and never run."""
     rig = Rig().open()

@@ -6,14 +6,18 @@ the loop's thread.
 How it works
 ------------
 ``post`` appends to a deque and asks the loop for a wakeup only if none is pending. The loop's side
-clears "pending" and then takes as many calls as are there at that moment. Of the two orders in
-which ``post`` and the loop can meet:
+forgets the pending wakeup and then takes as many calls as are there at that moment. Of the two
+orders in which ``post`` and the loop can meet:
 
 * the call is appended before the loop looks: it is in the batch;
-* it is appended after that: ``post`` looks at "pending" later still, finds it clear and asks again.
+* it is appended after that: ``post`` looks for a wakeup later still, finds none and asks again.
 
 So no call is left behind, and there is no lock that a signal handler could find held by the very
 frame that it interrupted.
+
+A call is kept as the one tuple that Python has made of it, ``(function, *args)``, and with its
+context before that, if that is not an empty one. Most of a flood's cost is memory: a second object
+for each call, which the garbage collector looks at as well, costs a tenth.
 
 Guarantees: calls run in the order in which they were appended; each runs in the context in which it
 was posted; one that raises is reported and the rest of its batch runs; a call either runs or its
@@ -24,6 +28,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextvars import Context, copy_context
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Mapping
 
-    Call = tuple[Context | None, Callable[..., object], tuple[object, ...], Mapping[str, object]]
+    Call = tuple[Any, ...]
 
 __all__ = ["Inbox"]
 
@@ -49,6 +54,25 @@ BATCH = 0.01
 # How many calls there are between two looks at the clock, which costs as much as a short call: in a
 # batch, and for callers while a wakeup is pending.
 CALLS_A_LOOK = 16
+
+
+class Wakeup:
+    """What the loop was asked for, and until when nobody needs to look at it.
+
+    Args:
+        quiet: While at most so many calls wait, their posters need not look at the clock.
+        askedAt: When it was asked for.
+    """
+
+    __slots__ = ("askedAt", "quiet")
+
+    def __init__(self, quiet: int, askedAt: float) -> None:
+        self.quiet = quiet
+        self.askedAt = askedAt
+
+
+# Stands for a wakeup that was not asked for: whoever appends a call looks closer.
+NONE = Wakeup(-1, -inf)
 
 
 class Same:
@@ -75,12 +99,18 @@ class Closed(deque[Any]):
     def append(self, call: Call) -> None:
         """Raise ``ReactorNotRunning``. Thread: any."""
         raise ReactorNotRunning(
-            f"the reactor has ended, so {call[1]!r} cannot be called in its thread; "
+            f"the reactor has ended, so {functionOf(call)!r} cannot be called in its thread; "
             "the reactor can be run, or attached to a loop, again"
         )
 
 
 CLOSED = Closed()
+
+
+def functionOf(call: Call) -> Any:
+    """Return the function that a call was made of."""
+    function = call[1] if type(call[0]) is Context else call[0]
+    return function.func if type(function) is partial else function
 
 
 class Inbox:
@@ -99,8 +129,7 @@ class Inbox:
         self._calls: deque[Call] = deque()
         self._loop: AbstractEventLoop | None = None
         self._closed = False
-        self._pending = False
-        self._askedAt = 0.0
+        self._wakeup = NONE
         self._ownContext = Context()
 
     def __len__(self) -> int:
@@ -111,45 +140,46 @@ class Inbox:
         function: Callable[..., object],
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
-        context: Context | None = None,
     ) -> None:
-        """Have ``function(*args, **kwargs)`` called in the loop's thread.
+        """Do ``postCall`` with a function and its arguments."""
+        self.postCall((partial(function, **kwargs) if kwargs else function, *args))
+
+    def postCall(self, call: Call) -> None:
+        """Have a function called in the loop's thread, in a copy of the present context.
 
         Args:
-            function: What to call.
-            args: Its positional arguments.
-            kwargs: Its keyword arguments.
-            context: The context to run it in. By default a copy of the caller's.
+            call: The function, and its arguments after it.
 
         Raises:
             ReactorNotRunning: If the inbox or the loop is closed; the call will not run.
 
         Thread: any.
         """
-        if context is None:
-            context = copy_context()
-            if not context:
-                # Most threads have an empty context. One that is kept with each of 100,000 calls
-                # costs 20 % of a flood; the batch makes an empty one as cheaply.
-                context = None
+        context = copy_context()
+        if context:
+            call = (context, *call)
         calls = self._calls
-        call = (context, function, args, kwargs)
         calls.append(call)
+        # Race: the loop forgets the wakeup before it takes the first call, and the closer before it
+        # empties the queue for the last time. We append before we look at it: see "How it works".
+        if len(calls) > self._wakeup.quiet:
+            self._look(calls, call)
+
+    def _look(self, calls: deque[Call], call: Call) -> None:
+        """See to it that the call that has just been appended is not forgotten. In any thread."""
+        wakeup = self._wakeup
         # Race: the closer sets "closed", takes the queue away and drains it once more; we may have
         # it in our hands still. We append first and look second, so either the closer's drain sees
         # our call or we see "closed"; the other way round a call could slip in between and be lost.
+        # The wakeup is read before that: one that was asked for late, while the inbox was closed,
+        # keeps nobody quiet, since only those who come past this line make it do so.
         if self._closed:
             self._takeBack(calls, call)
-        # Race: the loop clears "pending" before it takes the first call. We append before we look
-        # at it; see "How it works".
-        elif self._pending:
-            waiting = len(calls)
-            if waiting > CALLS_A_LOOK and waiting % CALLS_A_LOOK:
-                return
-            if monotonic() - self._askedAt >= LOST_AFTER:
-                self._wake(calls, call)
-        else:
+        elif wakeup is NONE or monotonic() - wakeup.askedAt >= LOST_AFTER:
             self._wake(calls, call)
+        elif (waiting := len(calls)) > CALLS_A_LOOK:
+            # Race: the loop may have forgotten this wakeup by now; then nobody looks at it.
+            wakeup.quiet = waiting + CALLS_A_LOOK
 
     def open(self, loop: AbstractEventLoop | None) -> None:
         """Take calls, for ``loop`` if there is one by now. Calls that wait already are kept.
@@ -160,13 +190,14 @@ class Inbox:
         if self._calls is CLOSED:
             self._calls = deque()
         self._closed = False
-        self._pending = False
+        self._wakeup = NONE
         if loop is not None and self._calls:
             self._ask(loop)
 
     def close(self) -> None:
         """Refuse further calls, and run those that are there. Does nothing the second time."""
         self._closed = True
+        self._wakeup = NONE
         self._loop = None
         calls, self._calls = self._calls, CLOSED
         # Race: see post(). What is still appended to the queue that we have taken is taken back by
@@ -182,7 +213,7 @@ class Inbox:
 
     def drain(self) -> None:
         """Run the calls that are there, for at most about ``BATCH`` seconds."""
-        self._pending = False  # before the first call is taken: see "How it works"
+        self._wakeup = NONE  # before the first call is taken: see "How it works"
         self._runFor(BATCH, self._calls)
 
     def drainEarly(self) -> None:
@@ -217,8 +248,7 @@ class Inbox:
     def _ask(self, loop: AbstractEventLoop) -> None:
         """Ask the loop to drain. In any thread."""
         # Set before the asking: the loop may drain, and clear it, before the call returns.
-        self._askedAt = monotonic()
-        self._pending = True
+        self._wakeup = Wakeup(0, monotonic())
         loop.call_soon_threadsafe(self.drain, context=self._ownContext)
 
     def _runFor(self, seconds: float, calls: deque[Call]) -> None:
@@ -226,29 +256,30 @@ class Inbox:
         popleft = calls.popleft
         end = monotonic() + seconds
         empty = Context()
+        run = empty.run
+        runIn = Context.run
         fatal: BaseException | None = None
         try:
             for number in range(len(calls)):
                 if not number % CALLS_A_LOOK and monotonic() > end:
                     break
                 try:
-                    context, function, args, kwargs = popleft()
+                    call = popleft()
                 except IndexError:
                     break  # a poster took its call back
-                if context is None:
-                    if empty:
-                        empty = Context()  # the last call that ran in it has set something
-                    context = empty
                 try:
-                    if kwargs:
-                        context.run(function, *args, **kwargs)
+                    if type(call[0]) is Context:
+                        runIn(*call)
                     else:
-                        context.run(function, *args)
+                        if empty:
+                            empty = Context()  # the last call that ran in it has set something
+                            run = empty.run
+                        run(*call)
                 except BaseException as error:
-                    fatal = self._onError(error, function) or fatal
+                    fatal = self._onError(error, functionOf(call)) or fatal
         finally:
             # Also when a signal's KeyboardInterrupt came between two calls: the rest must run.
-            if calls and not self._pending and self._loop is not None:
+            if calls and self._wakeup is NONE and self._loop is not None:
                 self._ask(self._loop)
         if fatal is not None:
             raise fatal
