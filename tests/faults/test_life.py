@@ -419,6 +419,7 @@ def test_exit_never_run(host: Host) -> None:
 def test_exit_worker_stuck(host: Host) -> None:
     """A worker stuck for ever does not keep the interpreter from ending, and is named."""
     stuck = threading.Event()
+    global pool  # one that nobody holds would be forgotten without a word
     pool = ThreadPool(1, 1, "stuck")
     pool.exitTimeout = 0.3
     pool.start()

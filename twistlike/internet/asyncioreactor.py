@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING
 from twistlike.internet.error import (
     ReactorAlreadyInstalledError,
     ReactorAlreadyRunning,
+    WrongThreadError,
 )
 from twistlike.parts.events import SystemEvents
+from twistlike.parts.guard import HandedOverCall, Policy
 from twistlike.parts.inbox import Inbox
 from twistlike.parts.lifecycle import LifeCycle, State
 from twistlike.parts.loops import closeLoop, newLoop, runningLoop, setLoopFactory
@@ -140,6 +142,23 @@ class Reactor:
     def shutdownTimeout(self, seconds: float) -> None:
         self._life.shutdownTimeout = seconds
 
+    @property
+    def wrongThread(self) -> str:
+        """What to do about loop-only calls from other threads: ``"error"`` (the default), ``"warn"``.
+
+        ``"error"`` raises ``WrongThreadError``. ``"warn"`` is for code that is being ported: it
+        warns (``RuntimeWarning``) once for each place that such a call comes from, and hands the
+        call over to the loop's thread, as ``callFromThread`` does. So handed over are
+        ``callLater`` (which returns a handle that works in any thread), ``callWhenRunning``, the
+        system event triggers, ``stop`` and ``crash``; their later errors are reported. What would
+        have to return a Deferred raises all the same.
+        """
+        return self._life.guard.policy.value
+
+    @wrongThread.setter
+    def wrongThread(self, policy: str) -> None:
+        self._life.guard.policy = Policy(policy)
+
     def run(self, installSignalHandlers: bool = True) -> None:
         """Run until ``stop()``; then fire the shutdown events and wait for what they return.
 
@@ -251,7 +270,9 @@ class Reactor:
         Raises:
             WrongThreadError: In another thread than the loop's.
         """
-        self._life.enter("callWhenRunning")
+        if not self._life.enter("callWhenRunning"):
+            self._inbox.post(self.callWhenRunning, (callable, *args), kwargs)
+            return self._events.handleOf("after", "startup", callable, args, kwargs)
         if self._life.startupFired:
             callable(*args, **kwargs)
             return None
@@ -281,7 +302,10 @@ class Reactor:
             TypeError: If it is not callable.
             WrongThreadError: In another thread than the loop's.
         """
-        self._life.enter("addSystemEventTrigger")
+        if not self._life.enter("addSystemEventTrigger"):
+            handle = self._events.handleOf(phase, eventType, callable, args, kwargs)
+            self._inbox.post(self._events.add, (phase, eventType, callable, args, kwargs), {})
+            return handle
         return self._events.add(phase, eventType, callable, args, kwargs)
 
     def removeSystemEventTrigger(self, triggerID: Handle) -> None:
@@ -295,13 +319,17 @@ class Reactor:
             TypeError: If ``addSystemEventTrigger`` never returned such a thing.
             WrongThreadError: In another thread than the loop's.
         """
-        self._life.enter("removeSystemEventTrigger")
-        self._events.remove(triggerID)
+        if self._life.enter("removeSystemEventTrigger"):
+            self._events.remove(triggerID)
+        else:
+            self._inbox.post(self._events.remove, (triggerID,), {})
 
     def fireSystemEvent(self, eventType: str) -> None:
         """Fire a system event: its triggers run, in their phases, and are used up."""
-        self._life.enter("fireSystemEvent")
-        self._events.fire(eventType)
+        if self._life.enter("fireSystemEvent"):
+            self._events.fire(eventType)
+        else:
+            self._inbox.post(self._events.fire, (eventType,), {})
 
     async def __aenter__(self) -> Self:
         """Attach to the running loop.
@@ -347,7 +375,8 @@ class Reactor:
             WrongThreadError: In another thread than the loop's; use
                 ``reactor.callFromThread(reactor.callLater, ...)`` there.
         """
-        self._life.enter("callLater")
+        if not self._life.enter("callLater"):
+            return HandedOverCall(self._timers, self._inbox, delay, callable, args, kw)
         return self._timers.callLater(delay, callable, *args, **kw)
 
     def getDelayedCalls(self) -> Sequence[DelayedCall]:
@@ -423,7 +452,11 @@ class Reactor:
         Returns:
             A Deferred of the address. It fails with ``DNSLookupError``.
         """
-        self._life.enter("resolve")
+        if not self._life.enter("resolve"):
+            raise WrongThreadError(
+                "resolve cannot hand a Deferred to another thread; use "
+                "threads.blockingCallFromThread(reactor, reactor.resolve, ...)"
+            )
         return self._resolver.getHostByName(name, timeout)
 
     # ---- what goes wrong, and what it is told ----------------------------------------------------
@@ -501,12 +534,13 @@ class Reactor:
 
     def _afterFork(self) -> None:
         """Begin anew in a child process: the loop and the threads are the parent's."""
-        size = self._pools.size
+        size, policy, limit = self._pools.size, self.wrongThread, self.shutdownTimeout
         self._life.forget()
         if self._signals is not None:
             self._signals.giveBack()
         self._setUp()
         self._pools.suggestSize(size)
+        self.wrongThread, self.shutdownTimeout = policy, limit
 
 
 AsyncioSelectorReactor = Reactor

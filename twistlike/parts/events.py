@@ -52,12 +52,29 @@ class SystemEvents:
             KeyError: If the phase is not ``before``, ``during`` or ``after``.
             TypeError: If ``function`` is not callable.
         """
+        handle = self.handleOf(phase, event, function, args, kwargs)
+        phases = self._triggers.setdefault(event, {phase: [] for phase in PHASES})
+        phases[phase].append((function, args, kwargs))
+        return handle
+
+    def handleOf(
+        self,
+        phase: str,
+        event: str,
+        function: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+    ) -> Handle:
+        """Check a trigger, and return what ``add`` returns for it. Thread: any.
+
+        Raises:
+            KeyError: If the phase is not ``before``, ``during`` or ``after``.
+            TypeError: If ``function`` is not callable.
+        """
         if phase not in PHASES:
             raise KeyError(f"invalid phase {phase!r}: it is one of {', '.join(PHASES)}")
         if not callable(function):
             raise TypeError(f"a system event trigger must be callable, {function!r} is not")
-        phases = self._triggers.setdefault(event, {phase: [] for phase in PHASES})
-        phases[phase].append((function, args, kwargs))
         return event, (phase, function, args, kwargs)
 
     def remove(self, handle: object) -> None:

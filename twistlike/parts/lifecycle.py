@@ -26,11 +26,12 @@ from __future__ import annotations
 import weakref
 from contextvars import Context
 from enum import Enum
-from threading import current_thread, get_ident
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from twistlike.internet.defer import Deferred, ensureDeferred
-from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning, WrongThreadError
+from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning
+from twistlike.parts.guard import ThreadGuard
 from twistlike.parts.loops import LoopKeeper, runningLoop, startEndWatch
 from twistlike.python import threadable
 from twistlike.python.failure import Failure
@@ -98,6 +99,7 @@ class LifeCycle:
         self.owed = owed
         self._onBound = onBound
         self._report = report
+        self.guard = ThreadGuard()
         self.state = State.NOT_STARTED
         self.loop: AbstractEventLoop | None = None
         self.running = False
@@ -114,21 +116,27 @@ class LifeCycle:
 
     # ---- whose thread ----------------------------------------------------------------------------
 
-    def enter(self, name: str) -> None:
+    def enter(self, name: str) -> bool:
         """Begin a call that belongs to the loop's thread; attach first if there is no loop yet.
 
         Args:
             name: What was called, for the error.
 
+        Returns:
+            True if the call may go on. False if this is another thread than the loop's, and it is
+            to be handed over: it has been warned of.
+
         Raises:
-            WrongThreadError: If this is another thread than the loop's.
+            WrongThreadError: If this is another thread than the loop's, unless the policy is to
+                warn.
 
         Thread: any.
         """
         if self.loop is None:
             self.attachIfLoopRuns()
         elif runningLoop() is not self.loop:
-            self._checkThread(name)
+            return self._isOurThread(name)
+        return True
 
     def attachIfLoopRuns(self) -> None:
         """Attach to the loop that runs in this thread, if there is one. Thread: any."""
@@ -154,14 +162,11 @@ class LifeCycle:
                     "it can be run, or attached to a loop, again"
                 )
 
-    def _checkThread(self, name: str) -> None:
+    def _isOurThread(self, name: str) -> bool:
         if get_ident() == self._thread and runningLoop() is None:
-            return  # between two runs of the loop
-        here = current_thread().name
-        raise WrongThreadError(
-            f"{name} was called from thread {here!r}, which does not run this reactor's loop; "
-            f"use reactor.callFromThread(reactor.{name}, ...)"
-        )
+            return True  # between two runs of the loop
+        self.guard.tellOff(name)
+        return False
 
     # ---- beginning -------------------------------------------------------------------------------
 
@@ -237,8 +242,9 @@ class LifeCycle:
             WrongThreadError: If this is another thread than the loop's.
         """
         loop = self.loop
-        if loop is not None and runningLoop() is not loop:
-            self._checkThread("stop")
+        if loop is not None and runningLoop() is not loop and not self._isOurThread("stop"):
+            self.inbox.post(self.stop, (), {})
+            return
         if loop is None or self.state not in (State.RUNNING, State.ATTACHED):
             raise ReactorNotRunning(f"stop() was called, but the reactor is {self.state.value}")
         self.state = State.STOPPING
@@ -252,8 +258,9 @@ class LifeCycle:
             WrongThreadError: If this is another thread than the loop's.
         """
         loop = self.loop
-        if loop is not None and runningLoop() is not loop:
-            self._checkThread("crash")
+        if loop is not None and runningLoop() is not loop and not self._isOurThread("crash"):
+            self.inbox.post(self.crash, (), {})
+            return
         if loop is None or self.attached or self.state not in ALIVE:
             raise ReactorNotRunning(f"crash() was called, but the reactor is {self.state.value}")
         self.running = self.startupFired = False
