@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twistlike.internet.interfaces import IReactorTime
     from twistlike.python.failure import Failure
 
-__all__ = ["DeferredBase"]
+__all__ = ["DeferredBase", "Fed"]
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -37,6 +37,15 @@ else:
 
         __slots__ = ()
         __class_getitem__ = classmethod(GenericAlias)
+
+
+class Fed:
+    """Says of a Deferred that it was given to another's `Deferred.chainDeferred`."""
+
+    __slots__ = ("source",)
+
+    def __init__(self, source: DeferredBase[Any]) -> None:
+        self.source = source
 
 
 class DeferredBase(_Awaitable[_T]):
@@ -62,17 +71,21 @@ class DeferredBase(_Awaitable[_T]):
     _callbacks: list[Any] | None
     _canceller: Callable[[Deferred[Any]], None] | None
     _debugInfo: DebugInfo | None
-    # Before it fires: None, or who waits for it on a loop, and so in which thread it must fire.
+    # Before it fires: None, or who waits for it on a loop, and so in which thread it must fire, or
+    # what will fire it.
     # Afterwards: None, RUNNING, or the Deferred that it waits for.
     _state: Any
 
+    _suppressAlreadyCalled: bool = False  # it was cancelled, so a first firing is no mistake
+
     debug: bool = False
-    _suppressAlreadyCalled: bool = False  # set in the dictionary of the few that are cancelled
     _shownAs: str = ""  # the name of the class in texts, where it is not the class's own
 
     def chainDeferred(self: Any, d: Deferred[_T]) -> Deferred[None]:
         """Fire another Deferred with this one's result; this one goes on with None."""
         mine: Deferred[_T] = self
+        if d._state is None and not d.called:
+            d._state = Fed(self)
         return mine.addCallbacks(d.callback, d.errback)
 
     def addTimeout(
@@ -156,10 +169,18 @@ class DeferredBase(_Awaitable[_T]):
 
     # For those who look at it
 
+    @property
+    def _chainedTo(self) -> Any:
+        """The Deferred whose result this one is to get, or None."""
+        state = self._state
+        if self.called:
+            return state if isinstance(state, DeferredBase) else None
+        return state.source if isinstance(state, Fed) else None
+
     def __str__(self) -> str:
         name = self._shownAs or type(self).__name__
-        inner = self._state
-        if isinstance(inner, DeferredBase):
+        inner = self._chainedTo
+        if inner is not None:
             return f"<{name} at 0x{id(self):x} waiting on Deferred at 0x{id(inner):x}>"
         if hasattr(self, "result"):
             return f"<{name} at 0x{id(self):x} current result: {self.result!r}>"

@@ -21,18 +21,25 @@ from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from twistlike.internet.defer import _border
+from twistlike.internet.defer._base import Fed
 from twistlike.internet.defer._debug import DebugInfo, currentStack
 from twistlike.internet.defer._deferred import Deferred
 from twistlike.internet.defer._errors import CancelledError, NotACoroutineError
 from twistlike.internet.defer._futures import outcomeOf
-from twistlike.internet.defer._run import PLAIN, RESUME, addWaiter, bindThread, runFromAfar
+from twistlike.internet.defer._run import (
+    PLAIN,
+    RESUME,
+    addWaiter,
+    bindThread,
+    runCallbacks,
+    runFromAfar,
+)
 from twistlike.internet.defer._standin import StandIn
 from twistlike.python.failure import Failure
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Coroutine, Generator
-    from contextvars import Context
     from typing import ParamSpec
 
     _P = ParamSpec("_P")
@@ -41,7 +48,8 @@ __all__ = ["CoroutineDeferred", "ensureDeferred", "fromAwaitable", "inlineCallba
 
 _T = TypeVar("_T")
 
-_WAITING = object()  # what a step answers itself when it has to wait
+_UNKNOWN: Any = object()  # for "loop": nobody has looked yet
+_WAITING: Any = object()  # what a step answers itself when it has to wait
 
 
 class _DefGen_Return(BaseException):
@@ -52,40 +60,47 @@ class _DefGen_Return(BaseException):
         self.value = value
 
 
-class _Unfinished(Deferred["_T"]):
-    """What a cancelled coroutine's Deferred waits for while the coroutine goes on."""
+class _Unfinished(Deferred[Any]):
+    """What a cancelled coroutine's Deferred waits for while the coroutine goes on.
 
-    __slots__ = ()
+    Attributes:
+        cancelling: whether the cancel is still going on: the callbacks then wait for its end.
+    """
+
+    __slots__ = ("cancelling",)
+
+    cancelling: bool
 
 
-class CoroutineDeferred(Deferred["_T"]):
+class CoroutineDeferred(Deferred[_T]):
     """The result of a coroutine or generator, and what drives it."""
 
-    __slots__ = ("_entry", "_run", "_send", "_standIn", "_waitingOn", "loop", "thread")
+    __slots__ = ("_context", "_send", "_standIn", "_waitingOn", "loop", "thread")
 
     _shownAs = "Deferred"
 
-    # Bound once, because they are called for each step; None once the coroutine has ended.
-    _send: Any  # the coroutine's send
-    _run: Any  # its context's run
-    _entry: Any  # what stands in the callbacks of what it waits for
+    # None once the coroutine has ended.
+    _send: Any  # the coroutine's send, bound once because it is called for each step
+    _context: Any
     _waitingOn: Any  # a Deferred, a future, the handle of a call in the loop's next turn, or None
     _standIn: StandIn | None
     loop: AbstractEventLoop | None  # the loop on which it waits
     thread: int  # and its thread
 
+    # The Deferred has failed because a canceller raised, and the coroutine has gone on.
+    _orphaned = False
     _atBorder = False  # whether it has ever waited for something of asyncio's
 
-    def __init__(self, gen: Any) -> None:
+    def __init__(self, coro: Any) -> None:
+        # Not by super(): this is made as often as a coroutine is.
         self._callbacks = None
         self._canceller = None
         self._debugInfo = None
         self._state = None
         self.called = False
         self.paused = 0
-        self._send = gen.send
-        self._run = copy_context().run
-        self._entry = (RESUME, RESUME, self)
+        self._send = coro.send
+        self._context = copy_context()
         self._waitingOn = None
         self._standIn = None
         self.loop = None
@@ -95,49 +110,39 @@ class CoroutineDeferred(Deferred["_T"]):
 
     # Running
 
-    def _resume(self, outcome: Any) -> Deferred[Any] | None:
+    def _resume(self, outcome: Any, loop: Any = _UNKNOWN) -> Deferred[Any] | None:
         """Go on with the outcome of what was waited for.
+
+        Args:
+            outcome: a result or a Failure.
+            loop: the loop that runs here, if its current task is the stand-in already.
 
         Returns:
             this Deferred, if the coroutine has ended and callbacks are to be run.
         """
-        self._waitingOn = None
-        loop = _border.runningLoop()
-        if loop is None:
-            return self._step(outcome, None)
-        standIn = self._standIn
-        if standIn is None or standIn._loop is not loop:
-            standIn = self._standIn = StandIn(self, loop)
-        elif standIn._must_cancel:
-            outcome = standIn._takeCancel()
-            self._atBorder = True
-        swap = _border.swapTask
-        before = swap(loop, standIn)
-        try:
-            return self._step(outcome, loop)
-        finally:
-            swap(loop, before)
-
-    def _step(self, outcome: Any, loop: AbstractEventLoop | None) -> Deferred[Any] | None:
-        run = self._run
+        if loop is _UNKNOWN:
+            loop = _border.runningLoop()
+            if loop is not None:
+                return self._resumeAsTask(outcome, loop)
         send = self._send
-        if run is None or send is None:
+        if send is None:
             return None  # it has ended
+        self._waitingOn = None
         try:
             while True:
                 if type(outcome) in PLAIN or not isinstance(outcome, Failure):
-                    value = run(send, outcome)
+                    value = self._context.run(send, outcome)
                 else:
-                    value = run(send.__self__.throw, outcome.value.with_traceback(outcome.tb))
+                    error = outcome.value.with_traceback(outcome.tb)
+                    value = self._context.run(send.__self__.throw, error)
                 if not isinstance(value, Deferred):
                     value = self._translate(value, loop)
-                    if value is _WAITING:
-                        return None
                     if not isinstance(value, Deferred):
+                        if value is _WAITING:
+                            return None
                         outcome = value
                         continue
-                callbacks = value._callbacks
-                if callbacks is not None and value.called:
+                if value.called and value._callbacks is not None:
                     # Left behind one that was paused, or not through yet.
                     runFromAfar(value)
                 if not value.called or value.paused or value._state is not None:
@@ -146,10 +151,10 @@ class CoroutineDeferred(Deferred["_T"]):
                         self.loop = loop
                         self.thread = get_ident()
                         bindThread(value, self)
-                    if callbacks is None:
-                        value._callbacks = [self._entry]
+                    if value._callbacks is None:
+                        value._callbacks = [(RESUME, RESUME, self)]
                     else:
-                        addWaiter(value, self._entry)
+                        addWaiter(value, (RESUME, RESUME, self))
                     return None
                 outcome = value.result
                 value.result = None
@@ -161,9 +166,26 @@ class CoroutineDeferred(Deferred["_T"]):
             outcome = self._failed(error, send.__self__)
         return self._end(outcome)
 
+    def _resumeAsTask(self, outcome: Any, loop: AbstractEventLoop) -> Deferred[Any] | None:
+        """Do what `_resume` does, as the loop's current task."""
+        standIn = self._standIn
+        if standIn is None or standIn._loop is not loop:
+            if self._send is None:
+                return None
+            standIn = self._standIn = StandIn(self, loop)
+        elif standIn._must_cancel:
+            outcome = standIn._takeCancel()
+            self._atBorder = True
+        swap = _border.swapTask
+        before = swap(loop, standIn)
+        try:
+            return self._resume(outcome, loop)
+        finally:
+            swap(loop, before)
+
     def _end(self, outcome: Any) -> Deferred[Any] | None:
         """Take the coroutine's result."""
-        self._send = self._run = self._entry = None
+        self._send = self._context = None
         if self._standIn is not None:
             self._standIn._end(outcome)
             self._standIn = None
@@ -171,20 +193,29 @@ class CoroutineDeferred(Deferred["_T"]):
         if not self.called:
             self.called = True
         elif type(state) is _Unfinished:
+            if state.cancelling:
+                self.result = outcome
+                return None
             self.paused -= 1
+            self._state = None
             state = state._state
-        else:
-            # Somebody else has fired it. An error must not vanish, though.
+        elif self._orphaned:
             if isinstance(outcome, Failure):
-                DebugInfo().failResult = outcome
+                DebugInfo().failResult = outcome  # nobody can handle it: it is reported
             return None
-        self._state = None
+        else:
+            self._firedAgain()  # somebody else has fired it
+            return None
         self.result = outcome
         if Deferred.debug:
             self._noteInvoker(4)
-        if state is not None and state.thread != get_ident():
-            # It waited without a loop, and was resumed in a thread that is not its waiter's.
-            state.loop.call_soon_threadsafe(runFromAfar, self)
+        if state is not None:
+            self._state = None
+            if type(state) is not Fed and state.thread != get_ident():
+                # It waited without a loop, and went on in a thread that is not its waiter's.
+                state.loop.call_soon_threadsafe(runFromAfar, self)
+                return None
+        if self._callbacks is None and type(outcome) in PLAIN:
             return None
         return self
 
@@ -223,10 +254,6 @@ class CoroutineDeferred(Deferred["_T"]):
 
     def _coroutine(self) -> Any:
         return getattr(self._send, "__self__", None)
-
-    def _context(self) -> Context:
-        context: Context = self._run.__self__
-        return context
 
     def _waitForFuture(self, future: Any, loop: AbstractEventLoop | None) -> Any:
         home = future.get_loop()
@@ -268,27 +295,57 @@ class CoroutineDeferred(Deferred["_T"]):
 
     def cancel(self) -> None:
         """Cancel what the coroutine waits for, at once; what comes of that is its own affair."""
-        if self._send is None:
+        if self._send is None or (self.called and type(self._state) is not _Unfinished):
             super().cancel()
             return
-        driver: CoroutineDeferred[Any] = self
-        while True:
-            if not driver.called:
-                driver._becomeUnfinished()
-            inner = driver._waitingOn
-            if not isinstance(inner, CoroutineDeferred) or inner._send is None:
-                break
-            driver = inner
-        if isinstance(inner, Deferred):
-            inner.cancel()
-        elif inner is not None:
-            driver._cancelAtBorder(inner)
+        # The innermost coroutine of those that wait for each other: not by recursion.
+        line: list[CoroutineDeferred[Any]] = []
+        inner: Any = self
+        while isinstance(inner, CoroutineDeferred) and inner._becomeUnfinished():
+            line.append(inner)
+            inner = inner._waitingOn
+        try:
+            if isinstance(inner, Deferred):
+                inner.cancel()
+            elif inner is not None:
+                line[-1]._cancelAtBorder(inner)
+        except BaseException as error:
+            line[-1]._orphan(Failure.fromException(error))
+        for driver in reversed(line):
+            driver._haveCancelled()
 
-    def _becomeUnfinished(self) -> None:
-        """Count as fired, but wait for the coroutine's end: what Twisted's look like then."""
-        self.called = True
-        self.paused += 1
-        self.result = self._state = _Unfinished()
+    def _becomeUnfinished(self) -> bool:
+        """Count as fired, but wait for the coroutine's end: what Twisted's look like then.
+
+        Returns:
+            False if this has fired otherwise, and so cannot be cancelled.
+        """
+        if not self.called:
+            self.called = True
+            self.paused += 1
+            fed = self._state
+            self.result = self._state = _Unfinished()
+            self._state._state = fed
+        elif type(self._state) is not _Unfinished or self._send is None:
+            return False
+        self._state.cancelling = True
+        return True
+
+    def _haveCancelled(self) -> None:
+        """Run the callbacks, if the cancel has ended the coroutine."""
+        state = self._state
+        if type(state) is _Unfinished:
+            state.cancelling = False
+            if self.result is not state:
+                self._state = None
+                self.paused -= 1
+                runCallbacks(self, self.result)  # as in Twisted, also if it was paused meanwhile
+
+    def _orphan(self, failure: Failure) -> None:
+        """Fail, because the canceller of what is waited for raised, as Twisted's do."""
+        if type(self._state) is _Unfinished:
+            self._orphaned = True
+            self.result = failure
 
     def _cancelAtBorder(self, waiting: Any) -> None:
         if self._standIn is not None:
@@ -334,7 +391,7 @@ def cancelled(error: BaseException) -> Failure:
 def start(coro: Any) -> CoroutineDeferred[Any]:
     """Run a coroutine or generator up to where it first waits."""
     driver: CoroutineDeferred[Any] = CoroutineDeferred(coro)
-    if driver._resume(None) is not None and type(driver.result) not in PLAIN:
+    if driver._resume(None) is not None:
         runFromAfar(driver)
     return driver
 

@@ -67,4 +67,4 @@ class DebugInfo:
 
 def _indent(mark: str, stack: list[str]) -> str:
     lines = (line for entry in stack for line in entry.splitlines())
-    return "".join(f"{mark}{line[1:]}\n" for line in lines)
+    return "".join(f"{mark}{line}\n" for line in lines)

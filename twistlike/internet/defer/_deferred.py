@@ -13,7 +13,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike.internet.defer import _border
-from twistlike.internet.defer._base import DeferredBase
+from twistlike.internet.defer._base import DeferredBase, Fed
 from twistlike.internet.defer._debug import DebugInfo, currentStack
 from twistlike.internet.defer._errors import AlreadyCalledError, CancelledError
 from twistlike.internet.defer._run import (
@@ -324,7 +324,7 @@ class Deferred(DeferredBase[_T]):
 
     def _checkThread(self) -> None:
         """Before it fires: raise WrongThreadError if a loop in another thread waits for it."""
-        if self._state.thread != get_ident():
+        if type(self._state) is not Fed and self._state.thread != get_ident():
             raise WrongThreadError(
                 f"{self!r} was fired in another thread than that of the asyncio loop which waits"
                 " for it; use reactor.callFromThread(d.callback, result)"
@@ -342,7 +342,9 @@ class Deferred(DeferredBase[_T]):
         self.paused -= 1
         if self.paused:
             return
-        if self.called and self._state is None:
+        if self.called and self._state is not RUNNING:
+            # As in Twisted, one that waits for another does so no longer if it is unpaused by hand.
+            self._state = None
             runCallbacks(self, self.result)
 
     # Cancelling
@@ -365,8 +367,10 @@ class Deferred(DeferredBase[_T]):
                 inner.cancel()
                 return
             target = inner
-        if target._state is not None and target._state.thread != get_ident():
+        state = target._state
+        if state is not None:
             target._checkThread()
+            target._state = state
         if target._canceller is not None:
             target._canceller(target)
         else:
@@ -411,11 +415,6 @@ class Deferred(DeferredBase[_T]):
     __iter__ = __await__
 
     # What Twisted's consumers look at
-
-    @property
-    def _chainedTo(self) -> Deferred[Any] | None:
-        state = self._state
-        return state if isinstance(state, Deferred) else None
 
     @property
     def _runningCallbacks(self) -> bool:

@@ -22,7 +22,7 @@ from __future__ import annotations
 from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any
 
-from twistlike.internet.defer._base import DeferredBase
+from twistlike.internet.defer._base import DeferredBase, Fed
 from twistlike.internet.defer._debug import DebugInfo
 from twistlike.python.failure import Failure
 
@@ -118,7 +118,7 @@ def bindThread(deferred: DeferredBase[Any], waiter: Any) -> None:
         if not isinstance(state, DeferredBase) or state is deferred:
             return
         deferred = state
-    if deferred._state is None:
+    if deferred._state is None or type(deferred._state) is Fed:
         deferred._state = waiter
 
 
@@ -184,25 +184,23 @@ def runCallbacks(current: Deferred[Any], result: Any) -> None:
                         args, keywords = extra[failed]
                         result = function(result, *args, **keywords)
                     else:
-                        if callback is COLLECT:
-                            if extra._collect(result, errback, failed):
-                                result = current.result = None
-                                failed = False
-                            continue
-                        following = extra
-                        if callback is CONTINUE:
-                            break
-                        following = extra._resume(result)
                         if callback is RESUME:
-                            if following is None:
-                                result = current.result = None
-                                failed = False
-                            else:
+                            following = extra._resume(result)
+                            if following is not None:
                                 break
-                        elif following is not None:
+                            result = current.result = None
+                            failed = False
+                        elif callback is CONTINUE:
+                            following = extra
                             break
-                        else:
+                        elif callback is KEEP:
+                            following = extra._resume(result)
+                            if following is not None:
+                                break
                             taken = result
+                        elif extra._collect(result, errback, failed):
+                            result = current.result = None
+                            failed = False
                         continue
             except BaseException as error:
                 result = current.result = Failure.fromException(error)
@@ -236,6 +234,11 @@ def runCallbacks(current: Deferred[Any], result: Any) -> None:
                 current._debugInfo.failResult = None
             if not stack:
                 return
+            if stack[-1][1]:
+                current, _, result = stack.pop()
+                current.result = taken = result
+                failed = type(result) not in PLAIN and isinstance(result, Failure)
+                continue
             callback = following = None
 
         if callback is not None:
@@ -256,7 +259,11 @@ def runCallbacks(current: Deferred[Any], result: Any) -> None:
                         stack = []
                     stack.append((current, False, None))
             elif callback is PENDING:
+                if current._debugInfo is not None:
+                    current._debugInfo.failResult = None
                 chain(current, pending)
+                if not stack:
+                    return
                 following = None
             else:
                 if stack is None:
