@@ -195,9 +195,11 @@ def test_workers_killed_under_load() -> None:
         + """
 import random
 random.seed(5)
-pool = ThreadPool(0, 4, "k"); pool.onError = lambda failure, message: None
+reported = []
+pool = ThreadPool(0, 4, "k")
+pool.onError = lambda failure, message: reported.append(message)
 pool.start()
-outcomes = [[] for _ in range(20000)]
+outcomes = [[] for _ in range(60000)]
 stop = threading.Event()
 kills = 0
 def killer():
@@ -207,20 +209,21 @@ def killer():
             # Alive, since the identifier of a dead one may be another's by now.
             if random.random() < 0.3 and thread.is_alive():
                 kill(thread); kills += 1
-        time.sleep(0.0005)
+        time.sleep(0.0002)
 thread = threading.Thread(target=killer); thread.start()
 for number, outcome in enumerate(outcomes):
     pool.callInThreadWithCallback(lambda *result, outcome=outcome: outcome.append(result), int)
-    if number % 50 == 0:
-        time.sleep(0.001)
+while pool._crew.queue:
+    time.sleep(0.001)
 stop.set(); thread.join()
 pool.stop()
-# A kill that hits onResult itself is reported, and that call has done its work or not: 0 or 1.
+# A kill that hits the call of onResult itself is reported, and leaves that job without an outcome.
+# It hits elsewhere nine times in ten.
 missing = sum(len(outcome) == 0 for outcome in outcomes)
 double = sum(len(outcome) > 1 for outcome in outcomes)
 crew = pool._crew
 print("double", double, "permits", len(crew.slots) + len(crew.members) - len(crew.excess))
-assert missing <= kills // 4, (missing, kills)
+assert missing <= 1 + kills // 10, (missing, kills, reported)
 """
     )
     assert (transcript.stdout, transcript.stderr) == ("double 0 permits 4\n", "")
@@ -325,12 +328,16 @@ def test_signal_that_raises_in_a_submitter() -> None:
         signal.signal(signal.SIGALRM, onSignal)
         pool = ThreadPool(0, 3, idleTimeout=0.001); pool.start()
         hits = 0
+        def submit():  # not in the try itself: the jump of a loop there is not covered by it
+            signal.setitimer(signal.ITIMER_REAL, 0.0003)
+            while True:
+                pool.callInThread(int)
+                while pool._crew.queue:  # so that it is mostly an idle worker that is woken
+                    time.sleep(0)
         deadline = time.monotonic() + 2
         while time.monotonic() < deadline:
             try:
-                signal.setitimer(signal.ITIMER_REAL, 0.0003)
-                while True:
-                    pool.callInThread(int)
+                submit()
             except KeyboardInterrupt:
                 hits += 1
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -257,6 +257,34 @@ def test_watchdog_lets_go_while_a_job_comes(monkeypatch: pytest.MonkeyPatch) -> 
     pool.stop()
 
 
+def test_growing_calls_somebody() -> None:
+    """Raising the maximum starts workers for what is queued, without waiting for the next job."""
+    pool = started(0, 0)
+    ran = threading.Event()
+    pool.callInThread(ran.set)
+    pool.adjustPoolsize(0, 1)
+    assert ran.wait(WAIT)
+    pool.stop()
+
+
+def test_shrinking_wakes_the_idle() -> None:
+    """Lowering the maximum, and nothing else, makes idle workers leave at once."""
+    pool = started(0, 4)
+    crew = pool._crew
+    for _ in range(4):
+        pool.startAWorker()
+    while len(crew.idle) < 4:
+        threading.Event().wait(0.001)
+    threads = pool.threads
+    pool.adjustPoolsize(0, 1)
+    for _ in range(3000):
+        if sum(thread.is_alive() for thread in threads) == 1:
+            break
+        threading.Event().wait(0.001)
+    assert pool.workers == 1
+    pool.stop()
+
+
 def test_interrupt_between_taking_and_ringing(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     An interrupt of a starter whose thread runs already takes no permit back that the thread holds.
