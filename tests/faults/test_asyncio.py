@@ -13,7 +13,16 @@ from concurrent.futures import as_completed, wait
 from time import monotonic, process_time
 from typing import Any
 
-from tests.faults.harness import Host, Variant, atOnce, fault, inThread, until, waitFor
+from tests.faults.harness import (
+    Host,
+    Variant,
+    atOnce,
+    fault,
+    inThread,
+    ourClock,
+    until,
+    waitFor,
+)
 from twistlike.internet.asyncioreactor import Reactor, currentReactor
 from twistlike.internet.defer import CancelledError, Deferred
 from twistlike.internet.error import ReactorNotRunning, WrongThreadError
@@ -124,11 +133,11 @@ def test_asyncio_run_cancels_everything(host: Host) -> None:
         tasks.append(asyncio.create_task(waiter()))
         await asyncio.sleep(0)
         assert await deferToThread(int, "2") == 2
-        deferToThread(time.sleep, 0.05).addBoth(seen.append)
+        deferToThread(time.sleep, 0.05).addBoth(lambda result: seen.append(repr(result)))
 
     tasks: list[asyncio.Task[None]] = []
     host.runAsyncio(main)
-    assert seen == ["canceller", "cancelled", "shutdown", None], seen
+    assert seen == ["canceller", "cancelled", "shutdown", "None"], seen
 
 
 @fault(modes=("attached",), limit=60)
@@ -376,10 +385,14 @@ def test_idle_exit_races_with_submit(host: Host) -> None:
     pool = ThreadPool(0, 4, "hurried", idleTimeout=0.0)
     pool.start()
     ran: list[int] = []
+
+    def isIdle() -> bool:
+        return not pool.stats().busy
+
     for number in range(host.many(3_000)):
         pool.callInThread(ran.append, number)
         if number % 3 == 0:
-            waitFor(lambda number=number: len(ran) == number + 1)
+            waitFor(isIdle)
     waitFor(lambda: len(ran) == host.many(3_000))
     pool.stop()
 
@@ -443,33 +456,27 @@ def test_late_result(host: Host) -> None:
 def test_reactor_collected(host: Host) -> None:
     """A reactor that nobody holds is collected while workers live; they end, with no traceback."""
     reactor = Reactor()
-    names: list[str] = []
     opens = threading.Event()
-
-    async def main(reactor: Reactor) -> None:
-        names.append(await deferToThread(lambda: threading.current_thread().name))
-
-    host.run(main, reactor)
-    reactor.callFromThread  # it has ended, and is prepared for the next run:
-    reactor = Reactor()
-    pool = reactor.getThreadPool()
-    pool.start()
-    pool.callInThread(opens.wait)
-    pool.callInThread(int)
-    waitFor(lambda: pool.stats().busy == 1)
+    reactor.getThreadPool().start()
+    reactor.getThreadPool().callInThread(opens.wait)
+    reactor.getThreadPool().callInThread(int)
+    waitFor(lambda: working(2))
     reference = weakref.ref(reactor)
-    del reactor, pool
+    del reactor
     gc.collect()
     assert reference() is None
     opens.set()
-    waitFor(lambda: not [t for t in threading.enumerate() if "reactor" in t.name], 5)
+    waitFor(lambda: working(0), 5)
+
+
+def working(count: int) -> bool:
+    """Return whether so many threads of a reactor's pool are alive."""
+    return len([t for t in threading.enumerate() if "PoolThread-reactor" in t.name]) == count
 
 
 @fault()
 def test_clock_stands_still(host: Host) -> None:
     """The clock stands still for a while: callLater neither spins nor stalls callFromThread."""
-    from twistlike.parts import inbox, loops
-
     real = monotonic
     frozen: list[float] = []
 
@@ -494,11 +501,8 @@ def test_clock_stands_still(host: Host) -> None:
         await until(called.is_set, 2)
         assert loop.time() > 0
 
-    inbox.monotonic = loops.monotonic = clock
-    try:
+    with ourClock(clock):
         host.run(main)
-    finally:
-        inbox.monotonic = loops.monotonic = real
 
 
 @fault(modes=("attached",))

@@ -10,6 +10,7 @@ import random
 import signal
 import threading
 import weakref
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -39,7 +40,7 @@ async def nothing(reactor: Reactor) -> None:
     """Let the reactor stop at once."""
 
 
-# ---- blockingCallFromThread -----------------------------------------------------------------------
+# ---- blockingCallFromThread ----------------------------------------------------------------------
 
 
 @fault()
@@ -91,7 +92,9 @@ def test_block_in_pool_reactor_stops(host: Host) -> None:
     async def main(reactor: Reactor) -> None:
         pool = reactor.getThreadPool()
         for _ in range(3):
-            call = deferToThreadPool(reactor, pool, blockingCallFromThread, reactor, Deferred)
+            call: Deferred[Any] = deferToThreadPool(
+                reactor, pool, blockingCallFromThread, reactor, Deferred
+            )
             call.addBoth(outcomes.append)
         await until(lambda: pool.stats().waiting == 3)
 
@@ -245,8 +248,7 @@ def test_block_with_timeout(host: Host) -> None:
             return futures[0]
 
         for function in (call, future):
-            wait = (blockingCallWithTimeout, 0.05, reactor, function)
-            error = await inThread(errorOf, *wait)
+            error = await inThread(errorOf, blockingCallWithTimeout, 0.05, reactor, function)
             assert isinstance(error, TimeoutError), error
         await until(lambda: futures[0].cancelled())
         assert len(cancelled) == 1
@@ -254,8 +256,10 @@ def test_block_with_timeout(host: Host) -> None:
         def keywords(timeout: int, reactor: int) -> int:
             return timeout + reactor
 
-        wait = lambda: blockingCallWithTimeout(5, reactor, keywords, timeout=1, reactor=2)  # noqa: E731
-        assert await inThread(wait) == 3
+        def waitWithKeywords() -> int:
+            return blockingCallWithTimeout(5, reactor, keywords, timeout=1, reactor=2)
+
+        assert await inThread(waitWithKeywords) == 3
 
     host.run(main)
 
@@ -281,7 +285,7 @@ def test_block_interrupted(host: Host) -> None:
     assert not thread.is_alive()
 
 
-# ---- cancelling -----------------------------------------------------------------------------------
+# ---- cancelling ----------------------------------------------------------------------------------
 
 
 @fault()
@@ -372,7 +376,7 @@ def test_cancel_race(host: Host) -> None:
     host.run(main)
 
 
-# ---- before and after -----------------------------------------------------------------------------
+# ---- before and after ----------------------------------------------------------------------------
 
 
 @fault()
@@ -411,7 +415,7 @@ def test_in_thread_after_stop(host: Host) -> None:
     assert isinstance(errorOf(deferToThreadPool, reactor, kept[0], int), RuntimeError)
 
 
-# ---- contexts and references ----------------------------------------------------------------------
+# ---- contexts and references ---------------------------------------------------------------------
 
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="none")
@@ -453,6 +457,11 @@ def test_context_isolated(host: Host) -> None:
     host.run(main)
 
 
+def allDead(references: list[Any]) -> bool:
+    """Return whether nothing of it is left."""
+    return [reference() for reference in references] == [None] * len(references)
+
+
 @fault()
 def test_references_freed(host: Host) -> None:
     """After a task the idle worker keeps neither function, argument nor result, without gc."""
@@ -474,17 +483,17 @@ def test_references_freed(host: Host) -> None:
             for fails in (False, True):
                 function = lambda *args: work(*args)  # noqa: E731
                 argument = Thing()
-                alive = [weakref.ref(function), weakref.ref(argument)]
+                alive: list[Any] = [weakref.ref(function), weakref.ref(argument)]
                 outcomes: list[Any] = []
                 deferToThreadPool(reactor, pool, function, fails, argument).addBoth(outcomes.append)
                 del function, argument
-                await until(lambda outcomes=outcomes: outcomes)
+                await until(partial(len, outcomes))
                 thing = outcomes[0].value.args[0] if fails else outcomes[0]
                 alive.append(weakref.ref(thing))
                 del thing
                 outcomes.clear()
                 await until(lambda: pool.stats().idle == 1)
-                await until(lambda alive=alive: [ref() for ref in alive] == [None] * 3, 2)
+                await until(partial(allDead, alive), 2)
         finally:
             gc.enable()
 

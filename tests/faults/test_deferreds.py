@@ -13,14 +13,23 @@ from twistlike.internet.defer import CancelledError, Deferred, inlineCallbacks, 
 from twistlike.python.failure import Failure
 
 
+def link(chain: list[Deferred[Any]]) -> None:
+    """Have each Deferred return the next."""
+
+    def add(deferred: Deferred[Any], following: Deferred[Any]) -> None:
+        deferred.addCallback(lambda _: following)
+
+    for number in range(len(chain) - 1):
+        add(chain[number], chain[number + 1])
+
+
 @fault(modes=("run",), limit=60)
 def test_chain_100k(host: Host) -> None:
     """100,000 Deferreds each returning the next fire without recursion; so does freeing them."""
     count = 100_000
     for failing in (False, True):
         chain: list[Deferred[Any]] = [Deferred() for _ in range(count)]
-        for number in range(count - 1):
-            chain[number].addCallback(lambda _, following=chain[number + 1]: following)
+        link(chain)
         first, last = chain[0], chain[-1]
         for deferred in reversed(chain[:-1]):
             deferred.callback(None)
@@ -36,9 +45,10 @@ def test_chain_100k(host: Host) -> None:
         del first, last
     # ... and a chain that never fires.
     chain = [Deferred() for _ in range(count)]
-    for number in range(count - 1):
-        chain[number].addCallback(lambda _, following=chain[number + 1]: following)
-        chain[number].callback(None)
+    link(chain)
+    for deferred in chain[:-1]:
+        deferred.callback(None)
+    del deferred
     chain.clear()
     gc.collect()
 
@@ -99,12 +109,11 @@ def test_unhandled_reported(host: Host) -> None:
     """A failed Deferred dropped without errback is logged with its text, also one in a cycle."""
 
     async def main(reactor: Reactor) -> None:
-        Deferred().errback(Failure(ValueError("dropped")))  # type: ignore[var-annotated]
-        cycle: list[Any] = [Deferred()]
-        cycle[0].addCallback(lambda _: cycle)
-        cycle[0].errback(Failure(ValueError("in a cycle")))
-        cycle.append(cycle)
-        del cycle
+        Deferred().errback(Failure(ValueError("dropped")))
+        inCycle: Any = Deferred()
+        inCycle.me = inCycle
+        inCycle.errback(Failure(ValueError("in a cycle")))
+        del inCycle
         gc.collect()
 
     host.run(main)

@@ -19,7 +19,7 @@ from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning, W
 from twistlike.internet.threads import blockingCallFromThread, deferToThread, deferToThreadPool
 from twistlike.python.threadpool import ThreadPool, _pool
 
-# ---- stopping -------------------------------------------------------------------------------------
+# ---- stopping ------------------------------------------------------------------------------------
 
 
 @fault()
@@ -123,11 +123,12 @@ def test_stop_trigger_uses_pool(host: Host) -> None:
 
     async def main(reactor: Reactor) -> None:
         def before() -> Any:
-            pool = reactor.getThreadPool()
-            call = deferToThreadPool(
-                reactor, pool, blockingCallFromThread, reactor, deferToThread, pow, 2, 5
+            def work() -> int:
+                return blockingCallFromThread(reactor, deferToThread, int, "32")
+
+            return deferToThreadPool(reactor, reactor.getThreadPool(), work).addCallback(
+                results.append
             )
-            return call.addCallback(results.append)
 
         reactor.addSystemEventTrigger("before", "shutdown", before)
 
@@ -166,7 +167,7 @@ def test_many_reactors(host: Host) -> None:
     assert threading.active_count() < 5
 
 
-# ---- forks ----------------------------------------------------------------------------------------
+# ---- forks ---------------------------------------------------------------------------------------
 
 
 def inChild(function: Callable[[], object], seconds: float = 20.0) -> None:
@@ -297,7 +298,7 @@ def test_fork_under_load(host: Host) -> None:
     host.run(main)
 
 
-# ---- signals --------------------------------------------------------------------------------------
+# ---- signals -------------------------------------------------------------------------------------
 
 
 def interrupt() -> None:
@@ -396,7 +397,7 @@ def test_sigint_pool_stuck_once(host: Host) -> None:
         _pool._atExit()  # it has had its time: the interpreter does not wait for it once more
 
 
-# ---- the interpreter's exit -----------------------------------------------------------------------
+# ---- the interpreter's exit ----------------------------------------------------------------------
 
 
 @fault(alone=True, modes=("run",))
@@ -415,12 +416,15 @@ def test_exit_never_run(host: Host) -> None:
     defaultReactor().callFromThread(int)
 
 
+kept: list[ThreadPool] = []
+
+
 @fault(r"Left behind at the interpreter's exit:.*stuck\.wait", alone=True, modes=("run",))
 def test_exit_worker_stuck(host: Host) -> None:
     """A worker stuck for ever does not keep the interpreter from ending, and is named."""
     stuck = threading.Event()
-    global pool  # one that nobody holds would be forgotten without a word
     pool = ThreadPool(1, 1, "stuck")
+    kept.append(pool)  # one that nobody holds would be forgotten without a word
     pool.exitTimeout = 0.3
     pool.start()
     pool.callInThread(lambda: stuck.wait())

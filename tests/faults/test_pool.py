@@ -6,7 +6,8 @@ import asyncio
 import ctypes
 import random
 import threading
-from concurrent.futures import CancelledError, Executor, wait
+from concurrent.futures import CancelledError, Executor, Future, wait
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -17,7 +18,7 @@ from twistlike.internet.error import ReactorNotRunning
 from twistlike.internet.threads import blockingCallFromThread, deferToThreadPool
 from twistlike.python.threadpool import PoolStoppedError, ThreadPool, _watchdog, currentPool
 
-# ---- wedges ---------------------------------------------------------------------------------------
+# ---- wedges --------------------------------------------------------------------------------------
 
 
 @fault(r"^3 jobs wait in pool reactor, .*none of its 3 workers is free.*opens\.wait\(\)")
@@ -146,7 +147,7 @@ def test_queued_at_stop(host: Host) -> None:
     assert len(ran) == len([outcome for outcome in outcomes if outcome is None])
 
 
-# ---- threads that cannot be started ---------------------------------------------------------------
+# ---- threads that cannot be started --------------------------------------------------------------
 
 
 @fault()
@@ -155,12 +156,12 @@ def test_thread_start_refused(host: Host) -> None:
 
     async def main(reactor: Reactor) -> None:
         pool = reactor.getThreadPool()
-        outcomes: list[object] = []
+        outcomes: list[Any] = []
         raised = 0
         with noNewThreads():
             for number in range(5):
                 try:
-                    call = deferToThreadPool(reactor, pool, lambda n=number: n)
+                    call = deferToThreadPool(reactor, pool, int, number)
                 except RuntimeError as error:
                     assert "can't start new thread" in str(error)
                     raised += 1
@@ -199,7 +200,7 @@ def test_thread_start_refused_busy(host: Host) -> None:
     host.run(main)
 
 
-# ---- sizes ----------------------------------------------------------------------------------------
+# ---- sizes ---------------------------------------------------------------------------------------
 
 
 @fault(limit=60)
@@ -252,13 +253,14 @@ def test_shrink_while_busy(host: Host) -> None:
 
         after = [deferToThreadPool(reactor, pool, count) for _ in range(40)]
         opens.set()
-        await gatherResults(busy + after)
+        await gatherResults(busy)
+        await gatherResults(after)
         assert 1 <= most <= 2, most
 
     host.run(main)
 
 
-# ---- errors in workers ----------------------------------------------------------------------------
+# ---- errors in workers ---------------------------------------------------------------------------
 
 
 @fault()
@@ -284,7 +286,7 @@ def test_worker_base_exceptions(host: Host) -> None:
         for kind in kinds:
             found: list[Any] = []
             deferToThreadPool(reactor, pool, fail, kind).addErrback(found.append)
-            await until(lambda found=found: found)
+            await until(partial(len, found))
             assert found[0].type is kind
             assert found[0].value.args == ("from a worker",)
         assert await deferToThreadPool(reactor, pool, threading.current_thread) is first
@@ -314,9 +316,9 @@ def test_worker_killed(host: Host) -> None:
             kill(thread)
             outcomes: list[Any] = []
             for number in range(10):
-                call = deferToThreadPool(reactor, pool, lambda n=number: n)
+                call = deferToThreadPool(reactor, pool, int, number)
                 call.addBoth(outcomes.append)
-            await until(lambda outcomes=outcomes: len(outcomes) == 10)
+            await until(partial(outcomes.__getitem__, slice(9, None)))
             bad = [outcome for outcome in outcomes if not isinstance(outcome, int)]
             assert len(bad) <= 1, bad
             assert all(failure.type is SystemExit for failure in bad)
@@ -361,7 +363,7 @@ def test_on_result_raises(host: Host) -> None:
     host.run(main)
 
 
-# ---- the end of a pool ----------------------------------------------------------------------------
+# ---- the end of a pool ---------------------------------------------------------------------------
 
 
 @fault(modes=("run",))
@@ -425,15 +427,18 @@ def test_executor_contract(host: Host) -> None:
     opens.set()
     ender.join(10)
     assert running.result(1) is True
-    assert not wait([running, *queued], 1).not_done
+    everything: list[Future[Any]] = [running, *queued]
+    assert not wait(everything, 1).not_done
     # CPython gh-94440: no work item, and nothing that it holds, is left when all is over.
     assert pool.stats().queued == 0
 
 
-# ---- what is asked beyond the table ---------------------------------------------------------------
+# ---- what is asked beyond the table --------------------------------------------------------------
 
 
-@fault(r"^5 jobs wait in pool reactor, the oldest for .*none of its 2 workers.*has run .*opens\.wait")
+@fault(
+    r"^5 jobs wait in pool reactor, the oldest for .*none of its 2 workers.*has run .*opens\.wait"
+)
 def test_watchdog_from_the_reactor(host: Host) -> None:
     """A full pool is reported once, with what each worker does; no thread of ours is left."""
 
@@ -529,19 +534,12 @@ def test_pools_of_ones_own(host: Host) -> None:
             name, pool, _ = await deferToThreadPool(reactor, many, whoAmI)
             assert "many" in name
             assert pool is many
+
             # A worker of one pool waits for the other, through the reactor.
-            nested = deferToThreadPool(
-                reactor,
-                single,
-                blockingCallFromThread,
-                reactor,
-                deferToThreadPool,
-                reactor,
-                many,
-                int,
-                "7",
-            )
-            assert await nested == 7
+            def nested() -> int:
+                return blockingCallFromThread(reactor, deferToThreadPool, reactor, many, int, "7")
+
+            assert await deferToThreadPool(reactor, single, nested) == 7
 
     host.run(main)
 

@@ -5,8 +5,8 @@ which is printed; ``--seed N`` runs that round again. In CI a test runs a few sh
 
 How it works
 ------------
-A round is a process: a reactor on a loop, a few threads of ours that post, defer, block and cancel,
-and one hand that resizes the pool, makes it busy, kills workers, forks, and at last stops and starts
+A round is a process: a reactor on a loop, a few threads that post, defer, block and cancel, and
+one hand that resizes the pools, kills workers, forks, and stops and starts a pool and at last
 the reactor. Everything that is accepted leaves a mark in a ledger when it is asked for and another
 when it has been answered. The rules, checked when the round is over:
 

@@ -1,4 +1,4 @@
-"""One round: ``python -m tests.stress.worker SEED VARIANT SECONDS``. See the package's docstring."""
+"""One round: ``python -m tests.stress.worker SEED VARIANT SECONDS``. See the package."""
 
 from __future__ import annotations
 
@@ -143,8 +143,10 @@ class Round:
 
         def call() -> Deferred[None]:
             deferred: Deferred[None] = Deferred()
-            timer = self.reactor.callLater(delay, lambda: deferred.called or deferred.callback(None))
-            deferred.addErrback(lambda failure: timer.active() and timer.cancel())
+            timer = self.reactor.callLater(
+                delay, lambda: deferred.called or deferred.callback(None)
+            )
+            deferred.addErrback(lambda failure: timer.cancel() if timer.active() else None)
             return deferred
 
         try:
@@ -161,7 +163,13 @@ class Round:
             try:
                 pool = self.reactor.getThreadPool()
                 return blockingCallFromThread(
-                    self.reactor, deferToThreadPool, self.reactor, pool, self.work, False, nested - 1
+                    self.reactor,
+                    deferToThreadPool,
+                    self.reactor,
+                    pool,
+                    self.work,
+                    False,
+                    nested - 1,
                 )
             except (ReactorNotRunning, PoolWedgedError, RuntimeError):
                 return "refused"
@@ -173,8 +181,7 @@ class Round:
         """Use the reactor from within, and disturb it."""
         self.own.start()
         threads = [
-            threading.Thread(target=self.caller, args=(self.dice.random(),))
-            for _ in range(THREADS)
+            threading.Thread(target=self.caller, args=(self.dice.random(),)) for _ in range(THREADS)
         ]
         for thread in threads:
             thread.start()

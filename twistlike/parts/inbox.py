@@ -211,15 +211,23 @@ class Inbox:
             if calls:  # an exit has come out of a call, or between two, or a poster was late
                 self._runAll(calls)
 
-    def drain(self) -> None:
-        """Run the calls that are there, for at most about ``BATCH`` seconds."""
-        self._wakeup = NONE  # before the first call is taken: see "How it works"
+    def drain(self, wakeup: Wakeup) -> None:
+        """Run the calls that are there, for at most about ``BATCH`` seconds.
+
+        Args:
+            wakeup: The one that has come.
+        """
+        # Before the first call is taken: see "How it works". Another one, that is still to come, is
+        # not forgotten: it would be asked for once more, and in a flood, which leaves calls behind
+        # each time, there would soon be many batches a turn.
+        if self._wakeup is wakeup:
+            self._wakeup = NONE
         self._runFor(BATCH, self._calls)
 
     def drainEarly(self) -> None:
         """Run the calls that are there, if there are any, without waiting for the wakeup."""
         if self._calls:
-            self.drain()
+            self._runFor(BATCH, self._calls)
 
     def _takeBack(self, calls: deque[Call], call: Call) -> None:
         """Take one's own call back from a closed inbox and raise; if it has gone, it has run."""
@@ -242,14 +250,15 @@ class Inbox:
         except RuntimeError:
             if not loop.is_closed():
                 raise
-            self._closed = True
+            if self._loop is loop:  # else it was closed, and perhaps opened anew, meanwhile
+                self._closed = True
             self._takeBack(calls, call)
 
     def _ask(self, loop: AbstractEventLoop) -> None:
         """Ask the loop to drain. In any thread."""
         # Set before the asking: the loop may drain, and clear it, before the call returns.
-        self._wakeup = Wakeup(0, monotonic())
-        loop.call_soon_threadsafe(self.drain, context=self._ownContext)
+        self._wakeup = wakeup = Wakeup(0, monotonic())
+        loop.call_soon_threadsafe(self.drain, wakeup, context=self._ownContext)
 
     def _runFor(self, seconds: float, calls: deque[Call]) -> None:
         """Run what is there now; what comes in the meantime is left to the next turn."""

@@ -16,9 +16,9 @@ that, and nothing can be waited for.
 
 The end, in this order: the triggers ``before`` the shutdown, and what they wait for; those
 ``during`` it; the threads that wait for the loop are released; the pools end, within a limit, while
-the inbox still brings their results; the triggers ``after``; the inbox is closed, which runs what is
-left in it; and what threads still owe fails. So whatever was accepted has been done, or its owner
-has an error.
+the inbox still brings their results; the triggers ``after``; the inbox is closed, which runs what
+is left in it; and what threads still owe fails. So whatever was accepted has been done, or its
+owner has an error.
 """
 
 from __future__ import annotations
