@@ -123,7 +123,10 @@ class CoroutineDeferred(Deferred[_T]):
         if loop is _UNKNOWN:
             loop = _border.runningLoop()
             if loop is not None:
-                return self._resumeAsTask(outcome, loop)
+                try:
+                    return self._resumeAsTask(outcome, loop)
+                finally:
+                    del self, outcome
         send = self._send
         if send is None:
             return None  # it has ended
@@ -133,8 +136,9 @@ class CoroutineDeferred(Deferred[_T]):
                 if type(outcome) in PLAIN or not isinstance(outcome, Failure):
                     value = self._context.run(send, outcome)
                 else:
-                    error = outcome.value.with_traceback(outcome.tb)
-                    value = self._context.run(send.__self__.throw, error)
+                    value = self._context.run(
+                        send.__self__.throw, outcome.value.with_traceback(outcome.tb)
+                    )
                 if not isinstance(value, Deferred):
                     value = self._translate(value, loop)
                     if not isinstance(value, Deferred):
@@ -164,7 +168,10 @@ class CoroutineDeferred(Deferred[_T]):
             outcome = stop.value
         except BaseException as error:
             outcome = self._failed(error, send.__self__)
-        return self._end(outcome)
+        try:
+            return self._end(outcome)
+        finally:
+            del self, outcome  # see the end of runCallbacks
 
     def _resumeAsTask(self, outcome: Any, loop: AbstractEventLoop) -> Deferred[Any] | None:
         """Do what `_resume` does, as the loop's current task."""
@@ -182,6 +189,7 @@ class CoroutineDeferred(Deferred[_T]):
             return self._resume(outcome, loop)
         finally:
             swap(loop, before)
+            del self, outcome, standIn
 
     def _end(self, outcome: Any) -> Deferred[Any] | None:
         """Take the coroutine's result."""
@@ -287,9 +295,9 @@ class CoroutineDeferred(Deferred[_T]):
             self._wake(outcomeOf(future))
 
     def _wake(self, outcome: Any = None) -> None:
-        following = self._resume(outcome)
-        if following is not None:
-            runFromAfar(following)
+        if self._resume(outcome) is not None:
+            runFromAfar(self)
+        del self, outcome
 
     # Cancelling
 
@@ -393,7 +401,10 @@ def start(coro: Any) -> CoroutineDeferred[Any]:
     driver: CoroutineDeferred[Any] = CoroutineDeferred(coro)
     if driver._resume(None) is not None:
         runFromAfar(driver)
-    return driver
+    try:
+        return driver
+    finally:
+        del driver  # see the end of runCallbacks
 
 
 async def _await(awaitable: Awaitable[_T]) -> _T:

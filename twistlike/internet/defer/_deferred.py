@@ -205,6 +205,10 @@ class Deferred(DeferredBase[_T]):
             callbacks.append(entry)
         if self.called and self._state is None and not self.paused:
             runCallbacks(self, self.result)
+            try:
+                return self
+            finally:
+                del self  # see the end of runCallbacks
         return self
 
     @overload
@@ -233,6 +237,10 @@ class Deferred(DeferredBase[_T]):
             callbacks.append(entry)
         if self.called and self._state is None and not self.paused:
             runCallbacks(self, self.result)
+            try:
+                return self
+            finally:
+                del self  # see the end of runCallbacks
         return self
 
     @overload
@@ -266,6 +274,10 @@ class Deferred(DeferredBase[_T]):
             callbacks.append(entry)
         if self.called and self._state is None and not self.paused:
             runCallbacks(self, self.result)
+            try:
+                return self
+            finally:
+                del self  # see the end of runCallbacks
         return self
 
     # Firing
@@ -289,6 +301,7 @@ class Deferred(DeferredBase[_T]):
             self._noteInvoker(2)
         if (self._callbacks is not None or type(result) not in PLAIN) and not self.paused:
             runCallbacks(self, result)
+            del self, result  # see the end of runCallbacks
 
     def errback(self, fail: Failure | BaseException | None = None) -> None:
         """Fire: have the errbacks called, now, with the error.
@@ -305,7 +318,10 @@ class Deferred(DeferredBase[_T]):
             fail = Failure(captureVars=self.debug)
         elif not isinstance(fail, Failure):
             fail = Failure(fail)
-        Deferred.callback(self, fail)
+        try:
+            Deferred.callback(self, fail)
+        finally:
+            del self, fail
 
     def _firedAgain(self) -> None:
         """Complain about a second firing, but after a cancel not about the first one that comes."""
@@ -406,6 +422,7 @@ class Deferred(DeferredBase[_T]):
                 return result  # type: ignore[no-any-return]
         # No frame of the exception's traceback may keep the Deferred that keeps the exception.
         error = result.value.with_traceback(result.tb)
+        waiter = None
         del self, result
         try:
             raise error

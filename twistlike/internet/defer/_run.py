@@ -148,7 +148,7 @@ def _unwind(stack: list[_Frame] | None, following: Deferred[Any] | None) -> _Fra
         following = frame[0] if frame[0]._callbacks is not None else None
 
 
-def runCallbacks(current: Deferred[Any], result: Any) -> None:
+def runCallbacks(current: Any, result: Any) -> None:
     """Run the callbacks of a Deferred that has fired and is neither paused nor running.
 
     This is where the time goes, so it is one function: a call costs as much as half a callback.
@@ -160,6 +160,8 @@ def runCallbacks(current: Deferred[Any], result: Any) -> None:
     callback: Any
     following: Any = None
     pending: Any = None
+    inner: Any
+    outer: Any
     while True:
         entries: Any = current._callbacks or ()
         done = 0  # how many of them have run
@@ -233,6 +235,8 @@ def runCallbacks(current: Deferred[Any], result: Any) -> None:
             elif current._debugInfo is not None:
                 current._debugInfo.failResult = None
             if not stack:
+                if failed or stack is not None:
+                    break
                 return
             if stack[-1][1]:
                 current, _, result = stack.pop()
@@ -247,7 +251,7 @@ def runCallbacks(current: Deferred[Any], result: Any) -> None:
             else:
                 del entries[:done]
             if callback is CONTINUE:
-                outer: Any = following
+                outer = following
                 outer.result = result
                 outer.paused -= 1
                 outer._state = None
@@ -263,7 +267,7 @@ def runCallbacks(current: Deferred[Any], result: Any) -> None:
                     current._debugInfo.failResult = None
                 chain(current, pending)
                 if not stack:
-                    return
+                    break
                 following = None
             else:
                 if stack is None:
@@ -273,7 +277,7 @@ def runCallbacks(current: Deferred[Any], result: Any) -> None:
         if following is None or following.paused:
             frame = _unwind(stack, following)
             if frame is None:
-                return
+                break
             current = frame[0]
             if frame[1]:
                 current.result = taken = frame[2]
@@ -283,6 +287,10 @@ def runCallbacks(current: Deferred[Any], result: Any) -> None:
         result = current.result
         failed = type(result) not in PLAIN and isinstance(result, Failure)
         current._state = RUNNING
+    # The frames in an exception's traceback hold their callers' frames, and so this one with its
+    # variables. None of them may lead back to a Deferred that holds the exception.
+    entries = entry = extra = current = following = pending = outer = inner = result = None
+    taken = frame = stack = None
 
 
 def _warnSelf() -> None:

@@ -1,0 +1,637 @@
+"""Deferreds in asyncio's tasks: everything that takes an awaitable takes a Deferred."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from tests.internet.defer.loops import KINDS, run
+from twistlike.internet.defer import (
+    CancelledError,
+    Deferred,
+    ensureDeferred,
+    fail,
+    inlineCallbacks,
+    succeed,
+)
+from twistlike.internet.error import WrongThreadError
+
+pytestmark = pytest.mark.parametrize("kind", KINDS)
+
+
+def soon(value: Any = "result") -> Deferred[Any]:
+    """Return a Deferred that fires in the loop's next turn."""
+    d: Deferred[Any] = Deferred()
+    fire = d.errback if isinstance(value, BaseException) else d.callback
+    asyncio.get_running_loop().call_soon(fire, value)
+    return d
+
+
+async def wait(d: Deferred[Any]) -> Any:
+    return await d
+
+
+@pytest.mark.parametrize("make", [soon, succeed])
+def test_await(kind: str, make: Callable[[Any], Deferred[Any]]) -> None:
+    """A task gets the result, now or later, and leaves it in the Deferred."""
+
+    async def main() -> None:
+        d = make("x")
+        assert await d == "x"
+        assert await d == "x"
+        assert d.result == "x"
+
+    run(kind, main)
+
+
+@pytest.mark.parametrize("make", [soon, fail])
+def test_awaitOfAFailure(kind: str, make: Callable[[Any], Deferred[Any]]) -> None:
+    """A task gets the exception itself, each time; then it counts as handled."""
+
+    async def main() -> None:
+        error = KeyError("x")
+        d = make(error)
+        for _ in range(2):
+            with pytest.raises(KeyError) as caught:
+                await d
+            assert caught.value is error
+
+    run(kind, main)
+
+
+def test_isNoFuture(kind: str) -> None:
+    """asyncio takes a Deferred for an awaitable, also while a task waits for it."""
+
+    async def main() -> None:
+        d: Deferred[int] = Deferred()
+        task = asyncio.ensure_future(d)
+        for _ in range(2):
+            assert not asyncio.isfuture(d)
+            assert not asyncio.iscoroutine(d)
+            await asyncio.sleep(0)
+        d.callback(3)
+        assert await task == 3
+
+    run(kind, main)
+
+
+def test_gather(kind: str) -> None:
+    """``gather`` takes Deferreds, the same one twice too."""
+
+    async def main() -> None:
+        d = soon("twice")
+        results = await asyncio.gather(d, soon(1), succeed(2), d, asyncio.sleep(0, 3))
+        assert results == ["twice", 1, 2, "twice", 3]
+        errors = await asyncio.gather(soon(KeyError(1)), fail(KeyError(2)), return_exceptions=True)
+        assert [error.args for error in errors] == [(1,), (2,)]
+
+    run(kind, main)
+
+
+def test_waitFor(kind: str) -> None:
+    """``wait_for`` gives the result, or cancels the Deferred."""
+
+    async def main() -> None:
+        assert await asyncio.wait_for(soon(), 5) == "result"
+        cancelled: list[Any] = []
+        d: Deferred[None] = Deferred(cancelled.append)
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(d, 0.001)
+        assert cancelled == [d]
+
+    run(kind, main)
+
+
+def test_timeout(kind: str) -> None:
+    """``asyncio.timeout`` cancels the Deferred that is awaited in it."""
+
+    async def main() -> None:
+        cancelled: list[Any] = []
+        d: Deferred[None] = Deferred(cancelled.append)
+        with pytest.raises(asyncio.TimeoutError):
+            async with asyncio.timeout(0.001):
+                await d
+        assert cancelled == [d]
+
+    run(kind, main)
+
+
+def test_shield(kind: str) -> None:
+    """``shield`` keeps a cancel from the Deferred."""
+
+    async def main() -> None:
+        d: Deferred[str] = Deferred()
+        task = asyncio.create_task(wait(asyncio.shield(d)))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not d.called
+        d.callback("still")
+        await asyncio.sleep(0)
+
+    run(kind, main)
+
+
+def test_taskGroup(kind: str) -> None:
+    """A task group's tasks await Deferreds; one that fails cancels the others'."""
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(wait(soon(n))) for n in range(3)]
+        assert [task.result() for task in tasks] == [0, 1, 2]
+        d: Deferred[None] = Deferred()
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(wait(d))
+                group.create_task(wait(soon(KeyError("x"))))
+        assert caught.value.exceptions[0].args == ("x",)
+        assert d.called
+
+    run(kind, main)
+
+
+def test_asCompletedAndWait(kind: str) -> None:
+    """``as_completed`` takes Deferreds; ``wait`` takes tasks of them."""
+
+    async def main() -> None:
+        results = [await next_ for next_ in asyncio.as_completed([soon(1), soon(2), succeed(3)])]
+        assert sorted(results) == [1, 2, 3]
+        done, pending = await asyncio.wait([asyncio.ensure_future(soon(n)) for n in range(3)])
+        assert sorted(task.result() for task in done) == [0, 1, 2]
+        assert not pending
+
+    run(kind, main)
+
+
+def test_severalTasksWaitForOne(kind: str) -> None:
+    """All tasks that await one Deferred get its outcome, and so do coroutines among them."""
+
+    async def main() -> None:
+        for value in ("x", KeyError("x")):
+            d: Deferred[Any] = Deferred()
+            first = [asyncio.create_task(wait(d)) for _ in range(3)]
+            await asyncio.sleep(0)
+            coroutines = [ensureDeferred(wait(d)) for _ in range(2)]
+            second = [asyncio.create_task(wait(d)) for _ in range(2)]
+            await asyncio.sleep(0)
+            (d.errback if isinstance(value, KeyError) else d.callback)(value)
+            results = await asyncio.gather(*first, *coroutines, *second, return_exceptions=True)
+            assert results == [value] * 7
+
+    run(kind, main)
+
+
+def test_theResultIsThatOfItsPlaceInTheChain(kind: str) -> None:
+    """Callbacks that were added after the ``await`` do not change what it gives."""
+
+    async def main() -> None:
+        d: Deferred[Any] = Deferred()
+        d.addCallback(lambda x: x + 1)
+        task = asyncio.create_task(wait(d))
+        await asyncio.sleep(0)
+        d.addCallback(lambda x: x * 10)
+        d.callback(1)
+        assert d.result == 20
+        assert await task == 2
+
+    run(kind, main)
+
+
+def test_aTaskGoesOnInTheNextTurn(kind: str) -> None:
+    """Firing a Deferred does not run the task that awaits it."""
+
+    async def main() -> None:
+        d: Deferred[None] = Deferred()
+        events: list[str] = []
+
+        async def waiter() -> None:
+            await d
+            events.append("task")
+
+        task = asyncio.create_task(waiter())
+        await asyncio.sleep(0)
+        d.addCallback(lambda _: events.append("callback"))
+        d.callback(None)
+        events.append("fired")
+        await task
+        assert events == ["callback", "fired", "task"]
+
+    run(kind, main)
+
+
+# Cancelling
+
+
+@pytest.mark.parametrize("canceller", ["none", "nothing", "fires", "fails"])
+@pytest.mark.parametrize("moment", ["before", "at", "after", "never started"])
+def test_cancellingATask(kind: str, canceller: str, moment: str) -> None:
+    """A cancelled task sees asyncio's CancelledError, whatever the Deferred comes to."""
+
+    def cancel(d: Deferred[Any]) -> None:
+        calls.append(d)
+        if canceller == "fires":
+            d.callback("fired")
+        elif canceller == "fails":
+            d.errback(KeyError("failed"))
+
+    calls: list[Deferred[Any]] = []
+
+    async def main() -> None:
+        d: Deferred[Any] = Deferred(None if canceller == "none" else cancel)
+        task = asyncio.create_task(wait(d))
+        if moment != "never started":
+            await asyncio.sleep(0)
+        if moment == "at":
+            d.callback("now")
+        elif moment == "after":
+            d.callback("now")
+            await task
+        assert task.cancel() is (moment != "after")
+        if moment == "after":
+            assert task.result() == "now"
+        else:
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert task.cancelled()
+        expected = moment == "before" or (moment == "never started" and kind == "eager")
+        assert len(calls) == (expected and canceller != "none")
+
+    run(kind, main)
+
+
+def test_aCancelIsNotSwallowedAtAnyMoment(kind: str) -> None:
+    """Cancelling around the firing: the task is cancelled, or it has ended before."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for before in range(4):
+            for _ in range(25):
+                d: Deferred[int] = Deferred()
+                task = asyncio.create_task(wait(d))
+                loop.call_soon(d.callback, 1)
+                for _ in range(before):
+                    await asyncio.sleep(0)
+                if task.cancel():
+                    with pytest.raises(asyncio.CancelledError):
+                        await task
+                else:
+                    assert task.result() == 1
+                await asyncio.sleep(0)
+
+    run(kind, main)
+
+
+def test_aDeferredThatIsCancelledByItself(kind: str) -> None:
+    """In the task that awaits it that is an ordinary exception: nobody has cancelled the task."""
+
+    async def main() -> None:
+        d: Deferred[None] = Deferred()
+        asyncio.get_running_loop().call_soon(d.cancel)
+        with pytest.raises(CancelledError):
+            await d
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+
+    run(kind, main)
+
+
+def test_aCancellerThatRaises(kind: str) -> None:
+    """Its error is reported, and the task is cancelled once the Deferred has fired."""
+
+    def bad(_: object) -> None:
+        raise KeyError("canceller")
+
+    async def main() -> None:
+        reported: list[dict[str, Any]] = []
+        loop = asyncio.get_running_loop()
+        before = loop.get_exception_handler()
+        loop.set_exception_handler(lambda _, context: reported.append(context))
+        d: Deferred[None] = Deferred(bad)
+        task = asyncio.create_task(wait(d))
+        await asyncio.sleep(0)
+        task.cancel()
+        assert [str(context["exception"]) for context in reported] == ["'canceller'"]
+        d.callback(None)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        loop.set_exception_handler(before)
+
+    run(kind, main)
+
+
+def test_cancellingATaskThatWaitsForACoroutine(kind: str) -> None:
+    """The coroutine is cancelled, too, and may clean up; then the task goes on."""
+
+    async def main() -> None:
+        events: list[str] = []
+
+        async def inner() -> None:
+            try:
+                await Deferred[None]()
+            finally:
+                await asyncio.sleep(0.001)
+                events.append("cleaned up")
+
+        task = asyncio.create_task(wait(ensureDeferred(inner())))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert events == ["cleaned up"]
+
+    run(kind, main)
+
+
+def test_theEndOfTheLoopCancelsWaiters(kind: str) -> None:
+    """What still awaits a Deferred when the main task ends is cancelled, and nothing is reported."""
+    d: Deferred[None] = Deferred()
+    seen: list[type] = []
+
+    async def waiter() -> None:
+        try:
+            await d
+        except BaseException as error:
+            seen.append(type(error))
+            raise
+
+    async def main() -> asyncio.Task[None]:
+        task = asyncio.create_task(waiter())
+        await asyncio.sleep(0)
+        return task
+
+    task = run(kind, main)
+    assert task.cancelled()
+    assert seen == [asyncio.CancelledError]
+    assert d.called
+
+
+# Errors that nobody handles
+
+
+def test_unhandledErrorsGoToTheLoop(kind: str) -> None:
+    """An error that nobody handles is reported to the loop, once, at once, with its traceback."""
+
+    async def main() -> None:
+        reported: list[dict[str, Any]] = []
+        loop = asyncio.get_running_loop()
+        before = loop.get_exception_handler()
+        loop.set_exception_handler(lambda _, context: reported.append(context))
+
+        def bad(_: object) -> None:
+            raise KeyError("unhandled")
+
+        succeed(1).addCallback(bad)
+        [context] = reported
+        assert "Unhandled error in Deferred" in context["message"]
+        assert context["exception"].args == ("unhandled",)
+        assert context["exception"].__traceback__.tb_frame.f_code is bad.__code__
+        loop.set_exception_handler(before)
+
+    run(kind, main)
+
+
+def test_anErrorThatATaskGetsIsHandled(kind: str) -> None:
+    """It is not reported, although it is still in the Deferred."""
+
+    async def main() -> None:
+        d = soon(KeyError("x"))
+        with pytest.raises(KeyError):
+            await d
+        del d
+
+    run(kind, main)
+
+
+# Threads
+
+
+def test_firingInAnotherThread(kind: str) -> None:
+    """A Deferred that a task awaits does not fire in another thread; no callback runs there."""
+
+    async def main() -> None:
+        threads: list[int] = []
+        errors: list[BaseException] = []
+        d: Deferred[Any] = Deferred()
+        d.addCallback(lambda x: (threads.append(threading.get_ident()), x)[1])
+        task = asyncio.create_task(wait(d))
+        await asyncio.sleep(0)
+
+        def fire() -> None:
+            for deed in (lambda: d.callback(1), lambda: d.errback(KeyError()), d.cancel):
+                try:
+                    deed()
+                except WrongThreadError as error:
+                    errors.append(error)
+
+        thread = threading.Thread(target=fire)
+        thread.start()
+        thread.join()
+        assert len(errors) == 3
+        assert "callFromThread" in str(errors[0])
+        assert not d.called
+        d.callback("here")
+        assert await task == "here"
+        assert threads == [threading.get_ident()]
+
+    run(kind, main)
+
+
+def test_whatItWaitsForIsBoundToo(kind: str) -> None:
+    """Nor does what such a Deferred waits for, whether it came before or after the ``await``."""
+
+    async def main() -> None:
+        for late in (False, True):
+            inner: Deferred[str] = Deferred()
+            outer: Deferred[Any] = Deferred()
+            outer.addCallback(lambda _, inner=inner: inner)
+            if not late:
+                outer.callback(None)
+            task = asyncio.create_task(wait(outer))
+            await asyncio.sleep(0)
+            if late:
+                outer.callback(None)
+            errors: list[BaseException] = []
+
+            def fire(inner: Deferred[str] = inner, errors: list[Any] = errors) -> None:
+                try:
+                    inner.callback("x")
+                except WrongThreadError as error:
+                    errors.append(error)
+
+            thread = threading.Thread(target=fire)
+            thread.start()
+            thread.join()
+            assert len(errors) == 1
+            inner.callback("here")
+            assert await task == "here"
+
+    run(kind, main)
+
+
+def test_aCoroutineWithoutALoopThatEndsElsewhere(kind: str) -> None:
+    """A coroutine may run in any thread; the task that awaits it goes on in its own."""
+
+    async def main() -> None:
+        gates: list[Deferred[str]] = []
+        made = threading.Event()
+        threads: list[int] = []
+
+        def worker() -> None:
+            gate: Deferred[str] = Deferred()
+            gates.append(gate)
+            results.append(ensureDeferred(wait(gate)))
+            made.set()
+            go.wait()
+            gate.callback("x")
+
+        results: list[Deferred[str]] = []
+        go = threading.Event()
+        thread = threading.Thread(target=worker)
+        thread.start()
+        await asyncio.to_thread(made.wait)
+        d = results[0]
+        d.addCallback(lambda x: (threads.append(threading.get_ident()), x)[1])
+        task = asyncio.create_task(wait(d))
+        await asyncio.sleep(0)
+        go.set()
+        assert await asyncio.wait_for(task, 10) == "x"
+        assert threads == [threading.get_ident()]
+        thread.join()
+
+    run(kind, main)
+
+
+# Futures
+
+
+def test_asFuture(kind: str) -> None:
+    """A Deferred's future has its result; cancelling either cancels the other."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert await soon("x").asFuture(loop) == "x"
+        with pytest.raises(KeyError):
+            await soon(KeyError("x")).asFuture(loop)
+        d: Deferred[None] = Deferred()
+        future = d.asFuture(loop)
+        d.cancel()
+        assert future.cancelled()
+        d = Deferred()
+        future = d.asFuture(loop)
+        future.cancel()
+        await asyncio.sleep(0)
+        assert d.called
+        late: list[Any] = []
+        e: Deferred[Any] = Deferred(late.append)
+        future = e.asFuture(loop)
+        future.cancel()
+        await asyncio.sleep(0)
+        assert late == [e]
+
+    run(kind, main)
+
+
+def test_fromFuture(kind: str) -> None:
+    """A future's Deferred has its result; a cancel goes both ways."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def later(what: Callable[[asyncio.Future[str]], object]) -> Deferred[str]:
+            future: asyncio.Future[str] = loop.create_future()
+            loop.call_soon(what, future)
+            return Deferred.fromFuture(future)
+
+        assert await later(lambda f: f.set_result("x")) == "x"
+        with pytest.raises(KeyError):
+            await later(lambda f: f.set_exception(KeyError()))
+        with pytest.raises(CancelledError):
+            await later(lambda f: f.cancel())
+        future: asyncio.Future[str] = loop.create_future()
+        d = Deferred.fromFuture(future)
+        d.cancel()
+        assert future.cancelled()
+        with pytest.raises(CancelledError):
+            await d
+
+    run(kind, main)
+
+
+def test_cancellingTheDeferredOfATask(kind: str) -> None:
+    """The task may clean up, and even end well; the Deferred waits for that."""
+
+    async def main() -> None:
+        async def job(swallow: bool) -> str:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                await asyncio.sleep(0)
+                if not swallow:
+                    raise
+            return "swallowed"
+
+        for swallow in (True, False):
+            task = asyncio.create_task(job(swallow))
+            await asyncio.sleep(0)
+            d = Deferred.fromFuture(task)
+            d.cancel()
+            assert not task.done()
+            if swallow:
+                assert await d == "swallowed"
+            else:
+                with pytest.raises(CancelledError):
+                    await d
+
+    run(kind, main)
+
+
+# Odds and ends
+
+
+def test_asyncGenerators(kind: str) -> None:
+    """Deferreds can be awaited in asynchronous generators."""
+
+    async def numbers() -> AsyncIterator[int]:
+        for n in range(3):
+            yield await soon(n)
+
+    async def main() -> None:
+        assert [n async for n in numbers()] == [0, 1, 2]
+
+    run(kind, main)
+
+
+def test_awaitingLeavesNoGarbage(kind: str) -> None:
+    """Awaiting, well or ill, leaves nothing to the garbage collector."""
+
+    @inlineCallbacks
+    def generator(d: Deferred[Any]) -> Any:
+        return (yield d)
+
+    async def once(error: bool) -> None:
+        for d in (soon, lambda v: generator(soon(v)), lambda v: ensureDeferred(wait(soon(v)))):
+            try:
+                await d(KeyError("x") if error else "x")
+            except KeyError:
+                pass
+
+    async def main() -> None:
+        for error in (False, True):
+            await once(error)
+            gc.collect()
+            gc.disable()
+            try:
+                for _ in range(10):
+                    await once(error)
+                assert gc.collect() == 0
+            finally:
+                gc.enable()
+
+    run(kind, main)
