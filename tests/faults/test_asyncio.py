@@ -560,3 +560,42 @@ def test_variants_are_real(host: Host) -> None:
             assert await deferToThread(int, "1") == 1
 
     host.run(main)
+
+
+@fault("1 thread was left behind:.*stuck.wait", modes=("attached",))
+def test_host_ends_with_a_stuck_worker(host: Host) -> None:
+    """asyncio.run ends in time although a worker is stuck, and says so; its Deferred has failed."""
+    stuck = threading.Event()
+    outcomes: list[Any] = []
+
+    async def main() -> None:
+        reactor = currentReactor()
+        reactor.shutdownTimeout = 0.3
+        deferToThread(lambda: stuck.wait()).addBoth(outcomes.append)
+        await until(lambda: reactor.getThreadPool().stats().busy == 1)
+
+    with atOnce(5):
+        host.runAsyncio(main)
+    stuck.set()
+    assert [outcome.type for outcome in outcomes] == [ReactorNotRunning]
+
+
+@fault("1 thread was left behind:.*stuck.wait", modes=("attached",))
+def test_host_ends_with_the_pool_as_its_executor(host: Host) -> None:
+    """The same if the reactor's pool is the loop's executor, which asyncio.run would wait for."""
+    stuck = threading.Event()
+
+    async def main() -> None:
+        reactor = currentReactor()
+        reactor.shutdownTimeout = 0.3
+        pool = reactor.getThreadPool()
+        asyncio.get_running_loop().set_default_executor(pool)
+        reactor.callInThread(lambda: stuck.wait())
+        await until(lambda: pool.stats().busy == 1)
+        assert await asyncio.to_thread(int, "1") == 1
+
+    try:
+        with atOnce(5):
+            host.runAsyncio(main)
+    finally:
+        stuck.set()

@@ -514,6 +514,9 @@ class Crew:
             self.ended = True
             self.onStopped.clear()
             members = list(self.members)
+            # Nobody waits for them any more, `stop` and `shutdown` neither.
+            self.members.clear()
+            self.leaving.clear()
         watchdog.ended(self)
         self._failQueued(error)
         return [stuck for worker in members if (stuck := whereabouts(worker)) is not None]

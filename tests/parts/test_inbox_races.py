@@ -1,0 +1,182 @@
+"""The races that the inbox's comments name, each forced: something happens in mid-call."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.parts.fakeloop import FakeLoop
+from twistlike.internet.error import ReactorNotRunning
+from twistlike.parts.inbox import CALLS_A_LOOK, Inbox
+
+
+def raiseAgain(error: BaseException, function: Callable[..., object]) -> BaseException | None:
+    """No call of these tests fails."""
+    raise error
+
+
+class Interrupted(deque[Any]):
+    """A queue to which something happens before, or after, the next call is appended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: list[Callable[[], object]] = []
+        self.after: list[Callable[[], object]] = []
+        self.measured: list[Callable[[], object]] = []
+
+    def append(self, call: Any) -> None:
+        """Append, with what is to happen."""
+        while self.before:
+            self.before.pop()()
+        super().append(call)
+        while self.after:
+            self.after.pop()()
+
+    def __len__(self) -> int:
+        length = super().__len__()
+        while self.measured:
+            self.measured.pop()()
+        return length
+
+
+@pytest.fixture
+def loop() -> FakeLoop:
+    """A loop that is stepped by hand."""
+    return FakeLoop()
+
+
+@pytest.fixture
+def inbox(loop: FakeLoop) -> Inbox:
+    """An open inbox, with a queue that can be interrupted."""
+    inbox = Inbox(raiseAgain)
+    inbox._calls = Interrupted()
+    inbox.open(loop)  # type: ignore[arg-type]
+    return inbox
+
+
+def queueOf(inbox: Inbox) -> Interrupted:
+    """Return the inbox's queue."""
+    assert isinstance(inbox._calls, Interrupted)
+    return inbox._calls
+
+
+def test_closed_before_the_call_is_appended(inbox: Inbox) -> None:
+    """The poster had the queue in its hands; the closer was through before it appended."""
+    ran: list[int] = []
+    queueOf(inbox).before.append(inbox.close)
+    with pytest.raises(ReactorNotRunning):
+        inbox.post(ran.append, (1,), {})
+    assert ran == []
+
+
+def test_closed_after_the_call_was_appended(inbox: Inbox) -> None:
+    """The closer's last drain has run the call: its poster must not be told that it has not."""
+    ran: list[int] = []
+    queueOf(inbox).after.append(inbox.close)
+    inbox.post(ran.append, (1,), {})
+    assert ran == [1]
+
+
+def test_drained_before_the_call_is_appended(inbox: Inbox, loop: FakeLoop) -> None:
+    """The pending wakeup was used up while the poster came: it asks for another one."""
+    ran: list[int] = []
+    inbox.post(ran.append, (1,), {})
+    queueOf(inbox).before.append(loop.turn)
+    inbox.post(ran.append, (2,), {})
+    assert ran == [1]
+    loop.turn()
+    assert ran == [1, 2]
+
+
+def test_drained_after_the_call_was_appended(inbox: Inbox, loop: FakeLoop) -> None:
+    """The call is in the batch; a wakeup that comes for nothing does no harm."""
+    ran: list[int] = []
+    inbox.post(ran.append, (1,), {})
+    queueOf(inbox).after.append(loop.turn)
+    inbox.post(ran.append, (2,), {})
+    assert ran == [1, 2]
+    loop.turn()
+    assert ran == [1, 2]
+
+
+def test_drained_while_the_poster_counts(inbox: Inbox, loop: FakeLoop) -> None:
+    """A poster that keeps others quiet does so for the wakeup that it saw, not for the next."""
+    ran: list[int] = []
+    for number in range(CALLS_A_LOOK + 1):
+        inbox.post(ran.append, (number,), {})
+    # postCall counts once, _look a second time: between that count and what follows from it.
+    queueOf(inbox).after.append(
+        lambda: queueOf(inbox).measured.append(
+            lambda: queueOf(inbox).measured.append(loop.turn),
+        )
+    )
+    inbox.post(ran.append, (CALLS_A_LOOK + 1,), {})
+    for number in range(CALLS_A_LOOK + 2, CALLS_A_LOOK + 5):
+        inbox.post(ran.append, (number,), {})
+    loop.turn()
+    loop.turn()
+    assert ran == list(range(CALLS_A_LOOK + 5))
+
+
+def test_loop_closed_while_the_inbox_is_opened_anew(inbox: Inbox) -> None:
+    """A poster that still asks the old loop, which is closed, must not close the new inbox."""
+
+    class Closing(FakeLoop):
+        def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> Any:
+            inbox.close()
+            inbox.open(other)  # type: ignore[arg-type]
+            raise RuntimeError("Event loop is closed")
+
+        def is_closed(self) -> bool:
+            return True
+
+    other = FakeLoop()
+    ran: list[int] = []
+    inbox.close()
+    inbox.open(Closing())  # type: ignore[arg-type]
+    inbox.post(ran.append, (1,), {})
+    assert ran == [1]  # by the closer
+    inbox.post(ran.append, (2,), {})
+
+
+def test_another_thread_changes_the_queue_while_a_call_is_taken_back(inbox: Inbox) -> None:
+    """Taking back is tried again when the queue changes under it: the call is not left behind."""
+
+    class Changed(deque[Any]):
+        changes = 3
+
+        def remove(self, value: Any) -> None:
+            if self.changes:
+                self.changes -= 1
+                raise IndexError("deque mutated during remove().")
+            super().remove(value)
+
+    calls = Changed()
+    call = (threading.get_ident,)
+    calls.append(call)
+    with pytest.raises(ReactorNotRunning):
+        inbox._takeBack(calls, call)
+    assert not calls
+
+
+def test_arguments_are_not_compared_when_a_call_is_taken_back(inbox: Inbox) -> None:
+    """Calls are told apart by identity: users' ``==`` may be slow, wrong or raise."""
+
+    class Touchy:
+        def __eq__(self, other: object) -> bool:
+            raise AssertionError("compared")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    calls: deque[Any] = deque()
+    function = [].append
+    first, second = (function, Touchy()), (function, Touchy())
+    calls.extend([first, second])
+    with pytest.raises(ReactorNotRunning):
+        inbox._takeBack(calls, second)
+    assert len(calls) == 1
+    assert calls[0] is first
