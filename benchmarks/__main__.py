@@ -32,7 +32,11 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
         description="Time the same work in twistlike and in its peers.",
     )
     parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="these workloads: calls, timers.*"
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="these workloads: calls, timers.*",
     )
     parser.add_argument("--peers", default="", metavar="A,B", help=f"of {', '.join(HOSTS)}")
     parser.add_argument("--quick", action="store_true", help="a rough picture, in under a minute")
@@ -94,7 +98,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     for host, about in HOSTS.items():
         if about.missing:
-            print(f"{host} is left out: {', '.join(about.missing)} is not installed", file=sys.stderr)
+            print(
+                f"{host} is left out: {', '.join(about.missing)} is not installed", file=sys.stderr
+            )
     results = measured(runner(chosen))
     workloads = chooseWorkloads(WORKLOADS.values(), chosen.only, chosen.quick)
     print("\n".join(asText(workloads, results)))

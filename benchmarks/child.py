@@ -55,7 +55,9 @@ def main(arguments: list[str] | None = None) -> None:
     for workload, variant in tasks:
         if not variant.needsLoop:
             runs = _plan(workload, options)
-            figures = [_figure(workload, bench, variant.function(bench)) for bench in runs(host.kit)]
+            figures = [
+                _figure(workload, bench, variant.function(bench)) for bench in runs(host.kit)
+            ]
             measured[f"{workload.name}:{variant.way}"] = _summary(workload, figures)
 
     async def inLoop() -> None:

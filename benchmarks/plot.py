@@ -34,7 +34,9 @@ def draw(path: Path, workloads: list[Workload], results: Results) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "twistlike"  # the same picture from the same figures
     from matplotlib import pyplot
 
-    panels = [(workload, ratios) for workload in workloads if (ratios := _ratios(workload, results))]
+    panels = [
+        (workload, ratios) for workload in workloads if (ratios := _ratios(workload, results))
+    ]
     if not panels:
         return
     rows = ceil(len(panels) / COLUMNS)
@@ -80,8 +82,10 @@ def _panel(axis: Axes, workload: Workload, ratios: dict[str, Ratio]) -> None:
     axis.errorbar(middles, places, xerr=errors, fmt="k.", markersize=4, elinewidth=1)
     axis.axvline(1, color="black", linewidth=0.8)
     axis.set_xscale("log")
-    axis.set_xlim(min(0.5, *(r.least * 0.9 for r in ratios.values()), 1.0),
-                  max(2.0, *(r.most * 1.15 for r in ratios.values()), 1.0))
+    axis.set_xlim(
+        min(0.5, *(r.least * 0.9 for r in ratios.values()), 1.0),
+        max(2.0, *(r.most * 1.15 for r in ratios.values()), 1.0),
+    )
     axis.set_yticks(places, list(ratios))
     axis.invert_yaxis()
     axis.set_title(workload.title, fontsize=10)

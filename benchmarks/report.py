@@ -138,8 +138,8 @@ def headlineTable(workloads: list[Workload], results: Results) -> Iterator[str]:
     """Return the lines of the README's table."""
     machine = results.machine
     yield (
-        "How many times the cost of twistlike each peer has for the same work; above 1 twistlike is "
-        "cheaper. Peers on uvloop are compared with twistlike on uvloop."
+        "How many times the cost of twistlike each peer has for the same work; above 1, twistlike "
+        "is cheaper. Peers on uvloop are compared with twistlike on uvloop."
     )
     yield ""
     yield "| work | twistlike | Twisted | Twisted on asyncio | asyncio | uvloop | others |"
@@ -168,7 +168,7 @@ def headlineTable(workloads: list[Workload], results: Results) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
     yield ""
     yield (
-        f"CPython {machine.get('python_version', '').split()[0]}, "
+        f"CPython {machine.get('python_version', '(unknown)').split()[0]}, "
         f"Twisted {machine.get('twisted_version', '(none)')}, "
         f"uvloop {machine.get('uvloop_version', '(none)')}, "
         f"{machine.get('cpu_model_name', machine['platform'])}, each process pinned to one CPU; "
@@ -248,4 +248,5 @@ def writeBetween(path: Path, lines: Iterator[str]) -> None:
     _, end, after = rest.partition(END)
     if not begin or not end or BEGIN in after or END in after:
         raise ValueError(f"{path} needs the lines {BEGIN} and {END}, once each, in this order")
-    path.write_text(f"{before}{begin}\n{'\n'.join(lines)}\n\n{end}{after}", encoding="utf-8")
+    between = "\n".join(lines)
+    path.write_text(f"{before}{begin}\n{between}\n\n{end}{after}", encoding="utf-8")

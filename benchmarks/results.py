@@ -108,7 +108,9 @@ class Results:
         samples = self.samples(workload, variant, pinned)
         return median(sample.cost for sample in samples) if samples else None
 
-    def ratio(self, workload: str, variant: str, pinned: bool, *, cpu: bool = False) -> Ratio | None:
+    def ratio(
+        self, workload: str, variant: str, pinned: bool, *, cpu: bool = False
+    ) -> Ratio | None:
         """Return how many times our cost a peer's is; ``None`` if no pair was measured."""
         values = []
         for pair in self.pairs:

@@ -32,11 +32,14 @@ __all__ = ["ROOT", "Runner", "chooseVariants", "chooseWorkloads", "machine", "me
 
 ROOT = Path(__file__).resolve().parent.parent
 
-LIMIT = 40.0
+LIMIT = 120.0
 """After how many seconds a measuring process is taken to hang. The longest takes about 30."""
 
 GRACE = 10.0
 """How many seconds it has then to say where, and to end, before it is killed."""
+
+SELDOM = 3
+"""In every third round growth and the unpinned figures are measured as well."""
 
 GROWTH_ITEMS = 50
 """How many times a growth workload's least size is run in one process."""
@@ -173,6 +176,8 @@ class Runner:
         for number in range(self._rounds):
             for workload in self._workloads:
                 groups += list(self._groups(workload, number, self._cpu))
+                if number % SELDOM:
+                    continue
                 if self._unpinned and workload.hops:
                     groups += list(self._groups(workload, number, None))
                 if self._growth and workload.growth and "twistlike" in workload.ours:

@@ -1,4 +1,4 @@
-"""Calls from threads into the loop, and from the loop into threads, that nobody waits for one by one."""
+"""Calls from threads into the loop and from it into threads, which nobody waits for one by one."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ floodOfFour = Workload(
 
 @floodOfFour.variant(*REACTORS)
 async def floodOfFourReactor(bench: Bench) -> list[list[int]]:
-    """Each thread calls callFromThread for each of its items; the last call of the last one ends."""
+    """Each thread calls callFromThread for each of its items; the last one of all ends it."""
     reactor = bench.kit.reactor
     done = bench.kit.defer.Deferred()
     seen: list[list[int]] = [[] for _ in range(POSTERS)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import sys
 import time
 import tracemalloc
 from _thread import allocate_lock
@@ -22,12 +21,13 @@ BOTH = ("twistlike", "twisted")
 
 def resident() -> int:
     """Return how many bytes of memory the process has, by what the system says."""
-    if sys.platform == "linux":
+    try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    import resource  # a peak, not the present: good enough where there is nothing better
+    except FileNotFoundError:
+        import resource  # a peak, not the present: good enough where there is nothing better
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def passOn(value: object) -> object:

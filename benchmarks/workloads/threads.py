@@ -165,9 +165,7 @@ async def atOnceToThread(bench: Bench) -> int:
     with ThreadPoolExecutor(WORKERS) as pool:
         asyncio.get_running_loop().set_default_executor(pool)
         with bench.timed():
-            values = await asyncio.gather(
-                *[asyncio.to_thread(echo, i) for i in range(bench.size)]
-            )
+            values = await asyncio.gather(*[asyncio.to_thread(echo, i) for i in range(bench.size)])
     # The pool is closed: let the loop make another one when it is asked for one.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS))
     return sum(values)

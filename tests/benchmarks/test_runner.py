@@ -1,0 +1,171 @@
+"""How processes are paired, and what is made of their figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.report import fullTables, headlineTable, verdicts, writeBetween
+from benchmarks.results import Pair, Ratio, Results, Sample
+from benchmarks.runner import Runner, chooseWorkloads
+from benchmarks.workload import Bench, Workload
+from benchmarks.workloads import WORKLOADS
+
+flood = WORKLOADS["calls.flood"]
+
+
+def sample(variant: str, *values: float, size: int = 10, cpu: int | None = 1) -> Sample:
+    """A sample of the flood; its CPU time is half of its wall time."""
+    return Sample(flood.name, variant, size, cpu, list(values), [value / 2 for value in values])
+
+
+def workload() -> Workload:
+    """A workload that three peers can do."""
+    made = Workload("made", "made up", 10, expect=lambda size: None, goals={"twisted": 2})
+
+    def nothing(bench: Bench) -> None:
+        """Do nothing."""
+
+    made.variant("twistlike", "twisted", "asyncio", "futures")(nothing)
+    return made
+
+
+def test_eachPeerHasOursRightBeforeOrAfterIt() -> None:
+    """In each group of processes there is one of ours, next to each peer."""
+    runner = Runner([workload()], [], rounds=3, cpu=0)
+    for group in runner.plan():
+        names = [task.variant.name for task in group]
+        assert names.count("twistlike") == 1
+        place = names.index("twistlike")
+        assert all(abs(place - other) == 1 for other in range(len(names)) if other != place)
+
+
+def test_eachPeerIsMeasuredInEachRound() -> None:
+    """As many pairs of each peer as there are rounds, and peers change places."""
+    runner = Runner([workload()], [], rounds=3, cpu=0)
+    names = [[task.variant.name for task in group] for group in runner.plan()]
+    for peer in ("twisted", "asyncio", "futures"):
+        assert sum(peer in group for group in names) == 3
+    orders = [names[number : number + 2] for number in range(0, len(names), 2)]
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_onlyTheWantedPeers() -> None:
+    """--peers leaves out the others; with none left ours is measured alone."""
+    (group,) = Runner([workload()], ["twisted"], rounds=1, cpu=0).plan()
+    assert [task.variant.name for task in group] == ["twisted", "twistlike"]
+    (group,) = Runner([workload()], ["nobody"], rounds=1, cpu=0).plan()
+    assert [task.variant.name for task in group] == ["twistlike"]
+
+
+def test_onlyTheWantedWorkloads() -> None:
+    """--only takes names, what stands before the dot, and patterns."""
+
+    def chosen(*patterns: str) -> list[str]:
+        return [each.name for each in chooseWorkloads(WORKLOADS.values(), list(patterns), False)]
+
+    assert chosen() == list(WORKLOADS)
+    assert chosen("import") == ["import"]
+    assert chosen("timers") == [name for name in WORKLOADS if name.startswith("timers.")]
+    assert chosen("*.flood?", "floor") == ["calls.flood4", "floor"]
+
+
+def test_ratiosAreTakenPairByPair() -> None:
+    """The ratio is the median of the pairs' ratios, not the ratio of medians."""
+    results = Results(
+        [
+            Pair(sample("twistlike", 1.0), sample("twisted", 10.0)),
+            Pair(sample("twistlike", 5.0), sample("twisted", 40.0)),  # a slow moment, for both
+            Pair(sample("twistlike", 1.0), sample("twisted", 12.0)),
+        ]
+    )
+    assert results.ratio(flood.name, "twisted", True) == Ratio(10.0, 8.0, 12.0)
+    assert results.ratio(flood.name, "twisted", False) is None
+    assert results.cost(flood.name, "twistlike", True) == 1.0
+
+
+def test_aSampleThatTwoPairsShareCountsOnce() -> None:
+    """Ours stands between two peers; its cost counts once."""
+    shared = sample("twistlike", 3.0)
+    results = Results([Pair(shared, sample("twisted", 9.0)), Pair(shared, sample("asyncio", 6.0))])
+    assert results.samples(flood.name, "twistlike", True) == [shared]
+
+
+def test_growthTakesTheBestRunOfEachSize() -> None:
+    """Interference only adds time, so the least of each size is compared."""
+    results = Results(
+        growth=[
+            sample("twistlike", 1.0, 9.0, size=10),
+            sample("twistlike", 1.1, 9.0, size=100),
+            sample("twistlike", 1.2, 9.0, size=1000),
+        ]
+    )
+    growth = results.growthOf(flood)
+    assert growth is not None
+    assert growth.sizes == (10, 100, 1000)
+    assert growth.worst == pytest.approx(1.2)
+
+
+def test_goalsAreCompared() -> None:
+    """A goal is reached or missed by the median."""
+    results = Results([Pair(sample("twistlike", 1.0), sample("twisted", 10.0))])
+    (verdict,) = verdicts([flood], results)
+    assert not verdict.met
+    results = Results([Pair(sample("twistlike", 1.0), sample("twisted", 12.0))])
+    (verdict,) = verdicts([flood], results)
+    assert verdict.met
+
+
+def test_tablesStandBetweenTheMarkers(tmp_path: Path) -> None:
+    """What is between the markers is replaced, and nothing else."""
+    results = Results(
+        [Pair(sample("twistlike", 1e-6), sample("twisted", 12e-6))], machine={"platform": "here"}
+    )
+    document = tmp_path / "README.md"
+    text = "above\n<!-- benchmarks:begin -->\nold\n<!-- benchmarks:end -->\nbelow\n"
+    document.write_text(text, encoding="utf-8")
+    writeBetween(document, headlineTable([flood], results))
+    written = document.read_text(encoding="utf-8")
+    assert written.startswith("above\n<!-- benchmarks:begin -->\n")
+    assert written.endswith("<!-- benchmarks:end -->\nbelow\n")
+    assert "old" not in written
+    assert "| callFromThread, a flood from 1 thread | 1 µs | 12.0 |" in written
+    assert any("twisted" in line for line in fullTables([flood], results))
+
+
+def test_missingMarkersAreAnError(tmp_path: Path) -> None:
+    """A document without the markers is left alone, and the error names them."""
+    document = tmp_path / "README.md"
+    document.write_text("nothing\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="benchmarks:begin"):
+        writeBetween(document, iter(["a table"]))
+    assert document.read_text(encoding="utf-8") == "nothing\n"
+
+
+def test_figuresAreReadByPyperf(tmp_path: Path) -> None:
+    """The JSON file is a suite of pyperf's."""
+    pyperf = pytest.importorskip("pyperf")
+    results = Results(
+        [Pair(sample("twistlike", 1e-6, 2e-6), sample("twisted", 12e-6))],
+        growth=[sample("twistlike", 1e-6, size=1000)],
+    )
+    file = tmp_path / "results.json"
+    results.toPyperf({flood.name: "second"}).dump(str(file))
+    suite = pyperf.BenchmarkSuite.load(str(file))
+    names = suite.get_benchmark_names()
+    assert "calls.flood, twisted, pinned" in names
+    assert suite.get_benchmark("calls.flood, twistlike, pinned").median() == pytest.approx(1.5e-6)
+
+
+def test_thePictureIsDrawn(tmp_path: Path) -> None:
+    """A panel for a workload, as SVG, the same for the same figures."""
+    pytest.importorskip("matplotlib")
+    from benchmarks.plot import draw
+
+    results = Results([Pair(sample("twistlike", 1e-6), sample("twisted", 12e-6))])
+    pictures = [tmp_path / "a.svg", tmp_path / "b.svg"]
+    for picture in pictures:
+        draw(picture, [flood], results)
+    assert "<svg" in pictures[0].read_text(encoding="utf-8")
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
