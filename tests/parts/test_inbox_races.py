@@ -20,7 +20,9 @@ def raiseAgain(error: BaseException, function: Callable[..., object]) -> BaseExc
 
 
 class Interrupted(deque[Any]):
-    """A queue to which something happens before, or after, the next call is appended."""
+    """A queue to which something happens before or after the next call is appended, or when the
+    calls are counted.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,8 +40,8 @@ class Interrupted(deque[Any]):
 
     def __len__(self) -> int:
         length = super().__len__()
-        while self.measured:
-            self.measured.pop()()
+        if self.measured:
+            self.measured.pop(0)()
         return length
 
 
@@ -92,6 +94,39 @@ def test_drained_before_the_call_is_appended(inbox: Inbox, loop: FakeLoop) -> No
     assert ran == [1, 2]
 
 
+def test_drained_before_the_call_is_appended_to_many(inbox: Inbox, loop: FakeLoop) -> None:
+    """The same where so many calls wait that most posters need not look any closer."""
+    ran: list[int] = []
+    count = 3 * CALLS_A_LOOK
+    for number in range(count):
+        inbox.post(ran.append, (number,), {})
+    queueOf(inbox).before.append(loop.turn)
+    inbox.post(ran.append, (count,), {})
+    assert ran == list(range(count))
+    loop.turn()
+    assert ran == list(range(count + 1))
+
+
+def test_batch_forgets_only_the_wakeup_that_it_came_by(inbox: Inbox, loop: FakeLoop) -> None:
+    """Two wakeups are on their way: while the second is, no third is asked for."""
+    inbox.post(int, (), {})
+    first = inbox._wakeup
+    first.askedAt = -1e9  # it seems to be lost
+    inbox.post(int, (), {})
+    second = inbox._wakeup
+    assert loop.wakeups == 2
+    inbox.drain(first)
+    inbox.post(int, (), {})
+    assert loop.wakeups == 2
+    inbox.drainEarly()
+    inbox.post(int, (), {})
+    assert loop.wakeups == 2
+    inbox.drain(second)
+    assert len(inbox) == 0
+    inbox.post(int, (), {})
+    assert loop.wakeups == 3
+
+
 def test_drained_after_the_call_was_appended(inbox: Inbox, loop: FakeLoop) -> None:
     """The call is in the batch; a wakeup that comes for nothing does no harm."""
     ran: list[int] = []
@@ -109,11 +144,7 @@ def test_drained_while_the_poster_counts(inbox: Inbox, loop: FakeLoop) -> None:
     for number in range(CALLS_A_LOOK + 1):
         inbox.post(ran.append, (number,), {})
     # postCall counts once, _look a second time: between that count and what follows from it.
-    queueOf(inbox).after.append(
-        lambda: queueOf(inbox).measured.append(
-            lambda: queueOf(inbox).measured.append(loop.turn),
-        )
-    )
+    queueOf(inbox).after.append(lambda: queueOf(inbox).measured.extend([int, loop.turn]))
     inbox.post(ran.append, (CALLS_A_LOOK + 1,), {})
     for number in range(CALLS_A_LOOK + 2, CALLS_A_LOOK + 5):
         inbox.post(ran.append, (number,), {})

@@ -56,7 +56,7 @@ BATCH = 0.01
 CALLS_A_LOOK = 16
 
 
-class Wakeup:
+class _Wakeup:
     """What the loop was asked for, and until when nobody needs to look at it.
 
     Args:
@@ -72,10 +72,10 @@ class Wakeup:
 
 
 # Stands for a wakeup that was not asked for: whoever appends a call looks closer.
-NONE = Wakeup(-1, -inf)
+NONE = _Wakeup(-1, -inf)
 
 
-class Same:
+class _Same:
     """Equal to one call, by identity: the arguments of two calls are never compared."""
 
     __slots__ = ("call",)
@@ -89,7 +89,7 @@ class Same:
     __hash__ = None  # type: ignore[assignment]
 
 
-class Closed(deque[Any]):
+class _Closed(deque[Any]):
     """Takes the place of the queue when the inbox is closed, and refuses what is appended.
 
     A closed inbox whose queue took calls, to give them back, would never come to its end while
@@ -99,15 +99,15 @@ class Closed(deque[Any]):
     def append(self, call: Call) -> None:
         """Raise ``ReactorNotRunning``. Thread: any."""
         raise ReactorNotRunning(
-            f"the reactor has ended, so {functionOf(call)!r} cannot be called in its thread; "
+            f"the reactor has ended, so {_functionOf(call)!r} cannot be called in its thread; "
             "the reactor can be run, or attached to a loop, again"
         )
 
 
-CLOSED = Closed()
+CLOSED = _Closed()
 
 
-def functionOf(call: Call) -> Any:
+def _functionOf(call: Call) -> Any:
     """Return the function that a call was made of."""
     function = call[1] if type(call[0]) is Context else call[0]
     return function.func if type(function) is partial else function
@@ -211,7 +211,7 @@ class Inbox:
             if calls:  # an exit has come out of a call, or between two, or a poster was late
                 self._runAll(calls)
 
-    def drain(self, wakeup: Wakeup) -> None:
+    def drain(self, wakeup: _Wakeup) -> None:
         """Run the calls that are there, for at most about ``BATCH`` seconds.
 
         Args:
@@ -233,7 +233,7 @@ class Inbox:
         """Take one's own call back from a closed inbox and raise; if it has gone, it has run."""
         while True:
             try:
-                calls.remove(Same(call))  # type: ignore[arg-type]
+                calls.remove(_Same(call))  # type: ignore[arg-type]
             except ValueError:
                 return
             except IndexError:
@@ -257,7 +257,7 @@ class Inbox:
     def _ask(self, loop: AbstractEventLoop) -> None:
         """Ask the loop to drain. In any thread."""
         # Set before the asking: the loop may drain, and clear it, before the call returns.
-        self._wakeup = wakeup = Wakeup(0, monotonic())
+        self._wakeup = wakeup = _Wakeup(0, monotonic())
         loop.call_soon_threadsafe(self.drain, wakeup, context=self._ownContext)
 
     def _runFor(self, seconds: float, calls: deque[Call]) -> None:
@@ -285,7 +285,7 @@ class Inbox:
                             run = empty.run
                         run(*call)
                 except BaseException as error:
-                    fatal = self._onError(error, functionOf(call)) or fatal
+                    fatal = self._onError(error, _functionOf(call)) or fatal
         finally:
             # Also when a signal's KeyboardInterrupt came between two calls: the rest must run.
             if calls and self._wakeup is NONE and self._loop is not None:
