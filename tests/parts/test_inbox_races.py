@@ -141,12 +141,12 @@ def test_drained_after_the_call_was_appended(inbox: Inbox, loop: FakeLoop) -> No
 def test_drained_while_the_poster_counts(inbox: Inbox, loop: FakeLoop) -> None:
     """A poster that keeps others quiet does so for the wakeup that it saw, not for the next."""
     ran: list[int] = []
-    for number in range(CALLS_A_LOOK + 1):
+    for number in range(CALLS_A_LOOK):
         inbox.post(ran.append, (number,), {})
     # postCall counts once, _look a second time: between that count and what follows from it.
     queueOf(inbox).after.append(lambda: queueOf(inbox).measured.extend([int, loop.turn]))
-    inbox.post(ran.append, (CALLS_A_LOOK + 1,), {})
-    for number in range(CALLS_A_LOOK + 2, CALLS_A_LOOK + 5):
+    inbox.post(ran.append, (CALLS_A_LOOK,), {})
+    for number in range(CALLS_A_LOOK + 1, CALLS_A_LOOK + 5):
         inbox.post(ran.append, (number,), {})
     loop.turn()
     loop.turn()
