@@ -59,9 +59,7 @@ def test_nameIsThere(name: str) -> None:
         assert name in ours.__all__
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in _public() if inspect.isfunction(getattr(theirs, n))]
-)
+@pytest.mark.parametrize("name", [n for n in _public() if inspect.isfunction(getattr(theirs, n))])
 def test_functionsTakeTheSame(name: str) -> None:
     """A function has the same parameters."""
     assert _parameters(getattr(ours, name)) == _parameters(getattr(theirs, name))
@@ -82,9 +80,7 @@ def test_methodsTakeTheSame(className: str) -> None:
         assert [p for p in _parameters(mine) if p[1] != p[0]] == _parameters(method), name
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in _public() if isinstance(getattr(theirs, n), type)]
-)
+@pytest.mark.parametrize("name", [n for n in _public() if isinstance(getattr(theirs, n), type)])
 def test_exceptionsHaveTheSameBases(name: str) -> None:
     """An exception is of the same builtin kinds."""
     theirClass, ourClass = getattr(theirs, name), getattr(ours, name)

@@ -75,7 +75,7 @@ class _Unfinished(Deferred[Any]):
 class CoroutineDeferred(Deferred[_T]):
     """The result of a coroutine or generator, and what drives it."""
 
-    __slots__ = ("_context", "_send", "_standIn", "_waitingOn", "loop", "thread")
+    __slots__ = ("_context", "_send", "_standIn", "_waitingOn", "_yielded", "loop", "thread")
 
     _shownAs = "Deferred"
 
@@ -84,6 +84,7 @@ class CoroutineDeferred(Deferred[_T]):
     _context: Any
     _waitingOn: Any  # a Deferred, a future, the handle of a call in the loop's next turn, or None
     _standIn: StandIn | None
+    _yielded: bool  # whether that is a future that was yielded, rather than awaited
     loop: AbstractEventLoop | None  # the loop on which it waits
     thread: int  # and its thread
 
@@ -278,10 +279,12 @@ class CoroutineDeferred(Deferred[_T]):
             # ``await future``: it looks at its result itself once it is resumed.
             future._asyncio_future_blocking = False
             resume = self._futureAwaited
+            self._yielded = False
         elif future.done():
             return outcomeOf(future)
         else:
             resume = self._futureYielded
+            self._yielded = True
         self._waitingOn = future
         future.add_done_callback(resume)
         return _WAITING
@@ -364,10 +367,9 @@ class CoroutineDeferred(Deferred[_T]):
         if hasattr(waiting, "done"):
             if not waiting.done():
                 return  # a task that has to clean up first
-            if waiting.remove_done_callback(self._futureYielded):
+            if self._yielded:
                 self._wake(Failure(CancelledError()))
                 return
-            waiting.remove_done_callback(self._futureAwaited)
         self._wake(Failure(asyncioCancelledError()))
 
     def _cancelDeferred(self) -> None:

@@ -69,23 +69,29 @@ class StandIn:
         ``asyncio.timeout`` cancels first and notes that it did afterwards, so the coroutine must
         not run in between, as it would if the Deferred that it waits for were cancelled at once.
         """
-        driver = self._driver
-        if driver is None:
+        if self._driver is None:
             return False
         self._requests += 1
-        waiting = driver._waitingOn
-        isFuture = getattr(waiting, "_asyncio_future_blocking", None) is not None
-        if isFuture and waiting.cancel(msg=msg):
-            return True  # the future calls back in the loop's next turn
         self._message = msg
-        if not self._must_cancel:
+        if not self._cancelFuture() and not self._must_cancel:
             self._must_cancel = True
             self._loop.call_soon(self._cancelWait)
         return True
 
+    def _cancelFuture(self) -> bool:
+        """Cancel the future that is waited for, if it is one: it calls back in the next turn."""
+        waiting = self._fut_waiter
+        if getattr(waiting, "_asyncio_future_blocking", None) is None:
+            return False
+        return bool(waiting.cancel(msg=self._message))
+
     def _cancelWait(self) -> None:
+        """Cancel what the coroutine waits for by now."""
         if self._must_cancel and self._driver is not None:
-            self._driver._cancelDeferred()
+            if self._cancelFuture():
+                self._must_cancel = False
+            else:
+                self._driver._cancelDeferred()
 
     def _takeCancel(self) -> Failure:
         """Return what is to be raised in the coroutine now."""
