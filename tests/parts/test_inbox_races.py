@@ -153,6 +153,27 @@ def test_drained_while_the_poster_counts(inbox: Inbox, loop: FakeLoop) -> None:
     assert ran == list(range(CALLS_A_LOOK + 5))
 
 
+def test_exit_between_two_calls_of_the_last_batch(inbox: Inbox) -> None:
+    """A Ctrl-C in the middle of the closing: it gets through, and the rest has been run."""
+
+    class Struck(deque[Any]):
+        strikes = 2
+
+        def popleft(self) -> Any:
+            if self.strikes and len(self) < 4:
+                self.strikes -= 1
+                raise KeyboardInterrupt
+            return super().popleft()
+
+    ran: list[int] = []
+    inbox._calls = Struck()
+    for number in range(5):
+        inbox.post(ran.append, (number,), {})
+    with pytest.raises(KeyboardInterrupt):
+        inbox.close()
+    assert ran == list(range(5))
+
+
 def test_loop_closed_while_the_inbox_is_opened_anew(inbox: Inbox) -> None:
     """A poster that still asks the old loop, which is closed, must not close the new inbox."""
 

@@ -19,19 +19,18 @@ from typing import TYPE_CHECKING
 
 from twistlike.internet.error import (
     ReactorAlreadyInstalledError,
-    ReactorAlreadyRunning,
     WrongThreadError,
 )
 from twistlike.parts.events import SystemEvents
 from twistlike.parts.guard import HandedOverCall, Policy
 from twistlike.parts.inbox import Inbox
-from twistlike.parts.lifecycle import LifeCycle, State
-from twistlike.parts.loops import closeLoop, newLoop, runningLoop, setLoopFactory
+from twistlike.parts.lifecycle import LifeCycle
+from twistlike.parts.loops import runningLoop, setLoopFactory
 from twistlike.parts.looptimers import LoopTimers
 from twistlike.parts.owed import Owed
+from twistlike.parts.ownloop import OwnLoop
 from twistlike.parts.pools import Pools, currentPool
 from twistlike.parts.resolver import ThreadedResolver
-from twistlike.parts.signals import StopSignals
 from twistlike.parts.waiters import Waiters
 from twistlike.python.failure import Failure
 from twistlike.python.log import report
@@ -92,9 +91,6 @@ class Reactor:
         _alive[key] = weakref.ref(self, lambda _: _alive.pop(key, None))
 
     def _setUp(self) -> None:
-        self._ownLoop: AbstractEventLoop | None = None
-        self._givenLoop: AbstractEventLoop | None = None
-        self._signals: StopSignals | None = None
         self._inbox = Inbox(self._callFailed)
         self._timers = LoopTimers(self._callFailed, self._inbox.drainEarly)
         self._events = SystemEvents(self._triggerFailed)
@@ -111,6 +107,7 @@ class Reactor:
             self._noteLoop,
             self._report,
         )
+        self._ownLoop = OwnLoop(self._life, self._inbox, self._noteSignal)
         self._resolver = ThreadedResolver(self, self._pools.forNames)
 
     def __repr__(self) -> str:
@@ -144,7 +141,7 @@ class Reactor:
 
     @property
     def wrongThread(self) -> str:
-        """What to do about loop-only calls from other threads: ``"error"`` (the default), ``"warn"``.
+        """Answer to loop-only calls in other threads: ``"error"``, the default, or ``"warn"``.
 
         ``"error"`` raises ``WrongThreadError``. ``"warn"`` is for code that is being ported: it
         warns (``RuntimeWarning``) once for each place that such a call comes from, and hands the
@@ -181,38 +178,11 @@ class Reactor:
         Raises:
             ReactorAlreadyRunning: As ``run()``.
         """
-        if runningLoop() is not None:
-            raise ReactorAlreadyRunning(
-                "run() was called while an event loop runs in this thread; the reactor works "
-                "inside that loop as it is: leave run() out"
-            )
-        state = self._life.state
-        if state not in (State.NOT_STARTED, State.ENDED):
-            raise ReactorAlreadyRunning(f"run() was called, but the reactor is {state.value}")
-        loop = self._makeOwnLoop()
-        if installSignalHandlers:
-            self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
-            self._signals.take()
-        self._life.begin(State.RUNNING, loop)
+        self._ownLoop.start(installSignalHandlers)
 
     def mainLoop(self) -> None:
         """Do the second half of ``run()``: run the loop until the reactor has ended."""
-        loop = self._ownLoop
-        assert loop is not None, "mainLoop() needs startRunning() before it"
-        life = self._life
-        try:
-            loop.run_forever()
-            # It may have been stopped below the reactor, or an exit have come out of a callback of
-            # somebody else: end in order all the same.
-            while life.state in (State.RUNNING, State.STOPPING):
-                if life.state is State.RUNNING:
-                    life.stop()
-                loop.run_forever()
-        except BaseException:
-            self._endInOrder(loop)
-            raise
-        finally:
-            self._leaveOwnLoop(loop)
+        self._ownLoop.run()
 
     def stop(self) -> None:
         """End the reactor: fire the shutdown events, wait for the threads, then let ``run`` return.
@@ -247,17 +217,7 @@ class Reactor:
         Raises:
             ReactorAlreadyRunning: From within a running loop: asyncio's loops do not nest.
         """
-        if runningLoop() is not None:
-            raise ReactorAlreadyRunning("iterate() was called while a loop runs in this thread")
-        loop = self._life.loop
-        if loop is None:
-            loop = self._makeOwnLoop()
-            self._life.bind(loop)
-        if delay > 0:
-            loop.call_later(delay, loop.stop)
-        else:
-            loop.call_soon(loop.stop)
-        loop.run_forever()
+        self._ownLoop.turn(delay)
 
     def callWhenRunning(
         self, callable: Callable[P, object], *args: P.args, **kwargs: P.kwargs
@@ -493,51 +453,15 @@ class Reactor:
                     _bound.pop(key, None)
             _kept.pop(id(self), None)
 
-    # ---- a loop of its own -----------------------------------------------------------------------
-
-    def _makeOwnLoop(self) -> AbstractEventLoop:
-        if self._ownLoop is None:
-            self._ownLoop = self._givenLoop or newLoop()
-        return self._ownLoop
-
-    def _leaveOwnLoop(self, loop: AbstractEventLoop) -> None:
-        signals, self._signals = self._signals, None
-        if signals is not None:
-            signals.giveBack()
-        if self._life.loop is loop:
-            self._life.unbind()  # crashed: what waits is for the next run
-        self._ownLoop = None
-        if loop is not self._givenLoop:
-            closeLoop(loop)
-
-    def _endInOrder(self, loop: AbstractEventLoop) -> None:
-        """End after an exit has come out of the loop, within the limits of a host's end."""
-        if self._life.state is State.RUNNING:
-            self._life.stop()
-        if self._life.state is State.STOPPING:
-            loop.run_forever()
-
-    def _stopBySignal(self, number: int) -> None:
-        """Stop, from a signal's handler: at any point of the main thread's code."""
+    def _noteSignal(self, number: int) -> None:
+        """Hear of the signal that ends ``run()``. Thread: the main one, in the handler."""
         self._exitSignal = number
-        self._inbox.post(self._stopOnce, (), {})
-
-    def _stopOnce(self) -> None:
-        if self._life.state is State.RUNNING:
-            self._life.stop()
-
-    def _forceBySignal(self) -> None:
-        """Wait no longer. If the first signal has not been seen yet, break what blocks the loop."""
-        if self._life.state is State.RUNNING:
-            raise KeyboardInterrupt
-        self._inbox.post(self._life.force, (), {})
 
     def _afterFork(self) -> None:
         """Begin anew in a child process: the loop and the threads are the parent's."""
         size, policy, limit = self._pools.size, self.wrongThread, self.shutdownTimeout
         self._life.forget()
-        if self._signals is not None:
-            self._signals.giveBack()
+        self._ownLoop.giveSignalsBack()
         self._setUp()
         self._pools.suggestSize(size)
         self.wrongThread, self.shutdownTimeout = policy, limit
@@ -611,13 +535,14 @@ def install(eventloop: AbstractEventLoop | None = None) -> None:
     if eventloop is None:
         return
     reactor = defaultReactor()
-    if reactor._givenLoop is eventloop:
+    given = reactor._ownLoop.given
+    if given is eventloop:
         return
-    if reactor._givenLoop is not None and not reactor._givenLoop.is_closed():
+    if given is not None and not given.is_closed():
         raise ReactorAlreadyInstalledError("another loop was installed before; close that first")
     if reactor._life.loop is not None:
         raise ReactorAlreadyInstalledError(f"the reactor is {reactor._life.state.value} already")
-    reactor._givenLoop = eventloop
+    reactor._ownLoop.given = eventloop
 
 
 def _afterForkInChild() -> None:

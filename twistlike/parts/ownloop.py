@@ -1,0 +1,140 @@
+"""A loop of the reactor's own: made for one run, or given by the user; and the signals that end it.
+
+Thread: the one that runs the reactor; the signals come in the main thread, which may be that one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twistlike.internet.error import ReactorAlreadyRunning
+from twistlike.parts.lifecycle import LifeCycle, State
+from twistlike.parts.loops import closeLoop, newLoop, runningLoop
+from twistlike.parts.signals import StopSignals
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
+    from twistlike.parts.inbox import Inbox
+
+__all__ = ["OwnLoop"]
+
+
+class OwnLoop:
+    """The loop that a reactor runs, as against one that it is a guest on.
+
+    Args:
+        life: The reactor's.
+        inbox: The reactor's.
+        onSignal: Called with the number of the signal that ends it, in the signal's handler.
+
+    Attributes:
+        given: The user's loop to be run, which is left open at the end; ``None`` to make one.
+    """
+
+    def __init__(self, life: LifeCycle, inbox: Inbox, onSignal: Callable[[int], object]) -> None:
+        self.given: AbstractEventLoop | None = None
+        self._loop: AbstractEventLoop | None = None
+        self._life = life
+        self._inbox = inbox
+        self._onSignal = onSignal
+        self._signals: StopSignals | None = None
+
+    def start(self, takeSignals: bool) -> None:
+        """Make the loop, take the signals, plan the startup event.
+
+        Raises:
+            ReactorAlreadyRunning: If a loop runs in this thread, or the reactor runs.
+        """
+        if runningLoop() is not None:
+            raise ReactorAlreadyRunning(
+                "run() was called while an event loop runs in this thread; the reactor works "
+                "inside that loop as it is: leave run() out"
+            )
+        state = self._life.state
+        if state not in (State.NOT_STARTED, State.ENDED):
+            raise ReactorAlreadyRunning(f"run() was called, but the reactor is {state.value}")
+        loop = self._make()
+        if takeSignals:
+            self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
+            self._signals.take()
+        self._life.begin(State.RUNNING, loop)
+
+    def run(self) -> None:
+        """Run the loop until the reactor has ended, and leave it."""
+        loop = self._loop
+        assert loop is not None, "mainLoop() needs startRunning() before it"
+        life = self._life
+        try:
+            loop.run_forever()
+            # It may have been stopped below the reactor, or an exit have come out of a callback of
+            # somebody else: end in order all the same.
+            while life.state in (State.RUNNING, State.STOPPING):
+                if life.state is State.RUNNING:
+                    life.stop()
+                loop.run_forever()
+        except BaseException:
+            self._endInOrder(loop)
+            raise
+        finally:
+            self._leave(loop)
+
+    def turn(self, delay: float) -> None:
+        """Run one turn of the loop, of the reactor's present one if it has any.
+
+        Raises:
+            ReactorAlreadyRunning: If a loop runs in this thread.
+        """
+        if runningLoop() is not None:
+            raise ReactorAlreadyRunning("iterate() was called while a loop runs in this thread")
+        loop = self._life.loop
+        if loop is None:
+            loop = self._make()
+            self._life.bind(loop)
+        if delay > 0:
+            loop.call_later(delay, loop.stop)
+        else:
+            loop.call_soon(loop.stop)
+        loop.run_forever()
+
+    def giveSignalsBack(self) -> None:
+        """Give the signals back, if they were taken."""
+        signals, self._signals = self._signals, None
+        if signals is not None:
+            signals.giveBack()
+
+    def _make(self) -> AbstractEventLoop:
+        if self._loop is None:
+            self._loop = self.given or newLoop()
+        return self._loop
+
+    def _leave(self, loop: AbstractEventLoop) -> None:
+        self.giveSignalsBack()
+        if self._life.loop is loop:
+            self._life.unbind()  # crashed: what waits is for the next run
+        self._loop = None
+        if loop is not self.given:
+            closeLoop(loop)
+
+    def _endInOrder(self, loop: AbstractEventLoop) -> None:
+        """End after an exit has come out of the loop, within the limits of a host's end."""
+        if self._life.state is State.RUNNING:
+            self._life.stop()
+        if self._life.state is State.STOPPING:
+            loop.run_forever()
+
+    def _stopBySignal(self, number: int) -> None:
+        """Stop, from a signal's handler: at any point of the main thread's code."""
+        self._onSignal(number)
+        self._inbox.post(self._stopOnce, (), {})
+
+    def _stopOnce(self) -> None:
+        if self._life.state is State.RUNNING:
+            self._life.stop()
+
+    def _forceBySignal(self) -> None:
+        """Wait no longer. If the first signal has not been seen yet, break what blocks the loop."""
+        if self._life.state is State.RUNNING:
+            raise KeyboardInterrupt
+        self._inbox.post(self._life.force, (), {})
