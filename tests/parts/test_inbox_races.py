@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context, ContextVar
 from typing import Any
 
 import pytest
@@ -81,6 +82,26 @@ def test_closed_after_the_call_was_appended(inbox: Inbox) -> None:
     queueOf(inbox).after.append(inbox.close)
     inbox.post(ran.append, (1,), {})
     assert ran == [1]
+
+
+def test_closed_queue_takes_no_more_calls(inbox: Inbox) -> None:
+    """What is appended after the end is refused at once: else threads keep the closer at work."""
+    queue = queueOf(inbox)
+    inbox.close()
+    queue.before.append(lambda: pytest.fail("it was appended, to be taken back"))
+    with pytest.raises(ReactorNotRunning):
+        inbox.post(int, (), {})
+
+
+def test_calls_do_not_see_each_others_context(inbox: Inbox, loop: FakeLoop) -> None:
+    """Calls from threads with an empty context share one only as long as it is empty."""
+    variable: ContextVar[str] = ContextVar("variable", default="none")
+    seen: list[str] = []
+    post = Context().run
+    post(inbox.post, variable.set, ("leaked",), {})
+    post(inbox.post, lambda: seen.append(variable.get()), (), {})
+    loop.turn()
+    assert seen == ["none"]
 
 
 def test_drained_before_the_call_is_appended(inbox: Inbox, loop: FakeLoop) -> None:
