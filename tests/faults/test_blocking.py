@@ -85,6 +85,37 @@ def test_block_reactor_stops(host: Host) -> None:
 
 
 @fault()
+def test_block_reactor_ends_just_then(host: Host) -> None:
+    """The reactor ends between the posting of a blocking call and the wait for it: an error."""
+
+    class Hurried(Reactor):
+        """Ends before those who post a call come back from posting it."""
+
+        ended = threading.Event()
+
+        def callFromThread(self, *args: Any, **kwargs: Any) -> None:
+            super().callFromThread(*args, **kwargs)
+            if threading.current_thread() is thread:
+                super().callFromThread(self.stop)
+                assert self.ended.wait(10)
+
+    outcomes: list[Any] = []
+    reactor = Hurried()
+    thread = threading.Thread(
+        target=lambda: outcomes.append(errorOf(blockingCallFromThread, reactor, Deferred))
+    )
+
+    async def main(reactor: Reactor) -> None:
+        reactor.addSystemEventTrigger("after", "shutdown", Hurried.ended.set)
+        thread.start()
+
+    host.run(main, reactor, stop=False)
+    thread.join(5)
+    assert not thread.is_alive()
+    assert isinstance(outcomes[0], ReactorNotRunning)
+
+
+@fault()
 def test_block_in_pool_reactor_stops(host: Host) -> None:
     """The same from a pool worker: stop() does not deadlock with the worker that waits."""
     outcomes: list[Any] = []
@@ -275,7 +306,8 @@ def test_block_interrupted(host: Host) -> None:
     assert ready.wait(10)
 
     def call() -> Deferred[None]:
-        os.kill(os.getpid(), signal.SIGINT)
+        # Later: a signal that comes just as a thread goes to sleep wakes nobody, says CPython.
+        reactor.callLater(0.2, os.kill, os.getpid(), signal.SIGINT)
         return Deferred()
 
     with atOnce(5):
