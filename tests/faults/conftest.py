@@ -31,7 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start the faults that were selected."""
-    if not session.config.option.collectonly:
+    # With xdist each worker sees all tests and runs some: those are started one by one.
+    if not session.config.option.collectonly and not hasattr(session.config, "workerinput"):
         runner.plan([case for item in session.items if (case := _caseOf(item)) is not None])
 
 

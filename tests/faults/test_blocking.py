@@ -555,9 +555,10 @@ def test_leak_deferToThread(host: Host) -> None:
         before = len(gc.get_objects())
         gc.disable()
         try:
-            for _ in range(host.many(20_000) // 200):
+            bursts = host.many(20_000) // 200
+            while bursts:
                 await burst(200)
-            del _
+                bursts -= 1
             await until(lambda: pool.stats().busy == 0)
             cyclic = gc.collect()
         finally:

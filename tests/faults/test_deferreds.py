@@ -23,6 +23,12 @@ def link(chain: list[Deferred[Any]]) -> None:
         add(chain[number], chain[number + 1])
 
 
+def fireAll(deferreds: list[Deferred[Any]]) -> None:
+    """Fire them, one after the other."""
+    for deferred in deferreds:
+        deferred.callback(None)
+
+
 @fault(modes=("run",), limit=60)
 def test_chain_100k(host: Host) -> None:
     """100,000 Deferreds each returning the next fire without recursion; so does freeing them."""
@@ -31,11 +37,10 @@ def test_chain_100k(host: Host) -> None:
         chain: list[Deferred[Any]] = [Deferred() for _ in range(count)]
         link(chain)
         first, last = chain[0], chain[-1]
-        for deferred in reversed(chain[:-1]):
-            deferred.callback(None)
+        fireAll(chain[-2::-1])
         outcomes: list[Any] = []
         first.addBoth(outcomes.append)
-        del chain, deferred
+        del chain
         if failing:
             last.errback(Failure(ValueError("deep")))
             assert outcomes[0].type is ValueError
@@ -46,9 +51,7 @@ def test_chain_100k(host: Host) -> None:
     # ... and a chain that never fires.
     chain = [Deferred() for _ in range(count)]
     link(chain)
-    for deferred in chain[:-1]:
-        deferred.callback(None)
-    del deferred
+    fireAll(chain[:-1])
     chain.clear()
     gc.collect()
 

@@ -110,7 +110,7 @@ def test_run_in_thread(host: Host) -> None:
     thread = threading.Thread(target=reactor.run)
     thread.start()
     assert blockingCallFromThread(reactor, threading.get_ident) == thread.ident
-    assert blockingCallFromThread(reactor, deferToThread, int, "7") == 7
+    assert blockingCallFromThread(reactor, lambda: deferToThread(int, "7")) == 7
     reactor.callFromThread(reactor.stop)
     thread.join(10)
     assert not thread.is_alive()
@@ -124,7 +124,7 @@ def test_stop_trigger_uses_pool(host: Host) -> None:
     async def main(reactor: Reactor) -> None:
         def before() -> Any:
             def work() -> int:
-                return blockingCallFromThread(reactor, deferToThread, int, "32")
+                return blockingCallFromThread(reactor, lambda: deferToThread(int, "32"))
 
             return deferToThreadPool(reactor, reactor.getThreadPool(), work).addCallback(
                 results.append

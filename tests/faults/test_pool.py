@@ -77,7 +77,7 @@ def test_pool_wedge_nested(host: Host) -> None:
             if depth == 4:
                 together.wait(10)
             return 1 + blockingCallFromThread(
-                reactor, deferToThreadPool, reactor, pool, nested, depth - 1
+                reactor, lambda: deferToThreadPool(reactor, pool, nested, depth - 1)
             )
 
         waiting = [deferToThreadPool(reactor, pool, nested, 4) for _ in range(2)]
@@ -494,6 +494,30 @@ def test_bounded_end_fails_running_jobs(host: Host) -> None:
 
 
 @fault()
+def test_result_at_the_last_moment(host: Host) -> None:
+    """A result that a thread has handed in before the end is delivered, however late it came."""
+    opens = threading.Event()
+    handedIn = threading.Event()
+    outcomes: list[Any] = []
+    own = ThreadPool(0, 1, "own")
+    own.start()
+
+    async def main(reactor: Reactor) -> None:
+        deferToThreadPool(reactor, own, opens.wait).addBoth(outcomes.append)
+
+        def last() -> None:
+            own.callInThread(handedIn.set)  # runs when the result of the job before is on its way
+            opens.set()
+            assert handedIn.wait(10)
+
+        reactor.addSystemEventTrigger("after", "shutdown", last)
+
+    host.run(main)
+    own.stop()
+    assert outcomes == [True]
+
+
+@fault()
 def test_bounded_end_of_foreign_executor(host: Host) -> None:
     """The Deferred of a job in somebody's own executor has failed before run() returns."""
     from concurrent.futures import ThreadPoolExecutor
@@ -537,7 +561,8 @@ def test_pools_of_ones_own(host: Host) -> None:
 
             # A worker of one pool waits for the other, through the reactor.
             def nested() -> int:
-                return blockingCallFromThread(reactor, deferToThreadPool, reactor, many, int, "7")
+                call = partial(deferToThreadPool, reactor, many, int, "7")
+                return blockingCallFromThread(reactor, call)
 
             assert await deferToThreadPool(reactor, single, nested) == 7
 

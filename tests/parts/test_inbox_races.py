@@ -246,7 +246,7 @@ def test_arguments_are_not_compared_when_a_call_is_taken_back(inbox: Inbox) -> N
         __hash__ = None  # type: ignore[assignment]
 
     calls: deque[Any] = deque()
-    function = [].append
+    function: Callable[..., object] = print
     first, second = (function, Touchy()), (function, Touchy())
     calls.extend([first, second])
     with pytest.raises(ReactorNotRunning):

@@ -164,12 +164,7 @@ class Round:
                 pool = self.reactor.getThreadPool()
                 return blockingCallFromThread(
                     self.reactor,
-                    deferToThreadPool,
-                    self.reactor,
-                    pool,
-                    self.work,
-                    False,
-                    nested - 1,
+                    lambda: deferToThreadPool(self.reactor, pool, self.work, False, nested - 1),
                 )
             except (ReactorNotRunning, PoolWedgedError, RuntimeError):
                 return "refused"
