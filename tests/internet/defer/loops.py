@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -22,10 +21,11 @@ def _newLoop(kind: str) -> asyncio.AbstractEventLoop:
         return loop
     loop = asyncio.new_event_loop()
     if kind == "eager":
-        if sys.version_info < (3, 12):
+        factory = getattr(asyncio, "eager_task_factory", None)
+        if factory is None:
             loop.close()
             pytest.skip("eager tasks came with CPython 3.12")
-        loop.set_task_factory(asyncio.eager_task_factory)
+        loop.set_task_factory(factory)
     return loop
 
 

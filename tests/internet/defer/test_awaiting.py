@@ -69,9 +69,10 @@ def test_isNoFuture(kind: str) -> None:
 
     async def main() -> None:
         d: Deferred[int] = Deferred()
+        anything: Any = d
         task = asyncio.ensure_future(d)
         for _ in range(2):
-            assert not asyncio.isfuture(d)
+            assert not asyncio.isfuture(anything)
             assert not asyncio.iscoroutine(d)
             await asyncio.sleep(0)
         d.callback(3)
@@ -86,7 +87,7 @@ def test_gather(kind: str) -> None:
     async def main() -> None:
         d = soon("twice")
         results = await asyncio.gather(d, soon(1), succeed(2), d, asyncio.sleep(0, 3))
-        assert results == ["twice", 1, 2, "twice", 3]
+        assert list(results) == ["twice", 1, 2, "twice", 3]
         errors = await asyncio.gather(soon(KeyError(1)), fail(KeyError(2)), return_exceptions=True)
         assert [error.args for error in errors] == [(1,), (2,)]
 
@@ -173,7 +174,8 @@ def test_severalTasksWaitForOne(kind: str) -> None:
     """All tasks that await one Deferred get its outcome, and so do coroutines among them."""
 
     async def main() -> None:
-        for value in ("x", KeyError("x")):
+        values: list[Any] = ["x", KeyError("x")]
+        for value in values:
             d: Deferred[Any] = Deferred()
             first = [asyncio.create_task(wait(d)) for _ in range(3)]
             await asyncio.sleep(0)
@@ -350,7 +352,7 @@ def test_cancellingATaskThatWaitsForACoroutine(kind: str) -> None:
 
 
 def test_theEndOfTheLoopCancelsWaiters(kind: str) -> None:
-    """What still awaits a Deferred when the main task ends is cancelled, and nothing is reported."""
+    """What still awaits a Deferred when the main task ends is cancelled; nothing is reported."""
     d: Deferred[None] = Deferred()
     seen: list[type] = []
 
@@ -423,8 +425,14 @@ def test_firingInAnotherThread(kind: str) -> None:
         task = asyncio.create_task(wait(d))
         await asyncio.sleep(0)
 
+        deeds: list[Callable[[], object]] = [
+            lambda: d.callback(1),
+            lambda: d.errback(KeyError()),
+            d.cancel,
+        ]
+
         def fire() -> None:
-            for deed in (lambda: d.callback(1), lambda: d.errback(KeyError()), d.cancel):
+            for deed in deeds:
                 try:
                     deed()
                 except WrongThreadError as error:
@@ -449,7 +457,7 @@ def test_whatItWaitsForIsBoundToo(kind: str) -> None:
     async def main() -> None:
         for late in (False, True):
             inner: Deferred[str] = Deferred()
-            outer: Deferred[Any] = Deferred()
+            outer: Any = Deferred()
             outer.addCallback(lambda _, inner=inner: inner)
             if not late:
                 outer.callback(None)
@@ -496,7 +504,7 @@ def test_aCoroutineWithoutALoopThatEndsElsewhere(kind: str) -> None:
         thread = threading.Thread(target=worker)
         thread.start()
         await asyncio.to_thread(made.wait)
-        d = results[0]
+        d: Any = results[0]
         d.addCallback(lambda x: (threads.append(threading.get_ident()), x)[1])
         task = asyncio.create_task(wait(d))
         await asyncio.sleep(0)
@@ -616,7 +624,12 @@ def test_awaitingLeavesNoGarbage(kind: str) -> None:
         return (yield d)
 
     async def once(error: bool) -> None:
-        for d in (soon, lambda v: generator(soon(v)), lambda v: ensureDeferred(wait(soon(v)))):
+        makers: list[Callable[[Any], Any]] = [
+            soon,
+            lambda v: generator(soon(v)),
+            lambda v: ensureDeferred(wait(soon(v))),
+        ]
+        for d in makers:
             try:
                 await d(KeyError("x") if error else "x")
             except KeyError:

@@ -70,7 +70,7 @@ def test_whatAsyncioCoroutinesAwait(kind: str) -> None:
         event = asyncio.Event()
         loop.call_soon(event.set)
         await event.wait()
-        assert await asyncio.gather(number(1), soon(2), succeed(3)) == [1, 2, 3]
+        assert list(await asyncio.gather(number(1), soon(2), succeed(3))) == [1, 2, 3]
         assert await asyncio.to_thread(lambda: "thread") == "thread"
 
     inside(kind, coroutine)
@@ -210,7 +210,7 @@ def test_timeout(kind: str, what: str) -> None:
 
 
 def test_taskGroup(kind: str) -> None:
-    """A task group works inside, also when one of its tasks fails while a Deferred is awaited."""
+    """A task group works inside, also when one of its tasks fails."""
 
     async def coroutine() -> None:
         async with asyncio.TaskGroup() as group:
@@ -220,12 +220,13 @@ def test_taskGroup(kind: str) -> None:
         async def bad() -> None:
             raise KeyError("bad")
 
-        for wait in (Deferred, lambda: asyncio.sleep(60)):
+        waits: list[Callable[[], Any]] = [Deferred, lambda: asyncio.sleep(60)]
+        for wait in waits:
             with pytest.raises(ExceptionGroup) as caught:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(asyncio.sleep(60))
                     group.create_task(bad())
-                    await wait()  # type: ignore[operator]
+                    await wait()
             assert caught.value.exceptions[0].args == ("bad",)
         await soon()
 
@@ -428,8 +429,13 @@ def test_oneContextThroughout(kind: str) -> None:
         async def coroutine() -> None:
             assert variable.get() == "caller"
             token = variable.set("mine")
-            for wait in (soon, lambda: asyncio.sleep(0), succeed):
-                await (wait(None) if wait is succeed else wait())  # type: ignore[operator]
+            waits: list[Callable[[], Any]] = [
+                soon,
+                lambda: asyncio.sleep(0),
+                lambda: succeed(None),
+            ]
+            for wait in waits:
+                await wait()
                 assert variable.get() == "mine"
             variable.reset(token)
             assert variable.get() == "caller"

@@ -33,7 +33,7 @@ def _chain(count: int) -> list[Deferred[Any]]:
     """Return Deferreds of which each waits for the one before."""
     chain: list[Deferred[Any]] = [Deferred()]
     for _ in range(count - 1):
-        d: Deferred[Any] = Deferred()
+        d: Any = Deferred()
         d.addCallback(lambda _, inner=chain[-1]: inner)
         d.callback(None)
         chain.append(d)
@@ -136,7 +136,8 @@ def test_aPendingDeferredIsSmall() -> None:
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (after - before) / count <= 248
+    # Before CPython 3.13 an object's dictionary and weak references take a word or two more.
+    assert (after - before) / count <= (244 if sys.version_info >= (3, 13) else 272)
     assert not hasattr(kept[0], "result")
 
 
@@ -153,7 +154,9 @@ def test_callbacksAreLetGo() -> None:
         pass
 
     thing = Thing()
-    d: Deferred[Any] = Deferred(lambda _, thing=thing: None)
+    held: Any = lambda _, thing=thing: None  # noqa: E731
+    d: Deferred[Any] = Deferred(held)
+    del held
     d.addCallback(callback, thing)
     reference = weakref.ref(thing)
     del thing
@@ -215,7 +218,7 @@ def test_unhandledErrorsAreReportedAtOnce(
 
 def test_unhandledErrorsInACycle(caplog: pytest.LogCaptureFixture) -> None:
     """They are reported when the garbage collector finds them."""
-    d = fail(KeyError("bad"))
+    d: Any = fail(KeyError("bad"))
     d.itself = d
     del d
     gc.collect()

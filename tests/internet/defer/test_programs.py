@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -19,13 +20,17 @@ def program(function: Callable[[Lib], object]) -> Callable[[Lib], object]:
     return function
 
 
+def _spread(function: Callable[..., object], values: tuple[Any, ...], lib: Lib) -> object:
+    return function(lib, *values)
+
+
 def family(*axes: Any) -> Callable[[Callable[..., object]], None]:
     """Let a function of more than the library be a program for each combination of the axes."""
 
     def register(function: Callable[..., object]) -> None:
         for values in itertools.product(*axes):
             name = f"{function.__name__}[{'-'.join(str(value) for value in values)}]"
-            PROGRAMS[name] = lambda lib, v=values: function(lib, *v)
+            PROGRAMS[name] = functools.partial(_spread, function, values)
 
     return register
 
@@ -562,7 +567,7 @@ def nestedCoroutines(lib: Lib) -> None:
 
     async def inner(level: int) -> int:
         if level:
-            return 1 + await lib.defer.ensureDeferred(inner(level - 1))
+            return 1 + int(await lib.defer.ensureDeferred(inner(level - 1)))
         return int(await gate)
 
     d = lib.defer.ensureDeferred(inner(20))

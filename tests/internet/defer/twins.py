@@ -6,7 +6,9 @@ noted in a form that is equal for both: without addresses, and exceptions as nam
 
 from __future__ import annotations
 
+import difflib
 import gc
+import logging
 import re
 import warnings
 from collections.abc import Callable
@@ -86,6 +88,8 @@ class Lib:
                 unhandled.append(repr(self.plain(failure)))
 
         gc.freeze()  # so that gc.collect() looks at what the program made only: 100 times faster
+        # A record would keep the failure, and so what its traceback's frames hold.
+        logging.getLogger("twistlike").disabled = True
         self.log.addObserver(observe)
         try:
             with warnings.catch_warnings():
@@ -94,6 +98,7 @@ class Lib:
                 gc.collect()
         finally:
             self.log.removeObserver(observe)
+            logging.getLogger("twistlike").disabled = False
             gc.unfreeze()
         return [*self.notes, ("unhandled", sorted(set(unhandled)))]
 
@@ -108,4 +113,11 @@ def both(program: Callable[[Lib], object]) -> tuple[list[Any], list[Any]]:
 def assertSame(program: Callable[[Lib], object]) -> None:
     """Fail unless a program notes the same on both."""
     onTwisted, onOurs = both(program)
-    assert onOurs == onTwisted
+    if onOurs != onTwisted:
+        lines = difflib.unified_diff(
+            [str(note) for note in onTwisted],
+            [str(note) for note in onOurs],
+            *("Twisted", "twistlike"),
+            lineterm="",
+        )
+        raise AssertionError("\n".join(lines))

@@ -177,6 +177,12 @@ class Deferred(DeferredBase[_T]):
         return self._add((callback, PASS if errback is None else errback, extra))
 
     @overload
+    def addCallback(self, callback: Callable[[_T], Deferred[_U]]) -> Deferred[_U]: ...
+
+    @overload
+    def addCallback(self, callback: Callable[[_T], Deferred[_U] | _U]) -> Deferred[_U]: ...
+
+    @overload
     def addCallback(
         self,
         callback: Callable[Concatenate[_T, _P], Deferred[_U]],
@@ -212,6 +218,12 @@ class Deferred(DeferredBase[_T]):
         return self
 
     @overload
+    def addErrback(self, errback: Callable[[Failure], Deferred[_U]]) -> Deferred[_T | _U]: ...
+
+    @overload
+    def addErrback(self, errback: Callable[[Failure], Deferred[_U] | _U]) -> Deferred[_T | _U]: ...
+
+    @overload
     def addErrback(
         self,
         errback: Callable[Concatenate[Failure, _P], Deferred[_U]],
@@ -242,6 +254,12 @@ class Deferred(DeferredBase[_T]):
             finally:
                 del self  # see the end of runCallbacks
         return self
+
+    @overload
+    def addBoth(self, callback: Callable[[_T | Failure], Deferred[_U]]) -> Deferred[_U]: ...
+
+    @overload
+    def addBoth(self, callback: Callable[[_T | Failure], Deferred[_U] | _U]) -> Deferred[_U]: ...
 
     @overload
     def addBoth(
@@ -422,7 +440,6 @@ class Deferred(DeferredBase[_T]):
                 return result  # type: ignore[no-any-return]
         # No frame of the exception's traceback may keep the Deferred that keeps the exception.
         error = result.value.with_traceback(result.tb)
-        waiter = None
         del self, result
         try:
             raise error

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from twistlike.internet.defer._combine import maybeDeferred
 from twistlike.internet.defer._deferred import Deferred, succeed
 from twistlike.internet.defer._errors import QueueOverflow, QueueUnderflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
-    from typing import Literal, Self
+    from typing import Literal, ParamSpec, Self
+
+    _P = ParamSpec("_P")
 
 __all__ = ["DeferredLock", "DeferredQueue", "DeferredSemaphore"]
 
@@ -39,6 +41,21 @@ class _ConcurrencyPrimitive:
     def _releaseAndReturn(self, r: _T) -> _T:
         self.release()
         return r
+
+    @overload
+    def run(
+        self, /, f: Callable[_P, Deferred[_T]], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Deferred[_T]: ...
+
+    @overload
+    def run(
+        self, /, f: Callable[_P, Coroutine[Any, Any, _T]], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Deferred[_T]: ...
+
+    @overload
+    def run(
+        self, /, f: Callable[_P, Deferred[_T] | _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Deferred[_T]: ...
 
     def run(self, /, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Acquire, call ``f``, and release once what it returns has fired.

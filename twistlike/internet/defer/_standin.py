@@ -53,7 +53,7 @@ class StandIn:
         self._driver: CoroutineDeferred[Any] | None = driver
         self._loop = loop
         self._coro = driver._coroutine()
-        self._context = driver._context
+        self._context: Context | None = driver._context
         self._name: str | None = None
         self._requests = 0
         self._must_cancel = False
