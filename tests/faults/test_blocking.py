@@ -351,10 +351,12 @@ def test_cancel_running(host: Host) -> None:
     async def main(reactor: Reactor) -> None:
         reactor.suggestThreadPoolSize(1)
         pool = reactor.getThreadPool()
+        entered = threading.Event()
         opens = threading.Event()
         told: list[BaseException | None] = []
 
         def work() -> str:
+            entered.set()
             opens.wait()
             told.append(errorOf(checkCancelled))
             return "late"
@@ -362,7 +364,7 @@ def test_cancel_running(host: Host) -> None:
         outcomes: list[Any] = []
         running = deferToThreadPool(reactor, pool, work)
         running.addBoth(outcomes.append)
-        await until(lambda: pool.stats().busy == 1)
+        await until(entered.is_set)
         running.cancel()
         assert [outcome.type for outcome in outcomes] == [CancelledError]
         # Its place is made up for: the pool of one goes on with the next job at once.
@@ -445,6 +447,30 @@ def test_in_thread_after_stop(host: Host) -> None:
     host.run(main, reactor)
     assert isinstance(errorOf(kept[0].callInThread, int), RuntimeError)
     assert isinstance(errorOf(deferToThreadPool, reactor, kept[0], int), RuntimeError)
+
+
+@fault()
+def test_in_thread_while_ending(host: Host) -> None:
+    """callInThread and deferToThread when the pool has ended, but not the reactor, raise too."""
+    errors: list[Any] = []
+    ran: list[int] = []
+
+    async def main(reactor: Reactor) -> None:
+        def last() -> None:
+            errors.append(errorOf(reactor.callInThread, ran.append, 1))
+            errors.append(errorOf(deferToThread, ran.append, 1))
+            errors.append(errorOf(reactor.getThreadPool))
+
+        reactor.addSystemEventTrigger("after", "shutdown", last)
+
+    async def again(reactor: Reactor) -> None:
+        assert await deferToThread(int, "2") == 2
+
+    reactor = Reactor()
+    host.run(main, reactor)
+    assert [type(error) for error in errors] == [ReactorNotRunning] * 3, errors
+    host.run(again, reactor)
+    assert ran == []
 
 
 # ---- contexts and references ---------------------------------------------------------------------

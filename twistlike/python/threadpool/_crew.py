@@ -578,7 +578,6 @@ def endAll(crews: list[Crew], seconds: float) -> list[StuckWorker]:
         Who was left behind.
     """
     deadline = monotonic() + seconds
-    crews = [crew for crew in crews if not crew.ended]  # the abandoned have had their time
     for crew in crews:
         if not crew.started:
             crew.queue.clear()
