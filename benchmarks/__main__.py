@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.hosts import HOSTS
 from benchmarks.report import asText, fullTables, headlineTable, verdicts, writeBetween
+from benchmarks.results import BUSY
 from benchmarks.runner import ROOT, Runner, Task, chooseWorkloads
 from benchmarks.workloads import WORKLOADS
 
@@ -111,6 +112,15 @@ def main(arguments: list[str] | None = None) -> int:
         from benchmarks.plot import draw
 
         draw(chosen.svg, workloads, results)
+    if results.waited > BUSY:
+        print(
+            f"The machine was busy: the processes took {results.waited:.2f} times their CPU time. "
+            "Go by the ratios of CPU time, or measure again when it is quiet.",
+            file=sys.stderr,
+        )
+    if chosen.write and results.waited > BUSY:
+        print("Such figures are not written into documents.", file=sys.stderr)
+        return 2
     if chosen.write:
         write(results)
     missed = [verdict for verdict in verdicts(workloads, results) if not verdict.met]

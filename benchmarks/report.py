@@ -227,7 +227,7 @@ def fullTables(workloads: list[Workload], results: Results) -> Iterator[str]:
 
 
 def _growthTable(workloads: list[Workload], results: Results) -> Iterator[str]:
-    yield "| work | items | cost of one operation at that size | largest over smallest |"
+    yield "| work | items | CPU time of one operation at that size | largest over smallest |"
     yield "|---|---|---|---|"
     for workload in workloads:
         growth = results.growthOf(workload)

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
     from benchmarks.workload import Workload
 
-__all__ = ["FLAT", "Growth", "Pair", "Ratio", "Results", "Sample"]
+__all__ = ["BUSY", "FLAT", "Growth", "Pair", "Ratio", "Results", "Sample"]
 
 FLAT = 1.3
 """By how much the cost of an operation may grow with the size."""
+
+
+BUSY = 1.1
+"""From how many times the CPU time on the wall time of pinned processes says nothing any more."""
 
 
 @dataclass(frozen=True)
@@ -125,17 +129,28 @@ class Results:
                 values.append(peer.cost / ours.cost)
         return Ratio.of(values) if values else None
 
+    @property
+    def waited(self) -> float:
+        """How many times its CPU time a pinned process took: above 1, others used its CPU.
+
+        The median of all; a few workloads do wait, for they sleep.
+        """
+        samples = [sample for pair in self.pairs for sample in (pair.ours, pair.peer)]
+        shares = [s.cost / s.cpuCost for s in samples if s.cpu is not None and s.cpuCost]
+        return median(shares) if shares else 1.0
+
     def growthOf(self, workload: Workload) -> Growth | None:
         """Return how a workload's cost grows; ``None`` if that was not measured.
 
-        Interference by others only ever adds time: of each size the best run counts.
+        It is CPU time, and of each size the best run: interference by others only ever adds, and a
+        run that takes longer meets more of it.
         """
         samples = [sample for sample in self.growth if sample.workload == workload.name]
         sizes = sorted({sample.size for sample in samples})
         if not sizes:
             return None
         costs = [
-            median(min(sample.values) for sample in samples if sample.size == size)
+            median(min(sample.cpuValues) for sample in samples if sample.size == size)
             for size in sizes
         ]
         return Growth(tuple(sizes), tuple(costs))

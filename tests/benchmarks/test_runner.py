@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.report import fullTables, headlineTable, verdicts, writeBetween
-from benchmarks.results import Pair, Ratio, Results, Sample
+from benchmarks.results import BUSY, Pair, Ratio, Results, Sample
 from benchmarks.runner import Runner, chooseWorkloads
 from benchmarks.workload import Bench, Workload
 from benchmarks.workloads import WORKLOADS
@@ -105,6 +105,14 @@ def test_growthTakesTheBestRunOfEachSize() -> None:
     assert growth is not None
     assert growth.sizes == (10, 100, 1000)
     assert growth.worst == pytest.approx(1.2)
+
+
+def test_aBusyMachineIsSeen() -> None:
+    """Pinned processes whose wall time is much above their CPU time had to share the CPU."""
+    shared = Results([Pair(sample("twistlike", 1.0), sample("twisted", 10.0))])
+    assert shared.waited == 2.0
+    quiet = Sample(flood.name, "twistlike", 10, 1, [1.0], [0.99])
+    assert Results([Pair(quiet, quiet)]).waited < BUSY
 
 
 def test_goalsAreCompared() -> None:
