@@ -493,6 +493,29 @@ def test_bounded_end_fails_running_jobs(host: Host) -> None:
     assert len(outcomes) == len(callbacks) == 1
 
 
+@fault(r"\b1 thread was left behind:.*opens\.wait")
+def test_late_result_in_the_next_run(host: Host) -> None:
+    """The result of a job that was left behind comes when the reactor runs again: it is dropped."""
+    opens = threading.Event()
+    outcomes: list[Any] = []
+    reactor = Reactor()
+
+    async def main(reactor: Reactor) -> None:
+        reactor.shutdownTimeout = 0.1
+        pool = reactor.getThreadPool()
+        deferToThreadPool(reactor, pool, opens.wait).addBoth(outcomes.append)
+        await until(lambda: pool.stats().busy == 1)
+
+    async def again(reactor: Reactor) -> None:
+        opens.set()
+        await until(lambda: not [t for t in threading.enumerate() if "reactor" in t.name])
+        await asyncio.sleep(0.01)
+
+    host.run(main, reactor)
+    host.run(again, reactor)
+    assert [outcome.type for outcome in outcomes] == [ReactorNotRunning]
+
+
 @fault()
 def test_result_at_the_last_moment(host: Host) -> None:
     """A result that a thread has handed in before the end is delivered, however late it came."""
