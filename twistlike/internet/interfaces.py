@@ -1,7 +1,7 @@
 """What the parts of twistlike expect of each other, as typing Protocols.
 
 Nothing needs to inherit from these: whatever has the methods fits. The names are Twisted's; there
-they are zope interfaces.
+they are zope interfaces, and what programs do with those works with these (see `InterfaceType`).
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from abc import ABCMeta as _ProtocolType
+    from collections.abc import Callable, Iterator, Sequence
     from typing import ParamSpec
 
     from twistlike.internet.defer import Deferred
 
     P = ParamSpec("P")
+else:
+    _ProtocolType = type(Protocol)
 
 __all__ = [
     "IDelayedCall",
@@ -24,14 +27,71 @@ __all__ = [
     "IReactorThreads",
     "IReactorTime",
     "IResolverSimple",
+    "InterfaceType",
 ]
 
+_NO_ALTERNATE: Any = object()
 
-class IDelayedCall(Protocol):
+
+class InterfaceType(_ProtocolType):
+    """What the Protocols here can do besides, because Twisted's programs do it with interfaces.
+
+    Differs from Twisted: an object provides an interface by having its methods, declared or not.
+    zope's ``implementer`` and ``provider`` take these, and declare nothing by them.
+    """
+
+    def __iter__(cls) -> Iterator[type]:
+        """Be an empty list: zope takes whatever is no interface of its own for one of many."""
+        return iter(())
+
+    def providedBy(cls, ob: object) -> bool:
+        """Return whether an object has what the interface demands."""
+        return all(hasattr(ob, name) for name in _demands(cls))
+
+    def implementedBy(cls, class_: type) -> bool:
+        """Return whether a class has what the interface demands of its instances."""
+        return all(hasattr(class_, name) for name in _demands(cls))
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return an object that provides the interface; or make one, of a class that inherits it.
+
+        Args:
+            args: The object, and what to return if it does not provide the interface.
+
+        Raises:
+            TypeError: It does not, and there is nothing to return.
+        """
+        if not vars(cls).get("_is_protocol"):
+            return super().__call__(*args, **kwargs)
+        return _adapt(cls, *args, **kwargs)
+
+
+def _adapt(interface: InterfaceType, obj: object, alternate: Any = _NO_ALTERNATE) -> Any:
+    if interface.providedBy(obj):
+        return obj
+    if alternate is _NO_ALTERNATE:
+        lacks = [name for name in sorted(_demands(interface)) if not hasattr(obj, name)]
+        raise TypeError(f"{obj!r} is no {interface.__name__}: it has no {', '.join(lacks)}")
+    return alternate
+
+
+def _demands(interface: type) -> set[str]:
+    """Return the names of the attributes that an interface demands."""
+    return {
+        name
+        for base in interface.__mro__
+        if isinstance(base, InterfaceType)
+        for name in vars(base)
+        if name == "__call__" or not name.startswith("_")
+    }
+
+
+class IDelayedCall(Protocol, metaclass=InterfaceType):
     """The handle of a call that is due at a time."""
 
     def getTime(self) -> float:
         """Return when it is due, in seconds of its clock."""
+        ...
 
     def cancel(self) -> None:
         """Let it never run."""
@@ -44,24 +104,28 @@ class IDelayedCall(Protocol):
 
     def active(self) -> bool:
         """Return whether it is still to come."""
+        ...
 
 
-class IReactorTime(Protocol):
+class IReactorTime(Protocol, metaclass=InterfaceType):
     """Timers."""
 
     def seconds(self) -> float:
         """Return the time, in seconds of a clock that never goes back."""
+        ...
 
     def callLater(
         self, delay: float, callable: Callable[P, object], *args: P.args, **kw: P.kwargs
     ) -> IDelayedCall:
         """Have a function called ``delay`` seconds from now."""
+        ...
 
     def getDelayedCalls(self) -> Sequence[IDelayedCall]:
         """Return the calls that are still to come."""
+        ...
 
 
-class IReactorFromThreads(Protocol):
+class IReactorFromThreads(Protocol, metaclass=InterfaceType):
     """The way from any thread into the reactor's."""
 
     def callFromThread(
@@ -70,7 +134,7 @@ class IReactorFromThreads(Protocol):
         """Have a function called in the reactor's thread. Thread: any."""
 
 
-class IReactorInThreads(Protocol):
+class IReactorInThreads(Protocol, metaclass=InterfaceType):
     """The way from the reactor's thread into the pool's."""
 
     def callInThread(
@@ -79,7 +143,7 @@ class IReactorInThreads(Protocol):
         """Have a function called in a thread of the pool."""
 
 
-class IReactorThreads(IReactorFromThreads, IReactorInThreads, Protocol):
+class IReactorThreads(IReactorFromThreads, IReactorInThreads, Protocol, metaclass=InterfaceType):
     """Both ways, and the pool."""
 
     def getThreadPool(self) -> object:
@@ -89,12 +153,13 @@ class IReactorThreads(IReactorFromThreads, IReactorInThreads, Protocol):
         """Set how many threads the pool may have at most."""
 
 
-class IReactorCore(Protocol):
+class IReactorCore(Protocol, metaclass=InterfaceType):
     """The life of a reactor."""
 
     @property
     def running(self) -> bool:
         """Whether it runs."""
+        ...
 
     def run(self, installSignalHandlers: bool = True) -> None:
         """Run until ``stop``."""
@@ -130,8 +195,9 @@ class IReactorCore(Protocol):
         """Fire an event."""
 
 
-class IResolverSimple(Protocol):
+class IResolverSimple(Protocol, metaclass=InterfaceType):
     """Host names to IPv4 addresses."""
 
     def getHostByName(self, name: str, timeout: Sequence[int] = ()) -> Deferred[str]:
         """Look a name up."""
+        ...

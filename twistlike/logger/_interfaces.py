@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from twistlike.internet.interfaces import InterfaceType
+
 if TYPE_CHECKING:
     from twistlike.logger._observers import PredicateResult
 
@@ -13,7 +15,7 @@ LogEvent = dict[str, Any]
 
 
 @runtime_checkable
-class ILogObserver(Protocol):
+class ILogObserver(Protocol, metaclass=InterfaceType):
     """Anything that can be called with an event."""
 
     def __call__(self, event: LogEvent, /) -> object:
@@ -21,7 +23,7 @@ class ILogObserver(Protocol):
 
 
 @runtime_checkable
-class ILogFilterPredicate(Protocol):
+class ILogFilterPredicate(Protocol, metaclass=InterfaceType):
     """Anything that, called with an event, says whether it passes a filter."""
 
     def __call__(self, event: LogEvent, /) -> PredicateResult:
