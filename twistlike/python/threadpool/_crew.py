@@ -583,8 +583,11 @@ def endAll(crews: list[Crew], seconds: float) -> list[StuckWorker]:
             crew.queue.clear()
         crew.close()
     for crew in crews:
-        for thread in threadsOf(crew):
-            thread.join(max(0.0, deadline - monotonic()))
+        # Anew after each: a worker that is needed for what is queued may be starting just now.
+        while not crew.ended and (left := deadline - monotonic()) > 0:
+            for thread in threadsOf(crew)[:1]:
+                thread.join(left)
+            crew.reap()
     stuck = []
     for crew in crews:
         if not crew.ended:
