@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -169,3 +170,16 @@ def test_anAlarmThatComesTooEarlyIsSetOnce(rig: Rig) -> None:
     assert rig.loop.turn() == 0
     rig.loop.advance(0.002)
     assert rig.ran == ["due"]
+
+
+def test_anErrorsTracebackBeginsInTheCall(rig: Rig) -> None:
+    """What is handed on of a failed call has one frame of ours, which the receiver drops."""
+
+    def fail() -> None:
+        raise ValueError
+
+    rig.timers.callLater(0, fail)
+    rig.loop.advance(1)
+    (error,) = rig.errors
+    names = [frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__)]
+    assert names == ["run", "fail"]

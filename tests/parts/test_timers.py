@@ -6,7 +6,7 @@ import gc
 import weakref
 from contextvars import ContextVar
 from math import inf, nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -540,3 +540,21 @@ def checkAgainstModel(program: list[tuple[str, float, int]]) -> None:
         assert hand.queue.nextTime() == (expected[0][0] if expected else None)
     assert hand.runTo(inf) == model.due(inf)
     assert hand.queue._heap == [] and hand.queue._dead == 0
+
+
+def test_handlesTakeForeignAttributes(hand: Hand) -> None:
+    """Programs note their own things on a handle."""
+    call: Any = hand.later(1)
+    call.purpose = "mine"
+    assert vars(call) == {"purpose": "mine"}
+
+
+def test_debugModeNotesWhoAsked(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With debug, a handle knows the stack that asked for the call, down to our caller, and shows
+    it."""
+    assert not hasattr(hand.later(1), "creator")
+    monkeypatch.setattr(DelayedCall, "debug", True)
+    call = hand.later(1)
+    assert "in later\n" in call.creator[-1]
+    assert "test_debugModeNotesWhoAsked" in call.creator[-2]
+    assert f"\n\ntraceback at creation: \n\n{''.join(call.creator)}>" in repr(call)

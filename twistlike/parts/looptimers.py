@@ -98,6 +98,9 @@ class LoopTimers(TimerQueue):
                     call.run()
                 except BaseException as error:
                     assert function is not None
+                    if error.__traceback__ is not None:
+                        # Without our own frame, that of call.run(): who reports drops one, too.
+                        error.__traceback__ = error.__traceback__.tb_next
                     fatal = self._onError(error, function) or fatal
         finally:
             self._alarmTime = inf

@@ -21,6 +21,7 @@ everything else: no comparison with NaN is true.
 
 from __future__ import annotations
 
+import sys
 from contextvars import copy_context
 from heapq import heapify, heappop, heappush, heapreplace
 from math import inf, isnan, nan
@@ -32,6 +33,7 @@ from twistlike.internet.error import AlreadyCalled, AlreadyCancelled
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextvars import Context
+    from types import FrameType
     from typing import ParamSpec
 
     P = ParamSpec("P")
@@ -41,6 +43,8 @@ __all__ = ["DelayedCall", "TimerQueue", "checkDelay"]
 # Dead entries are swept out when there are more than this many and more than half of the heap.
 # Below it a sweep costs more than the memory that it gives back.
 SWEEP_AT = 64
+
+_OURS = __name__.partition(".")[0] + "."
 
 
 def checkDelay(delay: float, name: str = "a delay") -> None:
@@ -78,11 +82,15 @@ class DelayedCall:
     Attributes:
         called: Whether it has run (or runs just now).
         cancelled: Whether it was cancelled.
+        debug: Whether new ones note where they were asked for; to be set on the class.
+        creator: The stack that asked for it, outermost call first; only in debug mode.
 
     Thread: the one of the clock that it came from.
     """
 
+    # Slots, for their size and speed; the dictionary is made when somebody adds an attribute.
     __slots__ = (
+        "__dict__",
         "__weakref__",
         "args",
         "called",
@@ -98,6 +106,8 @@ class DelayedCall:
         "time",
     )
 
+    debug: bool = False
+    creator: list[str]
     func: Callable[..., object] | None
     args: tuple[object, ...] | None
     kw: Mapping[str, object] | None
@@ -123,6 +133,8 @@ class DelayedCall:
         self.context = copy_context()
         self.cancelled = self.called = False
         self.number = 0
+        if self.debug:
+            self.creator = _stackOfCaller()
 
     def getTime(self) -> float:
         """Return when the call is due, in seconds of its clock."""
@@ -232,10 +244,23 @@ class DelayedCall:
             arguments = [repr(arg) for arg in self.args or ()]
             arguments += [f"{key}={value!r}" for key, value in (self.kw or {}).items()]
             what = f" {name}({', '.join(arguments)})"
+        asked = "".join(getattr(self, "creator", ()))
+        if asked:
+            what += f"\n\ntraceback at creation: \n\n{asked}"
         return (
             f"<DelayedCall {id(self):#x} [{self.time - self.seconds()}s]"
             f" called={int(self.called)} cancelled={int(self.cancelled)}{what}>"
         )
+
+
+def _stackOfCaller() -> list[str]:
+    """Return the stack of whoever called into this package, as text, outermost call first."""
+    import traceback  # debug mode only: costs 10 ms at import time
+
+    frame: FrameType | None = sys._getframe()
+    while frame and frame.f_globals.get("__name__", "").startswith(_OURS):
+        frame = frame.f_back
+    return traceback.format_stack(frame)
 
 
 class TimerQueue:
