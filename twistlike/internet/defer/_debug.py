@@ -5,6 +5,7 @@ Thread: whichever has the Deferred. `DebugInfo.__del__` runs in whichever lets g
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,12 +57,18 @@ class DebugInfo:
         failure = self.failResult
         if failure is None:
             return
-        from twistlike.python import log  # an error that nobody handles is rare, logging is dear
-
         message = "Unhandled error in Deferred:"
         stacks = self._getDebugTracebacks()
         if stacks:
             message += f"\n(debug: {stacks})"
+        if not sys.meta_path:
+            # The interpreter ends: nothing can be imported any more, and where something has been,
+            # it is being taken apart. A Deferred of the main program's globals is reported here.
+            print(message, file=sys.stderr)
+            sys.__excepthook__(type(failure.value), failure.value, failure.tb)
+            return
+        from twistlike.python import log  # an error that nobody handles is rare, logging is dear
+
         log.report(failure, message, source="Deferred")
 
 
