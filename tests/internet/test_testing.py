@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -326,6 +327,29 @@ def test_addresses_are_twisteds() -> None:
         except ValueError:
             print("refused")
         """
+    )
+
+
+def test_addresses_of_one_socket_are_equal(tmp_path: Path) -> None:
+    """Two names that lead to the same file are the same address, until there is no file."""
+    socket, link, other = tmp_path / "socket", tmp_path / "link", tmp_path / "other"
+    assertSame(
+        """
+        import os, sys
+        from twisted.internet.address import UNIXAddress
+        socket, link, other = sys.argv[1:]
+        for name in (socket, other):
+            open(name, "w").close()
+        os.symlink(socket, link)
+        addresses = [UNIXAddress(socket), UNIXAddress(link), UNIXAddress(other), UNIXAddress(None)]
+        addresses += [UNIXAddress("\\0abstract"), UNIXAddress("")]
+        for one in addresses:
+            print([(one == two, hash(one) == hash(two)) for two in addresses])
+        os.remove(socket)
+        for one in addresses:
+            print([(one == two, hash(one) == hash(two)) for two in addresses])
+        """,
+        args=[str(socket), str(link), str(other)],
     )
 
 

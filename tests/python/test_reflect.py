@@ -132,7 +132,25 @@ def test_textsOfBrokenObjects(library: Any, error: type[BaseException]) -> None:
 
 @BOTH
 def test_textsOfSoundObjects(library: Any) -> None:
-    """The others have their own text; ASCII bytes are decoded by safe_str."""
+    """The others have their own text; UTF-8 bytes are decoded by safe_str."""
     assert library.safe_str(3) == library.safe_repr(3) == "3"
     assert (library.safe_str(b"abc"), library.safe_repr(b"abc")) == ("abc", "b'abc'")
+    assert library.safe_str("t\u00fcst".encode()) == "t\u00fcst"
     assert library.safe_str(b"\xff") == "b'\\xff'"
+
+
+@BOTH
+def test_textsOfObjectsWhoseClassHasNoName(library: Any) -> None:
+    """Where not even the class tells its name, the text shows the class as it is."""
+
+    class Nameless(type):
+        def __getattribute__(cls, name: str) -> Any:
+            raise ValueError(name)
+
+    class Broken(metaclass=Nameless):
+        def __repr__(self) -> str:
+            raise ValueError
+
+    for function in (library.safe_str, library.safe_repr):
+        text = function(Broken())
+        assert text.startswith("<<class '") and "Broken'> instance at 0x" in text

@@ -106,7 +106,7 @@ class HostnameAddress(_Address):
 
 
 class UNIXAddress(_Address):
-    """A UNIX socket.
+    """A UNIX socket. Two are equal if their names lead to the same file.
 
     Args:
         name: The path of its file; `None` if it has none.
@@ -116,6 +116,16 @@ class UNIXAddress(_Address):
 
     def __init__(self, name: str | bytes | None) -> None:
         self.name = None if name is None else os.fsencode(name)
+
+    def _key(self) -> tuple[Any, ...]:
+        if self.name:
+            try:
+                found = os.stat(self.name)
+            except (OSError, ValueError):
+                pass  # no file, or an abstract socket, whose name begins with a zero byte
+            else:
+                return found.st_ino, found.st_dev
+        return (self.name,)
 
     def __repr__(self) -> str:
         name = None if self.name is None else os.fsdecode(self.name)

@@ -160,12 +160,12 @@ def safe_repr(o: object) -> str:
 def safe_str(o: object) -> str:
     """Return ``str(o)``, or where that fails a text which says how. Never raises.
 
-    Bytes that are ASCII are decoded.
+    Bytes that are UTF-8 are decoded.
     """
     try:
         if isinstance(o, bytes):
             try:
-                return o.decode("ascii")
+                return o.decode("utf-8")
             except UnicodeDecodeError:
                 pass
         return str(o)
@@ -177,5 +177,9 @@ def _describe(o: object, asked: Callable[[object], str]) -> str:
     """Return the text of an object whose own text raised the exception that is being handled."""
     import traceback  # 10 ms at import time, and needed for broken objects only
 
-    what = f"{type(o).__name__} instance at 0x{id(o):x}"
-    return f"<{what} with {asked.__name__} error:\n {traceback.format_exc()}>"
+    text = traceback.format_exc()
+    try:
+        name = type(o).__name__
+    except BaseException:  # a metaclass may answer for the name
+        name = type.__repr__(type(o))
+    return f"<{name} instance at 0x{id(o):x} with {asked.__name__} error:\n {text}>"
