@@ -66,7 +66,7 @@ def test_theEndReleasesEverybody() -> None:
     waiters = Waiters()
     waiting: list[Waiter[object]] = [Waiter(), Waiter()]
     for waiter in waiting:
-        waiters.add(waiter)
+        waiters.waiting.add(waiter)
     assert len(waiters) == 2
     states = [waiters.released]
     waiters.release()
@@ -85,8 +85,8 @@ def test_whoLeavesIsForgotten() -> None:
     """A waiter that has its outcome is not released again."""
     waiters = Waiters()
     waiter: Waiter[object] = Waiter()
-    waiters.add(waiter)
+    waiters.waiting.add(waiter)
     waiter.succeed("done")
-    waiters.discard(waiter)
+    waiters.waiting.discard(waiter)
     waiters.release()
     assert waiter.outcome() == "done"

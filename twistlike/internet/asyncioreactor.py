@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twistlike.internet.error import (
@@ -345,24 +346,35 @@ class Reactor:
 
     # ---- threads ---------------------------------------------------------------------------------
 
-    def callFromThread(
-        self, callable: Callable[P, object], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        """Have a function called in the loop's thread, on its next turn, in order.
+    if TYPE_CHECKING:
 
-        Before the reactor runs, the call is kept. An error that the function raises is reported.
+        def callFromThread(
+            self, callable: Callable[P, object], *args: P.args, **kwargs: P.kwargs
+        ) -> None: ...
 
-        Raises:
-            TypeError: If it is not callable.
-            ReactorNotRunning: If the reactor has ended: the function will not be called.
+    else:
+        # The one tuple that Python makes of the arguments is what the inbox keeps: see there.
+        def callFromThread(self, *call, **kwargs):
+            """Have a function called in the loop's thread, on its next turn, in order.
 
-        Thread: any; also in signal handlers and ``__del__``.
-        """
-        if self._life.loop is None:
-            self._life.attachIfLoopRuns()
-        if not _isCallable(callable):
-            raise TypeError(f"callFromThread needs something to call, not {callable!r}")
-        self._inbox.post(callable, args, kwargs)
+            Before the reactor runs, the call is kept. An error that it raises is reported.
+
+            Args:
+                call: The function, with its arguments after it.
+
+            Raises:
+                TypeError: If it is not callable.
+                ReactorNotRunning: If the reactor has ended: the function will not be called.
+
+            Thread: any; also in signal handlers and ``__del__``.
+            """
+            if self._life.loop is None:
+                self._life.attachIfLoopRuns()
+            if not call or not _isCallable(call[0]):
+                raise TypeError(f"callFromThread needs something to call, not {call[:1]!r}")
+            if kwargs:
+                call = (partial(*call, **kwargs),)
+            self._inbox.postCall(call)
 
     def callInThread(
         self, callable: Callable[P, object], *args: P.args, **kwargs: P.kwargs
@@ -379,8 +391,10 @@ class Reactor:
         """
         if not _isCallable(callable):
             raise TypeError(f"callInThread needs something to call, not {callable!r}")
-        self._life.acceptWork("callInThread")
-        self._pools.forUsers().callInThread(callable, *args, **kwargs)
+        if self._life.loop is None:
+            self._life.acceptWork("callInThread")
+        pool = self._pools.users or self._pools.forUsers()
+        pool.callInThread(callable, *args, **kwargs)
 
     def getThreadPool(self) -> ThreadPool:
         """Return the pool that all users of this reactor share. Thread: any."""

@@ -33,6 +33,9 @@ FOR_EVER = 3e8
 
 _factory: Callable[[], AbstractEventLoop] | None = None
 
+# What tells the running loop, once asyncio has been imported.
+_find: Callable[[], AbstractEventLoop | None] | None = None
+
 
 def setLoopFactory(factory: Callable[[], AbstractEventLoop] | None) -> None:
     """Set what makes the loop of a reactor that is run; ``None`` is asyncio's own choice.
@@ -53,10 +56,26 @@ def newLoop() -> AbstractEventLoop:
 
 def runningLoop() -> AbstractEventLoop | None:
     """Return the loop that runs in this thread, ``None`` if there is none. Thread: any."""
+    find = _find
+    if find is None:
+        find = _findAsyncio()
+    return find()
+
+
+def _findAsyncio() -> Callable[[], AbstractEventLoop | None]:
+    """Return what tells the running loop, and remember it once asyncio has been imported."""
+    global _find
     # get_running_loop would raise where there is none, which costs five times as much. The name is
     # missing while another thread is half way through the import: then no loop can be running.
     find = getattr(sys.modules.get("asyncio.events"), "_get_running_loop", None)
-    return None if find is None else find()
+    if find is None:
+        return _noLoop
+    _find = find
+    return find
+
+
+def _noLoop() -> None:
+    """Say that no loop runs."""
 
 
 def clockOf(loop: AbstractEventLoop) -> Callable[[], float]:

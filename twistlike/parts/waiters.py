@@ -11,7 +11,7 @@ its call is refused by the closed inbox.
 from __future__ import annotations
 
 from _thread import allocate_lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.python.failure import Failure
@@ -75,27 +75,24 @@ class Waiter(Generic[T]):
 
 
 class Waiters:
-    """The threads that wait for one reactor."""
+    """The threads that wait for one reactor.
+
+    Attributes:
+        waiting: Who waits. A thread adds itself before it waits, and leaves when it has waited:
+            single operations of a set are atomic.
+    """
 
     def __init__(self) -> None:
-        self._waiting: set[Waiter[object]] = set()
+        self.waiting: set[Waiter[Any]] = set()
         self._released = False
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     @property
     def released(self) -> bool:
         """Whether it is too late to wait for more than the inbox will still do."""
         return self._released
-
-    def add(self, waiter: Waiter[object]) -> None:
-        """Note a waiter. Thread: the one that waits."""
-        self._waiting.add(waiter)
-
-    def discard(self, waiter: Waiter[object]) -> None:
-        """Forget a waiter. Thread: the one that has waited."""
-        self._waiting.discard(waiter)
 
     def open(self) -> None:
         """Let threads wait (again)."""
@@ -104,9 +101,9 @@ class Waiters:
     def release(self) -> None:
         """End every wait with ``ReactorNotRunning``."""
         self._released = True
-        while self._waiting:
+        while self.waiting:
             try:
-                waiter = self._waiting.pop()
+                waiter = self.waiting.pop()
             except KeyError:
                 return  # the last one has just left by itself
             waiter.fail(Failure(ended()))

@@ -115,7 +115,7 @@ class FutureJob:
             worker.tally.skip()
             return
         try:
-            result = self.context.run(function, *args, **kwargs)
+            result = function(*args, **kwargs)
         except BaseException as error:
             worker.tally.failed += 1
             future.set_exception(_withoutThisFrame(error))

@@ -97,12 +97,12 @@ class Job:
     def run(self, worker: Worker) -> None:
         """
         Run the function and hand its outcome to `onResult`. Called once, by the worker that took
-        the job.
+        the job, in the job's context.
         """
         try:
             # Noted before it is popped: a thread that is killed right after `pop` would drop what
             # it returned.
-            self.running = self._load[0]
+            self.running = load = self._load[0]
             self._load.pop()
         except IndexError:
             # Cancelled, perhaps a moment ago: then a second `cancel` may have taken it for running.
@@ -111,14 +111,7 @@ class Job:
                 self._crew.loans.end(self)
             worker.tally.skip()
             return
-        self.context.run(self._perform, worker)
-
-    def _perform(self, worker: Worker) -> None:
-        load = self.running
-        if load is None:
-            return
         result = None
-        failed: list[Any] = []
         try:
             result = load[1](*load[2], **load[3])
         except BaseException as error:
@@ -128,12 +121,14 @@ class Job:
             # may lead to a Deferred that gets the failure): else they are a cycle.
             failed = [load, Failure.fromException(error)]
             load = None
+        else:
+            failed = None
         # `ended` goes up right before the outcome is handed over, with no point between at which
         # this thread could be killed from outside: it decides who hands it over then, see `hit`.
         self.running = None
         self.ended = True
         try:
-            if load is None:
+            if failed is not None:
                 self._handOver(failed.pop(0), failed.pop(), "failed")
             elif load[0] is not None:
                 load[0](True, result)

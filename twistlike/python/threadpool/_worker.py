@@ -154,7 +154,7 @@ class Worker:
                     else:
                         queued = item.queued
                         try:
-                            item.run(self)
+                            item.context.run(item.run, self)
                         except BaseException as error:
                             self._jobFailed(error, item)
                     self.item = None
