@@ -492,7 +492,7 @@ def test_bounded_end_fails_running_jobs(host: Host) -> None:
     assert len(outcomes) == len(callbacks) == 1
 
 
-@fault(r"\b1 thread was left behind:.*opens\.wait")
+@fault(r"\b1 thread was left behind:.*Event\.wait")
 def test_late_result_in_the_next_run(host: Host) -> None:
     """The result of a job that was left behind comes when the reactor runs again: it is dropped."""
     opens = threading.Event()
