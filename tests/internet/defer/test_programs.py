@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -902,6 +903,32 @@ def unhandled(lib: Lib, how: str) -> None:
                 yield fail()
 
             lib.defer.inlineCallbacks(badGenerator)()
+
+
+@program
+def returnsItself(lib: Lib) -> None:
+    """A callback or errback that returns its own Deferred is warned of, at its own last line; where
+    warnings are errors, the warning is its result."""
+
+    def giveItself(_: object) -> Any:
+        deferred = chosen[-1]
+        return deferred
+
+    end = giveItself.__code__.co_firstlineno + 2
+    chosen: list[Any] = []
+    for action in ("always", "error"):
+        for failed in (False, True):
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter(action)
+                d = lib.D()
+                chosen.append(d)
+                d.addCallbacks(giveItself, giveItself)
+                if failed:
+                    d.errback(KeyError("error"))
+                else:
+                    d.callback("result")
+                lib.note(action, failed, d.paused, [(w.category, w.lineno - end) for w in warned])
+                d.addErrback(lambda f: lib.note(f.type))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

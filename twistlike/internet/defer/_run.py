@@ -80,8 +80,6 @@ PLAIN = frozenset((NoneType, bool, int, float, str, bytes, list, tuple, dict, se
 
 def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
     """Let a fired Deferred, whose result is another one, wait for that one's result."""
-    if outer is inner:
-        _warnSelf()
     outer.result = inner
     outer.paused += 1
     outer._state = inner
@@ -214,6 +212,12 @@ def runCallbacks(current: Any, result: Any) -> None:
                 continue
             if isinstance(result, DeferredBase):
                 if not result.called or result.paused or isinstance(result.result, DeferredBase):
+                    if result is current:
+                        result = _warnSelf(entry, failed, result)
+                        if result is not current:
+                            current.result = result
+                            failed = True
+                            continue
                     callback = PENDING
                     pending = result
                     break
@@ -293,12 +297,30 @@ def runCallbacks(current: Any, result: Any) -> None:
     taken = frame = stack = None
 
 
-def _warnSelf() -> None:
+def _warnSelf(entry: Any, failed: bool, result: Deferred[Any]) -> Deferred[Any] | Failure:
+    """Warn of a callback that returned its own Deferred, at the place where that callback ends.
+
+    Returns:
+        the result: that Deferred, or a Failure if the warning is an error.
+    """
     import warnings  # a mistake is rare, and the module is not free
 
-    warnings.warn(
-        "Callback returned the Deferred it was attached to; this breaks the callback chain and will"
-        " raise an exception in the future.",
-        category=DeprecationWarning,
-        stacklevel=5,
-    )
+    function = entry[failed] if type(entry) is tuple else entry
+    code = getattr(function, "__code__", None)
+    filename, last = "<unknown>", 0  # a callable that was not written in Python
+    if code is not None:
+        filename = code.co_filename
+        last = max(line for _, _, line in code.co_lines() if line is not None)
+    try:
+        warnings.warn_explicit(
+            "Callback returned the Deferred it was attached to; this breaks the callback chain and"
+            " will raise an exception in the future.",
+            DeprecationWarning,
+            filename,
+            last,
+            module=getattr(function, "__module__", None),
+            registry=getattr(function, "__globals__", {}).setdefault("__warningregistry__", {}),
+        )
+    except DeprecationWarning as error:
+        return Failure.fromException(error, 0)
+    return result
