@@ -30,7 +30,7 @@ from twistlike.parts.loops import runningLoop, setLoopFactory
 from twistlike.parts.looptimers import LoopTimers
 from twistlike.parts.owed import Owed
 from twistlike.parts.ownloop import OwnLoop
-from twistlike.parts.pools import Pools, currentPool
+from twistlike.parts.pools import Pools, currentPool, forgetThreads
 from twistlike.parts.resolver import ThreadedResolver
 from twistlike.parts.waiters import Waiters
 from twistlike.python.failure import Failure
@@ -336,9 +336,10 @@ class Reactor:
             WrongThreadError: In another thread than the loop's; use
                 ``reactor.callFromThread(reactor.callLater, ...)`` there.
         """
-        if not self._life.enter("callLater"):
+        loop = self._life.loop
+        if (loop is None or runningLoop() is not loop) and not self._life.enter("callLater"):
             return HandedOverCall(self._timers, self._inbox, delay, callable, args, kw)
-        return self._timers.callLater(delay, callable, *args, **kw)
+        return self._timers.add(delay, callable, args, kw)
 
     def getDelayedCalls(self) -> Sequence[DelayedCall]:
         """Return the calls that are still to come, in the order in which they are due."""
@@ -394,7 +395,7 @@ class Reactor:
         if self._life.loop is None:
             self._life.acceptWork("callInThread")
         pool = self._pools.users or self._pools.forUsers()
-        pool.callInThread(callable, *args, **kwargs)
+        pool.enqueueCall(callable, args, kwargs)
 
     def getThreadPool(self) -> ThreadPool:
         """Return the pool that all users of this reactor share. Thread: any."""
@@ -560,6 +561,7 @@ def install(eventloop: AbstractEventLoop | None = None) -> None:
 
 
 def _afterForkInChild() -> None:
+    forgetThreads()
     _bound.clear()
     _kept.clear()
     for reference in list(_alive.values()):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextvars import Context
     from types import FrameType
-    from typing import ParamSpec
+    from typing import Any, ParamSpec
 
     P = ParamSpec("P")
 
@@ -293,6 +293,21 @@ class TimerQueue:
             TypeError: If ``func`` is not callable or the delay is not a number.
             ValueError: If the delay is negative or NaN.
         """
+        return self.add(delay, func, args, kw)
+
+    def add(
+        self,
+        delay: float,
+        func: Callable[..., object],
+        args: tuple[Any, ...],
+        kw: Mapping[str, Any],
+    ) -> DelayedCall:
+        """Do what ``callLater`` does, with the arguments as they are: for who has them so.
+
+        Raises:
+            TypeError: If ``func`` is not callable or the delay is not a number.
+            ValueError: If the delay is negative or NaN.
+        """
         if not callable(func):
             raise TypeError(f"callLater needs a callable to call, not {func!r}")
         try:
@@ -337,14 +352,23 @@ class TimerQueue:
         Returns:
             The call, still active: its ``run()`` makes it. ``None`` if none is due.
         """
-        time = self.nextTime()
-        if time is None or time > now:
-            return None
-        call = self._heap[0][2]
-        if call.number > limit:
-            return None
-        heappop(self._heap)
-        return call
+        heap = self._heap
+        while heap:
+            time, number, call = heap[0]
+            if time > now:
+                return None  # no call is due before its entry
+            if call.entryTime != time:
+                heappop(heap)
+                self._dead -= 1
+            elif call.time > time:
+                call.entryTime = call.time
+                heapreplace(heap, (call.time, number, call))
+            elif number > limit:
+                return None
+            else:
+                heappop(heap)
+                return call
+        return None
 
     def asked(self) -> int:
         """Return how many calls have been asked for, since the beginning."""

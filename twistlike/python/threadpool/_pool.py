@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from twistlike.python.threadpool._errors import PoolWedgedError
     from twistlike.python.threadpool._stats import PoolStats, StuckWorker
 
-__all__ = ["ThreadPool", "checkCancelled", "currentPool"]
+__all__ = ["ThreadPool", "afterFork", "checkCancelled", "currentPool"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -165,9 +165,21 @@ class ThreadPool(ThreadPoolExecutor):
             PoolStoppedError: The pool was stopped.
             RuntimeError: There is no worker, and no thread could be started.
         """
+        self.enqueueCall(func, args, kw)
+
+    def enqueueCall(
+        self, function: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        """
+        Do what `callInThread` does, with the arguments as they are: for callers that have them so.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
         crew = self._crew
         now = monotonic()
-        item = (copy_context(), func, args, kw, now)
+        item = (copy_context(), function, args, kwargs, now)
         crew.queue.append(item)
         # Race: the pool is closed while we come. We append first and look then; who closes it looks
         # at the queue after it has closed. So either they see the job, or we see that it is closed
@@ -475,7 +487,7 @@ def _checkSize(minthreads: int, maxthreads: int) -> None:
         )
 
 
-def _afterFork() -> None:
+def afterFork() -> None:
     """
     In the child: the parent's workers are not here, its queue is not ours, its locks may be held.
     """
@@ -504,4 +516,4 @@ def _atExit() -> None:
 
 atexit.register(_atExit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_afterFork)
+    os.register_at_fork(after_in_child=afterFork)

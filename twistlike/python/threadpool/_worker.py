@@ -148,7 +148,10 @@ class Worker:
                         # while a later job, which is no tuple, runs.
                         queued = item[4]
                         try:
-                            item[0].run(item[1], *item[2], **item[3])
+                            if item[3]:
+                                item[0].run(item[1], *item[2], **item[3])
+                            else:
+                                item[0].run(item[1], *item[2])
                         except BaseException as error:
                             self._callFailed(error, item[1])
                     else:
