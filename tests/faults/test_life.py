@@ -176,7 +176,6 @@ def inChild(function: Callable[[], object], seconds: float = 20.0) -> None:
     if pid == 0:
         code = 1
         try:
-            signal.alarm(int(seconds))  # the child's own limit
             function()
             code = 0
         except BaseException:
@@ -185,8 +184,14 @@ def inChild(function: Callable[[], object], seconds: float = 20.0) -> None:
             traceback.print_exc()
         finally:
             os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    assert status == 0, f"the child ended with status {status}"
+    ended: list[int] = []
+    waiting = threading.Thread(target=lambda: ended.append(os.waitpid(pid, 0)[1]))
+    waiting.start()
+    waiting.join(seconds)
+    if waiting.is_alive():
+        os.kill(pid, signal.SIGKILL)  # it may hang in the handlers of the fork itself
+        waiting.join()
+    assert ended == [0], f"the child ended with status {ended}"
 
 
 def quietForks() -> None:
@@ -220,6 +225,32 @@ def test_fork_live_pool(host: Host) -> None:
         assert await busy is True
         assert await deferToThreadPool(reactor, own, int, "4") == 4
         await inThread(own.stop)
+
+    host.run(main)
+
+
+@fault(alone=True)
+def test_fork_with_held_locks(host: Host) -> None:
+    """A fork while another thread holds the pool's lock: the child frees all of the parent's."""
+    quietForks()
+
+    async def main(reactor: Reactor) -> None:
+        pool = reactor.getThreadPool()
+        assert await deferToThread(int, "1") == 1
+        held, over = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with pool._crew.lock:
+                held.set()
+                over.wait(20)
+
+        holding = inThread(hold)
+        await until(held.is_set)
+        try:
+            await inThread(inChild, lambda: None, 5.0)
+        finally:
+            over.set()
+        await holding
 
     host.run(main)
 

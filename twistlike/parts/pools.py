@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from twistlike.python.failure import Failure
     from twistlike.python.threadpool import StuckWorker, ThreadPool
 
-__all__ = ["DEFAULT_SIZE", "Pools", "currentPool"]
+__all__ = ["DEFAULT_SIZE", "Pools", "currentPool", "forgetThreads"]
 
 DEFAULT_SIZE = (0, 10)
 """The least and the greatest number of threads in the users' pool, as in Twisted."""
@@ -38,6 +38,19 @@ def currentPool() -> ThreadPool | None:
 # How long the end waits for a thread to return from its last line, in seconds: a hundred times what
 # that takes on a machine with more threads than CPUs.
 LEAVING = 0.1
+
+
+def forgetThreads() -> None:
+    """In the child of a fork: make all pools fit for use, before anything of the parent's is freed.
+
+    The pools see to that themselves, but only after the reactors, which were imported before them.
+    A reactor drops its pools; a pool that is freed takes its lock, and that may be held, for ever,
+    by a thread of the parent's.
+    """
+    threadpool = sys.modules.get("twistlike.python.threadpool")
+    afterFork = getattr(threadpool, "afterFork", None)
+    if afterFork is not None:
+        afterFork()
 
 
 class Pools:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twistlike.python.threadpool._errors import PoolSizeError, PoolStoppedError, PoolWedgedError
 from twistlike.python.threadpool._jobs import Job
 from twistlike.python.threadpool._loans import Loan
-from twistlike.python.threadpool._pool import ThreadPool, checkCancelled, currentPool
+from twistlike.python.threadpool._pool import ThreadPool, afterFork, checkCancelled, currentPool
 from twistlike.python.threadpool._stats import Histogram, PoolStats, StuckWorker, WorkerStats
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "StuckWorker",
     "ThreadPool",
     "WorkerStats",
+    "afterFork",
     "checkCancelled",
     "currentPool",
 ]
