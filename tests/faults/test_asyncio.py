@@ -460,7 +460,7 @@ def test_reactor_collected(host: Host) -> None:
     reactor.getThreadPool().start()
     reactor.getThreadPool().callInThread(opens.wait)
     reactor.getThreadPool().callInThread(int)
-    waitFor(lambda: working(2))
+    waitFor(lambda: working(2) and reactor.getThreadPool().stats().done == 1)
     reference = weakref.ref(reactor)
     del reactor
     gc.collect()
