@@ -48,6 +48,49 @@ def rescueLater(failure: Failure, x: float) -> Deferred[float]:
     return succeed(x)
 
 
+def textOrFailure(x: int, unit: str = "") -> str | Failure:
+    return unit * x or Failure(ValueError(x))
+
+
+def laterOrFailure(x: int) -> Deferred[str] | Failure:
+    return later(x, "s")
+
+
+def anyOfThem(x: int) -> Deferred[str] | str | Failure:
+    return text(x)
+
+
+def same(result: int | Failure) -> int | Failure:
+    return result
+
+
+def sameOrLater(result: int | Failure) -> Deferred[int] | int | Failure:
+    return result
+
+
+def again(failure: Failure) -> Failure:
+    return failure
+
+
+def rescueOrNot(failure: Failure) -> bytes | Failure:
+    return failure if failure.check(KeyError) else rescue(failure)
+
+
+def failures(d: Deferred[int]) -> None:
+    """A Failure that is returned is no result: those who come after never get it as one."""
+    assert_type(d.addCallback(textOrFailure), Deferred[str])
+    assert_type(d.addCallback(textOrFailure, unit="s"), Deferred[str])
+    assert_type(d.addCallback(laterOrFailure), Deferred[str])
+    assert_type(d.addCallback(anyOfThem), Deferred[str])
+    assert_type(d.addErrback(again), Deferred[int])
+    assert_type(d.addErrback(rescueOrNot), Deferred[int | bytes])
+    assert_type(d.addBoth(same), Deferred[int])
+    assert_type(d.addBoth(sameOrLater), Deferred[int])
+    assert_type(d.addCallbacks(textOrFailure), Deferred[str])
+    assert_type(d.addCallbacks(text, again), Deferred[str])
+    assert_type(d.addCallbacks(anyOfThem, rescueOrNot), Deferred[str | bytes])
+
+
 def callbacks(d: Deferred[int]) -> None:
     """``addCallback`` and its kin carry the callback's type."""
     assert_type(d.addCallback(text), Deferred[str])

@@ -83,7 +83,7 @@ class Deferred(DeferredBase[_T]):
     @overload
     def addCallbacks(
         self,
-        callback: Callable[..., Deferred[_U]],
+        callback: Callable[..., Deferred[_U] | Failure],
         errback: None = ...,
         callbackArgs: tuple[Any, ...] | None = ...,
         callbackKeywords: Mapping[str, Any] | None = ...,
@@ -94,7 +94,7 @@ class Deferred(DeferredBase[_T]):
     @overload
     def addCallbacks(
         self,
-        callback: Callable[..., Deferred[_U] | _U],
+        callback: Callable[..., Deferred[_U] | Failure | _U],
         errback: None = ...,
         callbackArgs: tuple[Any, ...] | None = ...,
         callbackKeywords: Mapping[str, Any] | None = ...,
@@ -105,8 +105,8 @@ class Deferred(DeferredBase[_T]):
     @overload
     def addCallbacks(
         self,
-        callback: Callable[..., Deferred[_U]],
-        errback: Callable[..., Deferred[_V]],
+        callback: Callable[..., Deferred[_U] | Failure],
+        errback: Callable[..., Deferred[_V] | Failure],
         callbackArgs: tuple[Any, ...] | None = ...,
         callbackKeywords: Mapping[str, Any] | None = ...,
         errbackArgs: tuple[Any, ...] | None = ...,
@@ -116,8 +116,8 @@ class Deferred(DeferredBase[_T]):
     @overload
     def addCallbacks(
         self,
-        callback: Callable[..., Deferred[_U]],
-        errback: Callable[..., Deferred[_V] | _V],
+        callback: Callable[..., Deferred[_U] | Failure],
+        errback: Callable[..., Deferred[_V] | Failure | _V],
         callbackArgs: tuple[Any, ...] | None = ...,
         callbackKeywords: Mapping[str, Any] | None = ...,
         errbackArgs: tuple[Any, ...] | None = ...,
@@ -127,8 +127,8 @@ class Deferred(DeferredBase[_T]):
     @overload
     def addCallbacks(
         self,
-        callback: Callable[..., Deferred[_U] | _U],
-        errback: Callable[..., Deferred[_V]],
+        callback: Callable[..., Deferred[_U] | Failure | _U],
+        errback: Callable[..., Deferred[_V] | Failure],
         callbackArgs: tuple[Any, ...] | None = ...,
         callbackKeywords: Mapping[str, Any] | None = ...,
         errbackArgs: tuple[Any, ...] | None = ...,
@@ -138,8 +138,8 @@ class Deferred(DeferredBase[_T]):
     @overload
     def addCallbacks(
         self,
-        callback: Callable[..., Deferred[_U] | _U],
-        errback: Callable[..., Deferred[_V] | _V],
+        callback: Callable[..., Deferred[_U] | Failure | _U],
+        errback: Callable[..., Deferred[_V] | Failure | _V],
         callbackArgs: tuple[Any, ...] | None = ...,
         callbackKeywords: Mapping[str, Any] | None = ...,
         errbackArgs: tuple[Any, ...] | None = ...,
@@ -177,15 +177,17 @@ class Deferred(DeferredBase[_T]):
         return self._add((callback, PASS if errback is None else errback, extra))
 
     @overload
-    def addCallback(self, callback: Callable[[_T], Deferred[_U]]) -> Deferred[_U]: ...
+    def addCallback(self, callback: Callable[[_T], Deferred[_U] | Failure]) -> Deferred[_U]: ...
 
     @overload
-    def addCallback(self, callback: Callable[[_T], Deferred[_U] | _U]) -> Deferred[_U]: ...
+    def addCallback(
+        self, callback: Callable[[_T], Deferred[_U] | Failure | _U]
+    ) -> Deferred[_U]: ...
 
     @overload
     def addCallback(
         self,
-        callback: Callable[Concatenate[_T, _P], Deferred[_U]],
+        callback: Callable[Concatenate[_T, _P], Deferred[_U] | Failure],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> Deferred[_U]: ...
@@ -193,7 +195,7 @@ class Deferred(DeferredBase[_T]):
     @overload
     def addCallback(
         self,
-        callback: Callable[Concatenate[_T, _P], Deferred[_U] | _U],
+        callback: Callable[Concatenate[_T, _P], Deferred[_U] | Failure | _U],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> Deferred[_U]: ...
@@ -218,15 +220,19 @@ class Deferred(DeferredBase[_T]):
         return self
 
     @overload
-    def addErrback(self, errback: Callable[[Failure], Deferred[_U]]) -> Deferred[_T | _U]: ...
+    def addErrback(
+        self, errback: Callable[[Failure], Deferred[_U] | Failure]
+    ) -> Deferred[_T | _U]: ...
 
     @overload
-    def addErrback(self, errback: Callable[[Failure], Deferred[_U] | _U]) -> Deferred[_T | _U]: ...
+    def addErrback(
+        self, errback: Callable[[Failure], Deferred[_U] | Failure | _U]
+    ) -> Deferred[_T | _U]: ...
 
     @overload
     def addErrback(
         self,
-        errback: Callable[Concatenate[Failure, _P], Deferred[_U]],
+        errback: Callable[Concatenate[Failure, _P], Deferred[_U] | Failure],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> Deferred[_T | _U]: ...
@@ -234,7 +240,7 @@ class Deferred(DeferredBase[_T]):
     @overload
     def addErrback(
         self,
-        errback: Callable[Concatenate[Failure, _P], Deferred[_U] | _U],
+        errback: Callable[Concatenate[Failure, _P], Deferred[_U] | Failure | _U],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> Deferred[_T | _U]: ...
@@ -256,15 +262,19 @@ class Deferred(DeferredBase[_T]):
         return self
 
     @overload
-    def addBoth(self, callback: Callable[[_T | Failure], Deferred[_U]]) -> Deferred[_U]: ...
+    def addBoth(
+        self, callback: Callable[[_T | Failure], Deferred[_U] | Failure]
+    ) -> Deferred[_U]: ...
 
     @overload
-    def addBoth(self, callback: Callable[[_T | Failure], Deferred[_U] | _U]) -> Deferred[_U]: ...
+    def addBoth(
+        self, callback: Callable[[_T | Failure], Deferred[_U] | Failure | _U]
+    ) -> Deferred[_U]: ...
 
     @overload
     def addBoth(
         self,
-        callback: Callable[Concatenate[_T | Failure, _P], Deferred[_U]],
+        callback: Callable[Concatenate[_T | Failure, _P], Deferred[_U] | Failure],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> Deferred[_U]: ...
@@ -272,7 +282,7 @@ class Deferred(DeferredBase[_T]):
     @overload
     def addBoth(
         self,
-        callback: Callable[Concatenate[_T | Failure, _P], Deferred[_U] | _U],
+        callback: Callable[Concatenate[_T | Failure, _P], Deferred[_U] | Failure | _U],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> Deferred[_U]: ...
