@@ -460,7 +460,10 @@ def test_reactor_collected(host: Host) -> None:
     reactor.getThreadPool().start()
     reactor.getThreadPool().callInThread(opens.wait)
     reactor.getThreadPool().callInThread(int)
-    waitFor(lambda: working(2) and reactor.getThreadPool().stats().done == 1)
+    stats = reactor.getThreadPool().stats
+    while stats().done == 0:
+        pass
+    del stats
     reference = weakref.ref(reactor)
     del reactor
     gc.collect()

@@ -235,12 +235,12 @@ def test_fork_with_held_locks(host: Host) -> None:
     quietForks()
 
     async def main(reactor: Reactor) -> None:
-        pool = reactor.getThreadPool()
+        crew = reactor.getThreadPool()._crew  # the pool itself is the reactor's alone
         assert await deferToThread(int, "1") == 1
         held, over = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with pool._crew.lock:
+            with crew.lock:
                 held.set()
                 over.wait(20)
 
