@@ -276,8 +276,9 @@ def _enqueue(
     return deferred
 
 
-def _cancelJob(deferred: _JobDeferred[Any]) -> None:
+def _cancelJob(deferred: Deferred[Any]) -> None:
     """Keep the function from running, or tell it; the Deferred then fails by itself."""
+    assert isinstance(deferred, _JobDeferred)
     job, deferred.job = deferred.job, None
     deferred.owed.discard(deferred)
     deferred._suppressAlreadyCalled = True  # a result that comes all the same is dropped

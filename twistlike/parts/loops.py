@@ -67,7 +67,9 @@ def _findAsyncio() -> Callable[[], AbstractEventLoop | None]:
     global _find
     # get_running_loop would raise where there is none, which costs five times as much. The name is
     # missing while another thread is half way through the import: then no loop can be running.
-    find = getattr(sys.modules.get("asyncio.events"), "_get_running_loop", None)
+    find: Callable[[], AbstractEventLoop | None] | None = getattr(
+        sys.modules.get("asyncio.events"), "_get_running_loop", None
+    )
     if find is None:
         return _noLoop
     _find = find

@@ -45,8 +45,8 @@ class StopSignals:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._take(signal.SIGINT)
         self._take(signal.SIGTERM)
-        if hasattr(signal, "SIGBREAK"):
-            self._take(signal.SIGBREAK)
+        if (number := getattr(signal, "SIGBREAK", None)) is not None:
+            self._take(number)
 
     def giveBack(self) -> None:
         """Give the signals back to those who had them."""

@@ -112,6 +112,7 @@ class Job:
             worker.tally.skip()
             return
         result = None
+        failed: list[Any] | None = None
         try:
             result = load[1](*load[2], **load[3])
         except BaseException as error:
@@ -120,9 +121,10 @@ class Job:
             # by an entry of its own. So this frame keeps neither the failure nor `onResult` (which
             # may lead to a Deferred that gets the failure): else they are a cycle.
             failed = [load, Failure.fromException(error)]
-            load = None
+            onResult = None
+            del load
         else:
-            failed = None
+            onResult = load[0]
         # `ended` goes up right before the outcome is handed over, with no point between at which
         # this thread could be killed from outside: it decides who hands it over then, see `hit`.
         self.running = None
@@ -130,8 +132,8 @@ class Job:
         try:
             if failed is not None:
                 self._handOver(failed.pop(0), failed.pop(), "failed")
-            elif load[0] is not None:
-                load[0](True, result)
+            elif onResult is not None:
+                onResult(True, result)
         finally:
             if self.told:
                 self._crew.loans.end(self)
