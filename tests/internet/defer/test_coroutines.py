@@ -235,7 +235,7 @@ def test_taskGroup(kind: str) -> None:
 
 @pytest.mark.parametrize("swallow", [True, False])
 def test_cancellingTheCurrentTask(kind: str, swallow: bool) -> None:
-    """``current_task().cancel()`` raises asyncio's CancelledError where the coroutine waits next."""
+    """``current_task().cancel()`` raises asyncio's CancelledError at the next wait."""
 
     async def main() -> None:
         events: list[str] = []

@@ -150,9 +150,6 @@ def test_callbacksAreLetGo() -> None:
     def callback(result: object, thing: object) -> None:
         pass
 
-    def canceller(_: object, thing: Thing | None = None) -> None:
-        pass
-
     thing = Thing()
     held: Any = lambda _, thing=thing: None  # noqa: E731
     d: Deferred[Any] = Deferred(held)

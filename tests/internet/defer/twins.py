@@ -24,8 +24,9 @@ import twistlike.python.failure
 import twistlike.python.log
 
 # Until its logging has begun, Twisted keeps what was logged, and so the failures in it.
+_nowhere: Any = [lambda event: None]
 twisted.logger.globalLogBeginner.beginLoggingTo(
-    [lambda event: None], discardBuffer=True, redirectStandardIO=False
+    _nowhere, discardBuffer=True, redirectStandardIO=False
 )
 
 

@@ -75,14 +75,26 @@ class _Unfinished(Deferred[Any]):
 class CoroutineDeferred(Deferred[_T]):
     """The result of a coroutine or generator, and what drives it."""
 
-    __slots__ = ("_context", "_send", "_standIn", "_waitingOn", "_yielded", "loop", "thread")
+    __slots__ = (
+        "_context",
+        "_entry",
+        "_send",
+        "_standIn",
+        "_waitingOn",
+        "_yielded",
+        "loop",
+        "thread",
+    )
 
     _shownAs = "Deferred"
 
     # None once the coroutine has ended.
     _send: Any  # the coroutine's send, bound once because it is called for each step
     _context: Any
-    _waitingOn: Any  # a Deferred, a future, the handle of a call in the loop's next turn, or None
+    _entry: Any  # what stands in the callbacks of what it waits for
+    # A Deferred (while it runs, the one before), a future, the handle of a call in the loop's next
+    # turn, or None.
+    _waitingOn: Any
     _standIn: StandIn | None
     _yielded: bool  # whether that is a future that was yielded, rather than awaited
     loop: AbstractEventLoop | None  # the loop on which it waits
@@ -102,6 +114,7 @@ class CoroutineDeferred(Deferred[_T]):
         self.paused = 0
         self._send = coro.send
         self._context = copy_context()
+        self._entry = None
         self._waitingOn = None
         self._standIn = None
         self.loop = None
@@ -131,7 +144,6 @@ class CoroutineDeferred(Deferred[_T]):
         send = self._send
         if send is None:
             return None  # it has ended
-        self._waitingOn = None
         try:
             while True:
                 if type(outcome) in PLAIN or not isinstance(outcome, Failure):
@@ -140,7 +152,7 @@ class CoroutineDeferred(Deferred[_T]):
                     value = self._context.run(
                         send.__self__.throw, outcome.value.with_traceback(outcome.tb)
                     )
-                if not isinstance(value, Deferred):
+                if type(value) is not Deferred and not isinstance(value, Deferred):
                     value = self._translate(value, loop)
                     if not isinstance(value, Deferred):
                         if value is _WAITING:
@@ -156,10 +168,13 @@ class CoroutineDeferred(Deferred[_T]):
                         self.loop = loop
                         self.thread = get_ident()
                         bindThread(value, self)
+                    entry = self._entry
+                    if entry is None:
+                        entry = self._entry = (RESUME, RESUME, self)
                     if value._callbacks is None:
-                        value._callbacks = [(RESUME, RESUME, self)]
+                        value._callbacks = [entry]
                     else:
-                        addWaiter(value, (RESUME, RESUME, self))
+                        addWaiter(value, entry)
                     return None
                 outcome = value.result
                 value.result = None
@@ -194,7 +209,7 @@ class CoroutineDeferred(Deferred[_T]):
 
     def _end(self, outcome: Any) -> Deferred[Any] | None:
         """Take the coroutine's result."""
-        self._send = self._context = None
+        self._send = self._context = self._entry = None
         if self._standIn is not None:
             self._standIn._end(outcome)
             self._standIn = None
@@ -298,6 +313,8 @@ class CoroutineDeferred(Deferred[_T]):
             self._wake(outcomeOf(future))
 
     def _wake(self, outcome: Any = None) -> None:
+        """Go on after something of asyncio's."""
+        self._waitingOn = None
         if self._resume(outcome) is not None:
             runFromAfar(self)
         del self, outcome

@@ -9,7 +9,6 @@ How callbacks are run is told in `_run`.
 from __future__ import annotations
 
 from _thread import get_ident
-from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike.internet.defer import _border
@@ -43,6 +42,8 @@ __all__ = ["Deferred", "fail", "getDebugging", "setDebugging", "succeed"]
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 _V = TypeVar("_V")
+
+_new: Any = object.__new__
 
 
 class Deferred(DeferredBase[_T]):
@@ -202,15 +203,14 @@ class Deferred(DeferredBase[_T]):
 
     def addCallback(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Add what to call with the result, as ``callback(result, *args, **kwargs)``."""
-        # A callback without arguments is its own entry: no tuple for the most frequent case.
-        entry: Any = callback
         if args or kwargs:
-            entry = (callback, PASS, ((args, kwargs),))
+            return self._add((callback, PASS, ((args, kwargs),)))
+        # A callback without arguments is its own entry: no tuple for the most frequent case.
         callbacks = self._callbacks
         if callbacks is None:
-            self._callbacks = [entry]
+            self._callbacks = [callback]
         else:
-            callbacks.append(entry)
+            callbacks.append(callback)
         if self.called and self._state is None and not self.paused:
             runCallbacks(self, self.result)
             try:
@@ -436,13 +436,19 @@ class Deferred(DeferredBase[_T]):
                 info.failResult = None
         else:
             loop = _border.runningLoop()
-            if loop is None or isinstance(_border.currentTask(loop), (StandIn, NoneType)):
+            task = None if loop is None else _border.currentTask(loop)
+            if loop is None or task is None or type(task) is StandIn:
                 # A Deferred coroutine, or another driver in Twisted's manner: it sends the result.
                 result = yield self
                 return result  # type: ignore[no-any-return]
+            del task
             waiter = TaskWaiter(self, loop)
-            addWaiter(self, (KEEP, KEEP, waiter))
-            bindThread(self, waiter)
+            if self._callbacks is None and self._state is None and not self.called:
+                self._callbacks = [(KEEP, KEEP, waiter)]
+                self._state = waiter
+            else:
+                addWaiter(self, (KEEP, KEEP, waiter))
+                bindThread(self, waiter)
             yield waiter
             result = waiter.outcome
             del waiter  # it keeps the outcome: see below
@@ -496,11 +502,19 @@ def _shown(entry: Any) -> tuple[Any, Any]:
 
 def succeed(result: _T) -> Deferred[_T]:
     """Return a Deferred that has fired with a result."""
-    d: Deferred[_T] = Deferred()
-    d.called = True
-    d.result = result
     if Deferred.debug:
-        d._noteInvoker(2)
+        d: Deferred[_T] = Deferred()
+        d.callback(result)
+        return d
+    # What __init__ and callback do, without the calls.
+    d = _new(Deferred)
+    d._callbacks = None
+    d._canceller = None
+    d._debugInfo = None
+    d._state = None
+    d.called = True
+    d.paused = 0
+    d.result = result
     if type(result) not in PLAIN:
         runCallbacks(d, result)
     return d

@@ -157,8 +157,7 @@ def runCallbacks(current: Any, result: Any) -> None:
     current._state = RUNNING
     callback: Any
     following: Any = None
-    pending: Any = None
-    inner: Any
+    inner: Any = None
     outer: Any
     while True:
         entries: Any = current._callbacks or ()
@@ -169,20 +168,22 @@ def runCallbacks(current: Any, result: Any) -> None:
                 if type(entry) is not tuple:
                     if failed:
                         continue
-                    result = entry(result)
+                    result = current.result = entry(result)
+                    if type(result) in PLAIN:
+                        continue
                 else:
                     callback, errback, extra = entry
                     if extra is None:
                         function = errback if failed else callback
                         if function is PASS:
                             continue
-                        result = function(result)
+                        result = current.result = function(result)
                     elif type(extra) is tuple:
                         function = errback if failed else callback
                         if function is PASS:
                             continue
                         args, keywords = extra[failed]
-                        result = function(result, *args, **keywords)
+                        result = current.result = function(result, *args, **keywords)
                     else:
                         if callback is RESUME:
                             following = extra._resume(result)
@@ -206,12 +207,18 @@ def runCallbacks(current: Any, result: Any) -> None:
                 result = current.result = Failure.fromException(error)
                 failed = True
                 continue
-            current.result = result
             if type(result) in PLAIN:
                 failed = False
                 continue
             if isinstance(result, DeferredBase):
-                if not result.called or result.paused or isinstance(result.result, DeferredBase):
+                inner = result
+                if not inner.called or inner.paused:
+                    callback = PENDING
+                    break
+                result = inner.result
+                if type(result) in PLAIN:  # two calls of isinstance less
+                    failed = False
+                elif isinstance(result, DeferredBase):
                     if result is current:
                         result = _warnSelf(entry, failed, result)
                         if result is not current:
@@ -219,13 +226,14 @@ def runCallbacks(current: Any, result: Any) -> None:
                             failed = True
                             continue
                     callback = PENDING
-                    pending = result
                     break
-                inner = result
-                result = current.result = inner.result
+                else:
+                    failed = isinstance(result, Failure)
+                current.result = result
                 inner.result = None
                 if inner._debugInfo is not None:
                     inner._debugInfo.failResult = None
+                continue
             failed = isinstance(result, Failure)
         else:
             # All have run. An error that is left is reported if nobody comes for it.
@@ -238,10 +246,12 @@ def runCallbacks(current: Any, result: Any) -> None:
                     current._debugInfo.failResult = result
             elif current._debugInfo is not None:
                 current._debugInfo.failResult = None
-            if not stack:
-                if failed or stack is not None:
+            if stack is None:
+                if failed:
                     break
                 return
+            if not stack:
+                break
             if stack[-1][1]:
                 current, _, result = stack.pop()
                 current.result = taken = result
@@ -269,7 +279,15 @@ def runCallbacks(current: Any, result: Any) -> None:
             elif callback is PENDING:
                 if current._debugInfo is not None:
                     current._debugInfo.failResult = None
-                chain(current, pending)
+                if current._callbacks is None and current is not inner:
+                    current.paused += 1
+                    current._state = inner
+                    if inner._callbacks is None:
+                        inner._callbacks = [(CONTINUE, CONTINUE, current)]
+                    else:
+                        inner._callbacks.append((CONTINUE, CONTINUE, current))
+                else:
+                    chain(current, inner)
                 if not stack:
                     break
                 following = None
@@ -293,11 +311,11 @@ def runCallbacks(current: Any, result: Any) -> None:
         current._state = RUNNING
     # The frames in an exception's traceback hold their callers' frames, and so this one with its
     # variables. None of them may lead back to a Deferred that holds the exception.
-    entries = entry = extra = current = following = pending = outer = inner = result = None
+    entries = entry = extra = current = following = outer = inner = result = None
     taken = frame = stack = None
 
 
-def _warnSelf(entry: Any, failed: bool, result: Deferred[Any]) -> Deferred[Any] | Failure:
+def _warnSelf(entry: Any, failed: bool, result: Any) -> Any:
     """Warn of a callback that returned its own Deferred, at the place where that callback ends.
 
     Returns:

@@ -38,14 +38,15 @@ class TaskWaiter:
         "thread",
     )
 
+    outcome: Any
+    _wakeup: Callable[[Any], object] | None
+    _context: Context | None
+
     def __init__(self, deferred: Deferred[Any], loop: AbstractEventLoop) -> None:
         self._asyncio_future_blocking = True
         self._deferred: Deferred[Any] | None = deferred
         self.loop = loop
-        self._wakeup: Callable[[Any], object] | None = None
-        self._context: Context | None = None
         self.thread = get_ident()
-        self.outcome: Any = None
 
     # What the Deferred calls
 
@@ -53,15 +54,17 @@ class TaskWaiter:
         """Take the outcome, and let the task go on in the loop's next turn."""
         self.outcome = outcome
         self._deferred = None
-        wakeup, self._wakeup = self._wakeup, None
+        wakeup = self._wakeup
+        self._wakeup = None
         if wakeup is None:
             return
-        loop = self.loop
-        call = loop.call_soon if self.thread == get_ident() else loop.call_soon_threadsafe
         try:
-            call(wakeup, self, context=self._context)
+            if self.thread == get_ident():
+                self.loop.call_soon(wakeup, self, context=self._context)
+            else:
+                self.loop.call_soon_threadsafe(wakeup, self, context=self._context)
         except RuntimeError:
-            if not loop.is_closed():  # on a closed loop, the task has ended or never will
+            if not self.loop.is_closed():  # on a closed loop, the task has ended or never will
                 raise
 
     # What the task calls
