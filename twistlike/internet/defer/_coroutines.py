@@ -69,6 +69,8 @@ class _Unfinished(Deferred[Any]):
 
     __slots__ = ("cancelling",)
 
+    _shownAs = "Deferred"
+
     cancelling: bool
 
 
