@@ -175,7 +175,7 @@ def test_block_endlessly_while_stopping(host: Host) -> None:
         pool = reactor.getThreadPool()
         for _ in range(4):
             pool.callInThread(endless)
-        await until(lambda: pool.stats().waiting)
+        await until(lambda: pool.stats().workers - pool.stats().idle == 4)
 
     with atOnce(5):
         host.run(main)

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 # A worker that waits for no longer than this, in seconds, does not lend its place in its pool: a
 # spare one is not started before that anyway, and lending costs a third of a quick blocking call.
-SOON = 0.01
+_SOON = 0.01
 
 
 def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
@@ -370,12 +370,12 @@ def _waitFor(wait: _Wait, timeout: float | None) -> bool:
     pool = currentPool()
     if pool is None:
         return wait.wait(timeout)
-    if timeout is not None and timeout <= SOON:
+    if timeout is not None and timeout <= _SOON:
         return wait.wait(timeout)
-    if wait.wait(SOON):
+    if wait.wait(_SOON):
         return True
     with pool.lent(wait.wedged):
-        return wait.wait(None if timeout is None else timeout - SOON)
+        return wait.wait(None if timeout is None else timeout - _SOON)
 
 
 class _Wait(Waiter[Any]):

@@ -44,7 +44,17 @@ if TYPE_CHECKING:
 
     _P = ParamSpec("_P")
 
-__all__ = ["CoroutineDeferred", "ensureDeferred", "fromAwaitable", "inlineCallbacks", "returnValue"]
+__all__ = [
+    "CoroutineDeferred",
+    "cancelled",
+    "ensureDeferred",
+    "fromAwaitable",
+    "fromCoroutine",
+    "inlineCallbacks",
+    "isCancel",
+    "returnValue",
+    "start",
+]
 
 _T = TypeVar("_T")
 
