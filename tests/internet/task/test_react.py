@@ -154,7 +154,7 @@ LOUD = {
     ),
     "raised at once": ("task.react(lambda reactor: raising(ValueError('mine')))", "mine"),
     "interrupted at once": ("task.react(lambda reactor: raising(KeyboardInterrupt()))", "main"),
-    "no deferred": ("task.react(lambda reactor: None)", "TypeError"),
+    "no deferred": ("task.react(lambda reactor: None)", "NotACoroutineError"),
     "stop before it runs": ("task.react(lambda reactor: reactor.stop())", "ReactorNotRunning"),
 }
 

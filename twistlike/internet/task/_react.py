@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from twistlike.internet.asyncioreactor import defaultReactor
-from twistlike.internet.defer import Deferred
+from twistlike.internet.defer import Deferred, NotACoroutineError
 from twistlike.internet.defer._coroutines import fromAwaitable
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.python.failure import Failure
@@ -87,7 +87,7 @@ def react(
         SystemExit: Always, at the end. The code is 0; 1 if ``main`` failed, which is reported; that
             of the ``SystemExit`` with which it failed. When the reactor is stopped before, also by
             a signal, it is 0.
-        TypeError: If ``main`` returns something else.
+        NotACoroutineError: If ``main`` returns something else.
         Exception: What ``main`` raises when it is called.
 
     Differs from Twisted: there a coroutine takes its first step before the reactor runs.
@@ -95,7 +95,7 @@ def react(
     reactor = defaultReactor() if _reactor is None else _reactor
     result = main(reactor, *argv)
     if not hasattr(type(result), "__await__"):
-        raise TypeError(
+        raise NotACoroutineError(
             f"react needs a main function that returns a Deferred or is a coroutine; "
             f"{main!r} returned {result!r}"
         )
