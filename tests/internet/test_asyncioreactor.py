@@ -660,6 +660,18 @@ def test_aLoopThatIsMerelyClosed(run: Callable[..., Any], reactor: Reactor) -> N
     assert repr(reactor) == "<Reactor ended>"
 
 
+def test_aReactorThatWasNeverMadeIsDroppedQuietly() -> None:
+    """A subclass that fails before ours is made leaves an object that goes without a word."""
+
+    class Failing(Reactor):
+        def __init__(self) -> None:
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        Failing()
+    gc.collect()
+
+
 def test_aReactorThatNobodyWantsIsCollected() -> None:
     """A reactor that is dropped while its loop lives is collected, and its workers end."""
 

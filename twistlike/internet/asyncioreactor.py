@@ -118,7 +118,10 @@ class Reactor:
 
     def __del__(self) -> None:
         # Workers hold their pool, not the reactor: without it nobody needs them any more.
-        self._pools.abandon()
+        try:
+            self._pools.abandon()
+        except AttributeError:
+            pass  # a subclass did not get that far, or the interpreter ends and took it apart
 
     # ---- life ------------------------------------------------------------------------------------
 
