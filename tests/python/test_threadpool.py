@@ -399,6 +399,26 @@ def test_a_running_job_keeps_nothing_of_the_last(makePool: MakePool) -> None:
             gate.open()
 
 
+def test_function_and_arguments_are_gone_when_the_result_is_told(makePool: MakePool) -> None:
+    """While `onResult` runs, the function that gave the result and its arguments are gone."""
+    pool = makePool(0, 1)
+    function, argument = (lambda thing: None), Thing()
+    references = [weakref.ref(function), weakref.ref(argument)]
+    gate = Gate()
+    seen: list[object] = []
+
+    def onResult(success: bool, result: object) -> None:
+        gate()
+        seen.extend(reference() for reference in references)
+
+    pool.callInThreadWithCallback(onResult, function, argument)
+    del function, argument
+    gate.awaitEntered()
+    gate.open()
+    settle(pool)
+    assert seen == [None, None]
+
+
 def test_cancelled_job_lets_go_at_once(makePool: MakePool) -> None:
     """
     A job that was cancelled in the queue keeps neither function nor arguments, although its place

@@ -122,9 +122,10 @@ class Job:
             # may lead to a Deferred that gets the failure): else they are a cycle.
             failed = [load, Failure.fromException(error)]
             onResult = None
-            del load
         else:
             onResult = load[0]
+        # Before the outcome is handed over: what onResult sets going may take the memory again.
+        del load
         # `ended` goes up right before the outcome is handed over, with no point between at which
         # this thread could be killed from outside: it decides who hands it over then, see `hit`.
         self.running = None
