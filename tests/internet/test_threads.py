@@ -390,6 +390,31 @@ async def test_blockingCallInTheReactorsOwnThreadIsRefused() -> None:
         threads.blockingCallFromThread(reactor, lambda: None)
 
 
+def test_blockingCallIsRefusedAlsoAsTheFirstUse() -> None:
+    """It is refused in a running loop's thread where the reactor has had no loop before, too."""
+    reactor = Reactor()
+
+    async def main() -> None:
+        with pytest.raises(WrongThreadError, match="wait for itself"):
+            threads.blockingCallFromThread(reactor, print)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("timeout", "error"), [(-1, ValueError), (float("nan"), ValueError), ("1", TypeError)]
+)
+def test_aBadLimitIsRefused(timeout: Any, error: type[Exception]) -> None:
+    """A timeout is a number from 0 up; with any other, nothing is called."""
+    reactor = Reactor()
+    called: list[int] = []
+    with pytest.raises(error, match="a timeout is a number of seconds"):
+        threads.blockingCallWithTimeout(timeout, reactor, called.append, 1)
+    reactor.callFromThread(reactor.stop)
+    reactor.run()
+    assert called == []
+
+
 @pytest.mark.asyncio
 async def test_blockingCallHasALimit() -> None:
     """blockingCallWithTimeout gives up after its limit, and cancels what it waited for."""
@@ -406,6 +431,20 @@ async def test_blockingCallHasALimit() -> None:
     while not cancelled:
         await asyncio.sleep(0.001)
     assert cancelled == [CancelledError]
+
+
+@pytest.mark.asyncio
+async def test_aLimitMayBeInfinite() -> None:
+    """A limit that no lock can wait for, infinity among them, is as good as none."""
+    reactor = currentReactor()
+
+    def later() -> Deferred[str]:
+        fired: Deferred[str] = Deferred()
+        reactor.callLater(0.03, fired.callback, "came")
+        return fired
+
+    for limit in (float("inf"), 1e12):
+        assert await inPool(threads.blockingCallWithTimeout, limit, reactor, later) == "came"
 
 
 @pytest.mark.asyncio

@@ -13,6 +13,7 @@ from twistlike.internet.defer._coroutines import fromAwaitable
 from twistlike.internet.error import ReactorNotRunning, TimeoutError, WrongThreadError
 from twistlike.parts.loops import runningLoop
 from twistlike.parts.pools import currentPool
+from twistlike.parts.timers import checkDelay
 from twistlike.parts.waiters import Waiter, Waiters, ended
 from twistlike.python.failure import Failure
 
@@ -221,6 +222,8 @@ def blockingCallWithTimeout(
     Raises:
         TimeoutError: If it took longer (``twistlike.internet.error``). The Deferred or awaitable
             that it returned is cancelled.
+        TypeError: If the timeout is not a number.
+        ValueError: If the timeout is negative or NaN.
 
     And what ``blockingCallFromThread`` raises.
 
@@ -340,8 +343,13 @@ def _blockingCall(
     kwargs: Mapping[str, Any],
 ) -> Any:
     waiters = _NO_WAITERS
+    if timeout is not None:
+        checkDelay(timeout, "a timeout")
     if isinstance(reactor, Reactor):
         waiters = reactor._waiters
+        if reactor._life.loop is None:
+            # callFromThread would attach it, and this thread's loop would then wait for itself.
+            reactor._life.attachIfLoopRuns()
         loop = reactor._life.loop
         if loop is not None and runningLoop() is loop:
             raise WrongThreadError(

@@ -10,7 +10,7 @@ its call is refused by the closed inbox.
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import TIMEOUT_MAX, allocate_lock
 from typing import Any, Generic, TypeVar
 
 from twistlike.internet.error import ReactorNotRunning
@@ -64,7 +64,7 @@ class Waiter(Generic[T]):
 
         Thread: the one that waits. A signal's exception gets through.
         """
-        return self._lock.acquire(timeout=-1 if timeout is None else timeout)
+        return self._lock.acquire(timeout=-1 if timeout is None else min(timeout, TIMEOUT_MAX))
 
     def outcome(self) -> T:
         """Return the value or raise the error, after ``wait`` has returned true."""
