@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from typing import Any
 
 import pytest
 
 from twistlike.internet.defer import Deferred
 from twistlike.parts.events import SystemEvents
+from twistlike.python.failure import Failure
 
 
 class Rig:
@@ -17,7 +19,12 @@ class Rig:
     def __init__(self) -> None:
         self.out: list[Any] = []
         self.errors: list[tuple[str, object]] = []
-        self.events = SystemEvents(lambda error, f: self.errors.append((str(error), f)))
+        self.tracebacks: list[str] = []
+        self.events = SystemEvents(self.failed)
+
+    def failed(self, failure: Failure, trigger: object) -> None:
+        self.errors.append((str(failure.value), trigger))
+        self.tracebacks.append(failure.getTraceback())
 
     def add(self, phase: str, name: str, event: str = "end") -> Any:
         return self.events.add(phase, event, self.out.append, (name,), {})
@@ -84,6 +91,44 @@ def test_anErrorIsReportedWithItsTrigger() -> None:
     rig.events.fire("end")
     assert rig.errors == [("bad", bad)]
     assert rig.out == ["next"]
+
+
+def test_anAwaitedErrorIsReportedWithItsTraceback() -> None:
+    """A coroutine of a trigger that raises is reported with the place where it did."""
+    rig = Rig()
+
+    async def bad() -> None:
+        raise ValueError("bad")
+
+    rig.events.add("before", "end", bad, (), {})
+    rig.events.fire("end")
+    assert rig.errors == [("bad", bad)]
+    assert 'raise ValueError("bad")' in rig.tracebacks[0]
+
+
+def test_eachTriggerRunsInTheContextInWhichItWasAdded() -> None:
+    """What is set when a trigger is added it finds; what it sets the next one does not see."""
+    rig = Rig()
+    user: contextvars.ContextVar[str] = contextvars.ContextVar("user", default="nobody")
+
+    def trigger() -> None:
+        rig.out.append(user.get())
+        user.set("leaked")
+
+    async def coroutine() -> None:
+        trigger()
+
+    def addAll() -> None:
+        for function in (trigger, coroutine):
+            rig.events.add("before", "end", function, (), {})
+        rig.events.add("after", "end", trigger, (), {})
+
+    user.set("ann")
+    addAll()
+    user.set("bob")
+    addAll()
+    contextvars.Context().run(rig.events.fire, "end")
+    assert rig.out == ["ann", "ann", "bob", "bob", "ann", "bob"]
 
 
 def test_aTriggerMayAddAnotherToItsOwnPhase() -> None:

@@ -455,9 +455,8 @@ class Reactor:
         self._report(Failure.fromException(error), f"a call to {function!r} failed", function)
         return None
 
-    def _triggerFailed(self, error: BaseException, function: Callable[..., object]) -> None:
-        message = f"the system event trigger {function!r} failed"
-        self._report(Failure.fromException(error), message, function)
+    def _triggerFailed(self, failure: Failure, function: Callable[..., object]) -> None:
+        self._report(failure, f"the system event trigger {function!r} failed", function)
 
     def _noteLoop(self, loop: AbstractEventLoop | None) -> None:
         """Hear that the reactor has got a loop, or has none any more."""

@@ -5,17 +5,19 @@ Thread: the reactor's.
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from twistlike.internet.defer import Deferred, DeferredList, succeed
 from twistlike.internet.defer._coroutines import fromAwaitable
+from twistlike.python.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextvars import Context
 
-    from twistlike.python.failure import Failure
-
-    Trigger = tuple[Callable[..., object], tuple[object, ...], Mapping[str, object]]
+    Call = tuple[Callable[..., object], tuple[object, ...], Mapping[str, object]]
+    Trigger = tuple[Call, Context]
     Handle = tuple[str, tuple[str, Callable[..., object], tuple[object, ...], Mapping[str, object]]]
 
 __all__ = ["SystemEvents"]
@@ -27,14 +29,14 @@ class SystemEvents:
     """The triggers of each event, by phase.
 
     An event fires in three phases: ``before``, whose Deferreds and awaitables are waited for, then
-    ``during``, then ``after``. A trigger is used up when its event has fired. One that raises is
-    reported and the others run.
+    ``during``, then ``after``. A trigger is used up when its event has fired. It runs in a copy of
+    the context in which it was added. One that raises is reported and the others run.
 
     Args:
-        onError: Called with an exception that a trigger raised, and the trigger.
+        onError: Called with the failure of a trigger, or of what it returned, and the trigger.
     """
 
-    def __init__(self, onError: Callable[[BaseException, Callable[..., object]], object]) -> None:
+    def __init__(self, onError: Callable[[Failure, Callable[..., object]], object]) -> None:
         self._onError = onError
         self._triggers: dict[str, dict[str, list[Trigger]]] = {}
 
@@ -54,7 +56,7 @@ class SystemEvents:
         """
         handle = self.handleOf(phase, event, function, args, kwargs)
         phases = self._triggers.setdefault(event, {phase: [] for phase in PHASES})
-        phases[phase].append((function, args, kwargs))
+        phases[phase].append(((function, args, kwargs), copy_context()))
         return handle
 
     def handleOf(
@@ -89,14 +91,15 @@ class SystemEvents:
         """
         match handle:
             case (str(event), (str(phase), function, args, kwargs)):
-                phases = self._triggers.get(event, {})
-                try:
-                    phases.get(phase, []).remove((function, args, kwargs))  # type: ignore[arg-type]
-                except ValueError:
-                    raise ValueError(
-                        f"there is no trigger {function!r} {phase} {event}: it was removed, "
-                        "or its event has fired"
-                    ) from None
+                triggers = self._triggers.get(event, {}).get(phase, [])
+                for number, (call, _) in enumerate(triggers):
+                    if call == (function, args, kwargs):
+                        del triggers[number]
+                        return
+                raise ValueError(
+                    f"there is no trigger {function!r} {phase} {event}: it was removed, "
+                    "or its event has fired"
+                )
             case _:
                 raise TypeError(f"not what addSystemEventTrigger returns: {handle!r}")
 
@@ -109,9 +112,10 @@ class SystemEvents:
         waiting: list[Deferred[object]] = []
         for trigger in self._take(event, "before"):
             result = self._run(trigger)
-            deferred = fromAwaitable(result)
+            call, context = trigger
+            deferred = context.run(fromAwaitable, result)  # a coroutine takes its first step here
             if deferred is not None:
-                deferred.addErrback(self._awaitedFailed, trigger[0])
+                deferred.addErrback(self._awaitedFailed, call[0])
                 waiting.append(deferred)
         return DeferredList(waiting) if waiting else succeed(None)
 
@@ -148,12 +152,12 @@ class SystemEvents:
         return triggers
 
     def _awaitedFailed(self, failure: Failure, function: Callable[..., object]) -> None:
-        self._onError(failure.value, function)
+        self._onError(failure, function)
 
     def _run(self, trigger: Trigger) -> object:
-        function, args, kwargs = trigger
+        (function, args, kwargs), context = trigger
         try:
-            return function(*args, **kwargs)
+            return context.run(function, *args, **kwargs)
         except BaseException as error:
-            self._onError(error, function)
+            self._onError(Failure.fromException(error), function)
             return None
