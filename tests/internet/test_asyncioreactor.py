@@ -25,6 +25,7 @@ from twistlike.internet.error import (
     ReactorNotRunning,
     WrongThreadError,
 )
+from twistlike.parts import signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -368,6 +369,27 @@ def test_aGivenLoopIsRunAndLeftOpen() -> None:
     assert done.stdout == f"True\nFalse\n{ReactorAlreadyInstalledError.__name__}\n"
 
 
+def test_aGivenLoopThatCannotBeRunIsRefused(reactor: Reactor) -> None:
+    """A loop that is closed, or runs elsewhere, is refused; the reactor is as it was before."""
+    before = signal.getsignal(signal.SIGINT)
+    loop = asyncio.new_event_loop()
+    runner = threading.Thread(target=loop.run_forever)
+    reactor._ownLoop.given = loop
+    runner.start()
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(10)
+    with pytest.raises(ReactorAlreadyRunning, match="another thread"):
+        reactor.run()
+    loop.call_soon_threadsafe(loop.stop)
+    runner.join()
+    loop.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        reactor.run()
+    assert "not started" in repr(reactor)
+    assert signal.getsignal(signal.SIGINT) is before
+    reactor._ownLoop.given = None
+    runUntil(reactor, lambda: None)
+
+
 def test_theLoopFactoryMakesTheLoop(reactor: Reactor) -> None:
     """setLoopFactory chooses what makes the loop of run(): uvloop, for example."""
     uvloop = pytest.importorskip("uvloop")
@@ -431,6 +453,54 @@ def test_aSignalStopsTheReactor(reactor: Reactor, number: int) -> None:
     reactor.callLater(0.01, os.kill, os.getpid(), number)
     reactor.run()
     assert out == ["shutdown"]
+
+
+def test_theSignalThatEndedItIsKnown(reactor: Reactor) -> None:
+    """Twisted's own runner of programs asks the reactor by which signal it ended, if by any."""
+    assert reactor._exitSignal is None
+    reactor.callLater(0.01, os.kill, os.getpid(), signal.SIGTERM)
+    reactor.run()
+    assert reactor._exitSignal == signal.SIGTERM
+
+
+def test_signalsInTheLastCallsOfTheEnd(reactor: Reactor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nothing is waited for any more a signal does nothing; a second one breaks the call."""
+    monkeypatch.setattr(signals, "SAME_REQUEST", -1.0)
+    reactor.shutdownTimeout = 0.05
+    gate = threading.Event()
+    out: list[str] = []
+
+    def lastCall(failure: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        out.append("first")
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            out.append("second")
+
+    def main() -> None:
+        threads.deferToThreadPool(reactor, reactor.getThreadPool(), gate.wait).addErrback(lastCall)
+        reactor.stop()
+
+    monkeypatch.setattr(reactor, "_report", lambda *args: None)  # of the thread left behind
+    reactor._life._report = reactor._report
+    reactor.callWhenRunning(main)
+    reactor.run()
+    gate.set()
+    assert out == ["first", "second"]
+
+
+def test_stopInTheHandlerOfASignalWakesAnIdleLoop(reactor: Reactor) -> None:
+    """A program's own handler may stop the reactor while its loop sleeps."""
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: reactor.stop())
+    tooLate = reactor.callLater(5, lambda: None)
+    killer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+    try:
+        reactor.callWhenRunning(killer.start)
+        reactor.run()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert tooLate.lost
 
 
 def test_attachedModeTouchesNoSignal(reactor: Reactor) -> None:

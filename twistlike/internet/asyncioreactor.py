@@ -86,6 +86,8 @@ class Reactor:
     refuses calls from threads instead of swallowing them.
     """
 
+    _exitSignal: int | None = None  # twisted.application reads it, to end by that signal itself
+
     def __init__(self) -> None:
         self._setUp()
         key = id(self)
@@ -169,7 +171,8 @@ class Reactor:
 
         Raises:
             ReactorAlreadyRunning: A loop runs in this thread (use the reactor in it; there is
-                nothing to run), or the reactor runs elsewhere.
+                nothing to run), or the reactor or the loop that was installed runs elsewhere.
+            RuntimeError: If the loop that was installed is closed.
         """
         self.startRunning(installSignalHandlers)
         self.mainLoop()

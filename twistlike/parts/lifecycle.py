@@ -188,11 +188,11 @@ class LifeCycle:
 
     def begin(self, state: State, loop: AbstractEventLoop) -> None:
         """Start on ``loop``: the startup event fires on its next turn, then what was kept runs."""
+        loop.call_soon(self._fireStartup, context=self._ownContext)
         self.state = state
         self.attached = state is State.ATTACHED
         self.running = self.attached  # run() is not "running" before its startup event
         self.startupFired = False
-        loop.call_soon(self._fireStartup, context=self._ownContext)
         if self.loop is None:
             self.bind(loop)
         self.waiters.open()
@@ -248,7 +248,8 @@ class LifeCycle:
         if loop is None or self.state not in (State.RUNNING, State.ATTACHED):
             raise ReactorNotRunning(f"stop() was called, but the reactor is {self.state.value}")
         self.state = State.STOPPING
-        loop.call_soon(self._startShutdown, context=self._ownContext)
+        # It wakes the loop: a signal's handler, which may call this, interrupts it in its sleep.
+        loop.call_soon_threadsafe(self._startShutdown, context=self._ownContext)
 
     def crash(self) -> None:
         """Stop the loop and have it as if nothing had begun; what waits, waits for the next run.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twistlike.internet.error import ReactorAlreadyRunning
+from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike.parts.lifecycle import LifeCycle, State
 from twistlike.parts.loops import closeLoop, newLoop, runningLoop
 from twistlike.parts.signals import StopSignals
@@ -45,7 +45,8 @@ class OwnLoop:
         """Make the loop, take the signals, plan the startup event.
 
         Raises:
-            ReactorAlreadyRunning: If a loop runs in this thread, or the reactor runs.
+            ReactorAlreadyRunning: If a loop runs in this thread, or the reactor or its loop runs.
+            RuntimeError: If the loop that it was given is closed.
         """
         if runningLoop() is not None:
             raise ReactorAlreadyRunning(
@@ -106,7 +107,17 @@ class OwnLoop:
 
     def _make(self) -> AbstractEventLoop:
         if self._loop is None:
-            self._loop = self.given or newLoop()
+            loop = self.given or newLoop()
+            if loop.is_closed():
+                raise RuntimeError(
+                    f"the loop that the reactor is to run is closed: {loop!r}; install another one "
+                    "with asyncioreactor.install(loop)"
+                )
+            if loop.is_running():
+                raise ReactorAlreadyRunning(
+                    f"the loop that the reactor is to run is run by another thread: {loop!r}"
+                )
+            self._loop = loop
         return self._loop
 
     def _leave(self, loop: AbstractEventLoop) -> None:
@@ -127,14 +138,23 @@ class OwnLoop:
     def _stopBySignal(self, number: int) -> None:
         """Stop, from a signal's handler: at any point of the main thread's code."""
         self._onSignal(number)
-        self._inbox.post(self._stopOnce, (), {})
+        try:
+            self._inbox.post(self._stopOnce, (), {})
+        except ReactorNotRunning:
+            pass  # it ends already, and what is left of that is short, or forced by the next one
 
     def _stopOnce(self) -> None:
         if self._life.state is State.RUNNING:
             self._life.stop()
 
     def _forceBySignal(self) -> None:
-        """Wait no longer. If the first signal has not been seen yet, break what blocks the loop."""
+        """Wait no longer. Where nothing is waited for, break what blocks the loop.
+
+        That is so before the first signal has been seen, and in the very last calls of the end.
+        """
         if self._life.state is State.RUNNING:
             raise KeyboardInterrupt
-        self._inbox.post(self._life.force, (), {})
+        try:
+            self._inbox.post(self._life.force, (), {})
+        except ReactorNotRunning:
+            raise KeyboardInterrupt from None
