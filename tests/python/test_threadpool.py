@@ -403,7 +403,7 @@ def test_function_and_arguments_are_gone_when_the_result_is_told(makePool: MakeP
     """While `onResult` runs, the function that gave the result and its arguments are gone."""
     pool = makePool(0, 1)
     function, argument = (lambda thing: None), Thing()
-    references = [weakref.ref(function), weakref.ref(argument)]
+    references: list[weakref.ref[Any]] = [weakref.ref(function), weakref.ref(argument)]
     gate = Gate()
     seen: list[object] = []
 
