@@ -85,7 +85,7 @@ class FutureJob:
 
     def __init__(
         self,
-        context: Context,
+        context: Context | None,
         future: Future[Any],
         function: Callable[..., Any],
         args: tuple[Any, ...],

@@ -10,13 +10,13 @@ empty shell stays in the queue.
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from twistlike.python.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from contextvars import Context
 
     from twistlike.python.threadpool._crew import Crew
     from twistlike.python.threadpool._worker import Worker
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     Load = tuple[OnResult | None, Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
     # A call that nobody waits for and nobody can cancel is a plain tuple: context, function,
     # arguments, keyword arguments, and when it was queued. It costs a sixth of a Job to make.
-    Call = tuple[Context, Callable[..., Any], tuple[Any, ...], Mapping[str, Any], float]
+    Call = tuple[
+        Context | None, Callable[..., Any], tuple[Any, ...], Mapping[str, Any] | None, float
+    ]
 
 __all__ = ["Job", "cancelledError", "describe"]
 
@@ -48,14 +50,15 @@ class Job:
     A function that is queued or runs in a pool, as `ThreadPool.enqueue` returns it.
 
     Attributes:
-        context: The context that the function and `onResult` run in: a copy of the submitter's.
+        context: The context that the function and `onResult` run in: a copy of the submitter's, or
+            None if that was empty.
     """
 
     # told: cancel() was called while the function ran. ended: the outcome is being handed over.
     # Both go from False to True once. running: the function, while it runs.
     __slots__ = ("_crew", "_load", "context", "ended", "queued", "running", "told")
 
-    def __init__(self, crew: Crew, context: Context, load: Load, queued: float) -> None:
+    def __init__(self, crew: Crew, context: Context | None, load: Load, queued: float) -> None:
         self._crew = crew
         self._load = [load]
         self.context = context
@@ -151,7 +154,8 @@ class Job:
         self.running = None
         if self.told:
             self._crew.loans.end(self)
-        self.context.run(self._handOver, load, Failure.fromException(error, 0), "did not run")
+        context = self.context or Context()
+        context.run(self._handOver, load, Failure.fromException(error, 0), "did not run")
 
     def fail(self, error: BaseException) -> bool:
         """
@@ -162,7 +166,8 @@ class Job:
         except IndexError:
             return False
         self.ended = True
-        self.context.run(self._handOver, load, Failure.fromException(error, 0), "did not run")
+        context = self.context or Context()
+        context.run(self._handOver, load, Failure.fromException(error, 0), "did not run")
         return True
 
     def _handOver(self, load: Load, failure: Failure, what: str) -> None:

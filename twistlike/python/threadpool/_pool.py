@@ -179,7 +179,7 @@ class ThreadPool(ThreadPoolExecutor):
         """
         crew = self._crew
         now = monotonic()
-        item = (copy_context(), function, args, kwargs, now)
+        item = (copy_context() or None, function, args, kwargs or None, now)
         crew.queue.append(item)
         # Race: the pool is closed while we come. We append first and look then; who closes it looks
         # at the queue after it has closed. So either they see the job, or we see that it is closed
@@ -224,7 +224,7 @@ class ThreadPool(ThreadPoolExecutor):
         """
         crew = self._crew
         now = monotonic()
-        item = Job(crew, copy_context(), (onResult, function, args, kwargs), now)
+        item = Job(crew, copy_context() or None, (onResult, function, args, kwargs), now)
         crew.queue.append(item)
         if not crew.open:
             self._refuse(crew, item)
@@ -248,7 +248,7 @@ class ThreadPool(ThreadPoolExecutor):
             crew.start()
         now = monotonic()
         future: PoolFuture[_T] = PoolFuture(crew)
-        item = FutureJob(copy_context(), future, fn, args, kwargs, now)
+        item = FutureJob(copy_context() or None, future, fn, args, kwargs, now)
         crew.queue.append(item)
         if not crew.open:
             self._refuse(crew, item)

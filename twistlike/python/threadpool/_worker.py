@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
+from contextvars import Context
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -125,6 +126,10 @@ class Worker:
         # would be lost. There is no such point between the iterator and the loop's variable.
         source = iter(crew.queue.popleft, None)
         item: Any
+        # What jobs run in whose submitters had an empty context, as most threads have: to keep one
+        # for each job that is queued would cost more than to look whether the last job left one.
+        empty = Context()
+        context: Context | None
         while True:
             if excess and crew.dismiss(self):
                 return
@@ -147,17 +152,25 @@ class Worker:
                         # Not unpacked: names would keep the function and its arguments alive
                         # while a later job, which is no tuple, runs.
                         queued = item[4]
+                        if (context := item[0]) is None:
+                            if empty:
+                                empty = Context()  # the last job in it has set something
+                            context = empty
                         try:
-                            if item[3]:
-                                item[0].run(item[1], *item[2], **item[3])
+                            if item[3] is None:
+                                context.run(item[1], *item[2])
                             else:
-                                item[0].run(item[1], *item[2])
+                                context.run(item[1], *item[2], **item[3])
                         except BaseException as error:
                             self._callFailed(error, item[1])
                     else:
                         queued = item.queued
+                        if (context := item.context) is None:
+                            if empty:
+                                empty = Context()
+                            context = empty
                         try:
-                            item.context.run(item.run, self)
+                            context.run(item.run, self)
                         except BaseException as error:
                             self._jobFailed(error, item)
                     self.item = None
@@ -176,7 +189,9 @@ class Worker:
             except IndexError:
                 pass  # the queue is empty
             # Nothing of the last job stays alive in this frame while we sleep.
-            item = None
+            item = context = None
+            if empty:
+                empty = Context()
             if not self._rest(begin):
                 return
 
