@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from twistlike.internet.defer._coroutines import CoroutineDeferred, fromAwaitable, start
+from twistlike.internet.defer._coroutines import fromAwaitable, start
 from twistlike.internet.defer._deferred import Deferred, fail, succeed
 from twistlike.internet.defer._errors import FailureGroup, FirstError
 from twistlike.internet.defer._run import COLLECT, PLAIN
@@ -75,8 +75,10 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
             self.fireOnOneErrback = True
         if not self._deferredList and not fireOnOneCallback:
             self.callback(self.resultList)
+        ours = Deferred.addCallbacks
         for index, deferred in enumerate(self._deferredList):
-            if type(deferred) not in _OURS:
+            # What adds callbacks in its own way (a subclass, another library's) is asked to.
+            if getattr(type(deferred), "addCallbacks", None) is not ours:
                 deferred.addCallbacks(
                     self._cbDeferred, self._cbDeferred, (index, SUCCESS), {}, (index, FAILURE)
                 )
@@ -129,10 +131,6 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
                 from twistlike.python import log  # for errors of cancellers only
 
                 log.report(Failure(), "Exception raised from user supplied canceller", source=self)
-
-
-# Those whose callbacks can be added without asking them: no subclass has another way.
-_OURS = frozenset((Deferred, CoroutineDeferred, DeferredList))
 
 
 def _parseDeferredListResult(
