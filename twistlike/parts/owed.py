@@ -46,7 +46,10 @@ class Owed:
     def fail(self) -> None:
         """Fire all that are owed with ``ReactorNotRunning``. Thread: the reactor's."""
         while self.calls:
-            call = self.calls.pop()
+            try:
+                call = self.calls.pop()
+            except KeyError:
+                return  # Race: a thread that handed its outcome in just in time has taken the last
             try:
                 call.abandon(Failure(_tooLate(call.job)))
             except BaseException as error:

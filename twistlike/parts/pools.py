@@ -111,17 +111,21 @@ class Pools:
         if size < 0:
             raise ValueError(f"the size of a thread pool is 0 or more, not {size}")
         least = min(self._size[0], size)
-        self._size = (least, size)
-        if self.users is not None:
-            self.users.adjustPoolsize(least, size)
+        # Race: another thread makes the pool just now, with the size of before.
+        with self._making:
+            self._size = (least, size)
+            if self.users is not None:
+                self.users.adjustPoolsize(least, size)
 
     def start(self) -> None:
         """Let the jobs that wait run."""
-        self._started = True
-        self._ending = False
-        for pool in (self.users, self._names):
-            if pool is not None and not pool.started:
-                pool.start()
+        # Race: another thread makes a pool just now, not started, which nobody would start.
+        with self._making:
+            self._started = True
+            self._ending = False
+            for pool in (self.users, self._names):
+                if pool is not None and not pool.started:
+                    pool.start()
 
     async def stop(
         self,

@@ -1,0 +1,53 @@
+"""What threads owe when the reactor ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twistlike.internet.error import ReactorNotRunning
+from twistlike.parts.owed import Owed, Owing
+from twistlike.python.failure import Failure
+
+
+class Call:
+    """A call that notes what it is told."""
+
+    def __init__(self, out: list[Any], error: Exception | None = None) -> None:
+        self.job = None
+        self.out = out
+        self.error = error
+
+    def abandon(self, failure: Failure) -> None:
+        self.out.append(type(failure.value))
+        if self.error is not None:
+            raise self.error
+
+
+def test_allThatAreOwedFailWhateverTheyRaise() -> None:
+    """Each is told that the reactor has ended; what one of them raises is handed over."""
+    out: list[Any] = []
+    errors: list[BaseException] = []
+    owed = Owed(lambda error, function: errors.append(error))
+    bad = ValueError("bad")
+    owed.calls.update([Call(out, bad), Call(out)])
+    owed.fail()
+    assert out == [ReactorNotRunning] * 2
+    assert errors == [bad]
+    assert not owed.calls
+
+
+def test_theLastOneMayLeaveMeanwhile() -> None:
+    """A thread may take its call back between the look at the set and the taking of one."""
+
+    class Emptied(set[Owing]):
+        """Is empty as soon as it has been looked at."""
+
+        def __bool__(self) -> bool:
+            return True
+
+        def __len__(self) -> int:
+            return 1
+
+    owed = Owed(lambda error, function: None)
+    owed.calls = Emptied()
+    owed.fail()
