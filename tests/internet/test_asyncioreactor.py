@@ -651,6 +651,42 @@ def test_aScopeThatIsCancelledStillEnds(reactor: Reactor) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_aForkedChildLeavesTheHostsLoopAlone() -> None:
+    """In the child of a host's process nothing of ours asks the parent's loop for anything."""
+    done = run(
+        """
+        import asyncio, gc, os, sys
+        from twistlike.internet import reactor
+
+        async def main():
+            reactor.callLater(0, print, "attached")
+            await asyncio.sleep(0.01)
+            loop = asyncio.get_running_loop()
+            real = loop.call_soon_threadsafe
+
+            def noting(*args, **kwargs):
+                os.write(1, b"asked\\n")
+                return real(*args, **kwargs)
+
+            loop.call_soon_threadsafe = noting
+            sys.stdout.flush()
+            child = os.fork()
+            if not child:
+                gc.collect()
+                os.write(1, repr(reactor).encode() + b"\\n")
+                os._exit(0)
+            os.waitpid(child, 0)
+            del loop.call_soon_threadsafe
+
+        asyncio.run(main())
+        """,
+        "twistlike",
+    )
+    assert done.stdout == "attached\n<Reactor not started>\n"
+    assert done.stderr == ""
+
+
 def test_itAttachesAgainToAnotherLoop(reactor: Reactor) -> None:
     """A reactor that has ended with one loop serves the next one, from its first use there."""
 
@@ -825,6 +861,27 @@ def test_whatBelongsToTheLoopsThreadIsRefusedElsewhere(reactor: Reactor) -> None
     assert all("reactor.callFromThread(reactor." in text for text in errors)
 
 
+def test_aCallIsNotMovedEarlierByAnotherThread(reactor: Reactor) -> None:
+    """The alarm for it would not wake the loop: it is refused, and the call stays where it was."""
+    call = reactor.callLater(3600, print)
+    due = call.getTime()
+    errors: list[str] = []
+
+    def wrong() -> None:
+        for move, seconds in ((call.reset, 0), (call.delay, -1)):
+            with pytest.raises(WrongThreadError) as caught:
+                move(seconds)
+            errors.append(str(caught.value))
+
+    def main() -> Deferred[Any]:
+        return threads.deferToThreadPool(reactor, reactor.getThreadPool(), wrong)
+
+    reactor.callWhenRunning(lambda: errors.append("") if call.getTime() != due else None)
+    runUntil(reactor, main)
+    assert len(errors) == 2
+    assert all("reactor.callFromThread(delayedCall.reset, ...)" in text for text in errors)
+
+
 def test_theReactorOfAnotherLoopIsRefused(reactor: Reactor) -> None:
     """Inside one loop the reactor of another loop is as wrong as another thread."""
     first = asyncio.new_event_loop()
@@ -833,7 +890,7 @@ def test_theReactorOfAnotherLoopIsRefused(reactor: Reactor) -> None:
         reactor.callLater(3600, print)
 
     async def use() -> None:
-        with pytest.raises(WrongThreadError):
+        with pytest.raises(WrongThreadError, match=r"currentReactor.*does not run now: close that"):
             reactor.callLater(0, print)
 
     first.run_until_complete(attach())
@@ -979,6 +1036,37 @@ def test_aLookUpThatTakesTooLongFails(reactor: Reactor, monkeypatch: pytest.Monk
 
     runUntil(reactor, main)
     assert [type(error) for error in errors] == [DNSLookupError]
+
+
+def test_aLookUpThatOutlivesTheReactorFails(
+    reactor: Reactor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The end does not leave it silent; what the resolver says later is dropped without a word."""
+    import socket
+
+    release = threading.Event()
+    workers: list[threading.Thread] = []
+
+    def stuck(name: str) -> str:
+        workers.append(threading.current_thread())
+        release.wait(20)
+        return "10.0.0.1"
+
+    monkeypatch.setattr(socket, "gethostbyname", stuck)
+    reactor.shutdownTimeout = 0.05
+    out: list[Any] = []
+
+    def main() -> None:
+        reactor.resolve("stuck.example").addErrback(lambda failure: out.append(failure.value))
+        reactor.callLater(0.01, reactor.stop)
+
+    reactor.callWhenRunning(main)
+    reactor.run()
+    assert [type(error) for error in out] == [DNSLookupError]
+    caplog.clear()
+    release.set()
+    workers[0].join(10)
+    assert caplog.text == ""
 
 
 def test_succeedHelps() -> None:

@@ -24,11 +24,16 @@ class Rig:
         self.fatal: type[BaseException] | tuple[()] = ()
         self.loop = FakeLoop()
         monkeypatch.setattr(looptimers, "clockOf", lambda loop: loop.time)
-        self.timers = LoopTimers(self.failed, lambda: self.out.append("first"))
+        self.mayEnter = True
+        self.timers = LoopTimers(self.failed, lambda: self.out.append("first"), self.enter)
 
     def failed(self, error: BaseException, function: Callable[..., object]) -> BaseException | None:
         self.errors.append(error)
         return error if isinstance(error, self.fatal) else None
+
+    def enter(self, name: str) -> bool:
+        assert name == "delayedCall.reset"
+        return self.mayEnter
 
     def bind(self) -> None:
         self.timers.bind(self.loop)  # type: ignore[arg-type]
@@ -85,6 +90,17 @@ def test_anEarlierCallMovesTheAlarm(rig: Rig) -> None:
     rig.timers.callLater(1, rig.out.append, "early")
     rig.loop.advance(1)
     assert rig.ran == ["early"]
+
+
+def test_aCallMovedEarlierInAnotherThreadWakesTheLoop(rig: Rig) -> None:
+    """Where that is only warned of, the alarm is set by the loop's own thread, at once."""
+    call = rig.timers.callLater(10.0, rig.out.append, "moved")
+    rig.mayEnter = False
+    call.reset(0.5)
+    assert rig.loop.wakeups == 1
+    rig.mayEnter = True
+    rig.loop.advance(0.6)
+    assert rig.ran == ["moved"]
 
 
 def test_aCancelledCallDoesNotRun(rig: Rig) -> None:

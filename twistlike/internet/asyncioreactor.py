@@ -95,7 +95,7 @@ class Reactor:
 
     def _setUp(self) -> None:
         self._inbox = Inbox(self._callFailed)
-        self._timers = LoopTimers(self._callFailed, self._inbox.drainEarly)
+        self._timers = LoopTimers(self._callFailed, self._inbox.drainEarly, self._enter)
         self._events = SystemEvents(self._triggerFailed)
         self._pools = Pools(self, _workerReporter(weakref.ref(self)))
         self._waiters = Waiters()
@@ -111,7 +111,7 @@ class Reactor:
             self._report,
         )
         self._ownLoop = OwnLoop(self._life, self._inbox, self._noteSignal)
-        self._resolver = ThreadedResolver(self, self._pools.forNames)
+        self._resolver = ThreadedResolver(self, self._pools.forNames, self._owed.calls)
 
     def __repr__(self) -> str:
         loop = self._life.loop
@@ -439,6 +439,9 @@ class Reactor:
                 "threads.blockingCallFromThread(reactor, reactor.resolve, ...)"
             )
         return self._resolver.getHostByName(name, timeout)
+
+    def _enter(self, name: str) -> bool:
+        return self._life.enter(name)
 
     # ---- what goes wrong, and what it is told ----------------------------------------------------
 

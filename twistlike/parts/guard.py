@@ -14,9 +14,11 @@ from threading import current_thread
 from typing import TYPE_CHECKING
 
 from twistlike.internet.error import WrongThreadError
+from twistlike.parts.loops import runningLoop
 from twistlike.parts.timers import DelayedCall, checkDelay
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Mapping
     from types import CodeType
 
@@ -43,19 +45,28 @@ class ThreadGuard:
         self.policy = Policy.ERROR
         self._warned: set[tuple[CodeType, int]] = set()
 
-    def tellOff(self, name: str) -> None:
+    def tellOff(self, name: str, home: AbstractEventLoop | None) -> None:
         """Raise, or warn: then the caller hands the call over to the loop's thread.
 
         Args:
-            name: What was called.
+            name: What was called: a method of the reactor, or with a dot, of something else.
+            home: The reactor's loop.
 
         Raises:
             WrongThreadError: If that is the policy.
         """
+        where = name if "." in name else f"reactor.{name}"
         text = (
             f"{name} was called from thread {current_thread().name!r}, which does not run this "
-            f"reactor's loop; use reactor.callFromThread(reactor.{name}, ...)"
+            f"reactor's loop; use reactor.callFromThread({where}, ...)"
         )
+        if runningLoop() is not None:
+            text += (
+                f". The loop that runs in this thread has a reactor of its own, which "
+                f"asyncioreactor.currentReactor() returns; this one is on {home!r}"
+            )
+            if home is not None and not home.is_running():
+                text += ", which does not run now: close that to have the reactor free"
         if self.policy is Policy.ERROR:
             raise WrongThreadError(text)
         level = 1

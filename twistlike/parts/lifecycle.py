@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 from twistlike.internet.defer import Deferred, ensureDeferred
 from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike.parts.guard import ThreadGuard
-from twistlike.parts.loops import LoopKeeper, runningLoop, startEndWatch
+from twistlike.parts.loops import LoopKeeper, closeEndWatch, runningLoop, startEndWatch
 from twistlike.python import threadable
 from twistlike.python.failure import Failure
 
@@ -165,7 +165,7 @@ class LifeCycle:
     def _isOurThread(self, name: str) -> bool:
         if get_ident() == self._thread and runningLoop() is None:
             return True  # between two runs of the loop
-        self.guard.tellOff(name)
+        self.guard.tellOff(name, self.loop)
         return False
 
     # ---- beginning -------------------------------------------------------------------------------
@@ -355,11 +355,7 @@ class LifeCycle:
             self._keeper = None
         watch, self._watch = self._watch, None
         if watch is not None and not self._hostEnds:
-            # It ends in one step, since there is nothing left to wait for.
-            try:
-                watch.aclose().__await__().send(None)
-            except StopIteration:
-                pass
+            closeEndWatch(watch)
 
     def loopClosed(self) -> None:
         """Hear that the host has closed the loop, with no chance for us to end in order."""
@@ -375,6 +371,11 @@ class LifeCycle:
         """Leave everything to the parent process: this is its forked child."""
         if self._keeper is not None:
             self._keeper.disarm()
+        watch, self._watch = self._watch, None
+        if watch is not None and not self._hostEnds:
+            # Else it would ask the parent's loop to close it, through a pipe that the two share.
+            self.attached = False  # nothing is to be ended here
+            closeEndWatch(watch)
 
 
 def _leftBehind(stuck: Sequence[object]) -> ReactorNotRunning:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LoopKeeper",
     "clockOf",
+    "closeEndWatch",
     "closeLoop",
     "newLoop",
     "runningLoop",
@@ -196,10 +197,18 @@ def startEndWatch(end: Callable[[], Awaitable[object]]) -> AsyncGenerator[None, 
             await end()
 
     generator = watch()
-    # One step to the yield, with no task: nothing before it waits.
-    step = generator.__anext__()
+    _step(generator.__anext__())
+    return generator
+
+
+def closeEndWatch(generator: AsyncGenerator[None, None]) -> None:
+    """Take back what ``startEndWatch`` began. What ``end`` gives must be done at once."""
+    _step(generator.aclose())
+
+
+def _step(awaitable: Awaitable[object]) -> None:
+    """Do, with no task, what needs only one step, since it waits for nothing."""
     try:
-        step.__await__().send(None)
+        awaitable.__await__().send(None)
     except StopIteration:
         pass
-    return generator

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Handle
     from collections.abc import Callable
 
+    from twistlike.parts.timers import DelayedCall
+
 __all__ = ["LoopTimers"]
 
 # An alarm that came too early (uvloop's timers count whole milliseconds) is set again for this much
@@ -32,14 +34,19 @@ class LoopTimers(TimerQueue):
             it returns an exception, that is raised when the batch has ended.
         first: Called before each batch: in one turn, calls from threads run before the timers, as
             in Twisted.
+        enter: Called with what is done, when a call is moved to an earlier time: raises
+            ``WrongThreadError`` in another thread than the loop's, or returns False if it is to be
+            done in the loop's.
     """
 
     def __init__(
         self,
         onError: Callable[[BaseException, Callable[..., object]], BaseException | None],
         first: Callable[[], object],
+        enter: Callable[[str], bool],
     ) -> None:
         super().__init__(monotonic, self._setAlarm)
+        self._enter = enter
         self._onError = onError
         self._first = first
         self._loop: AbstractEventLoop | None = None
@@ -63,6 +70,15 @@ class LoopTimers(TimerQueue):
         self._alarmTime = inf
         if self.seconds is not monotonic:
             self.changeClock(monotonic)
+
+    def _pushEarlier(self, call: DelayedCall) -> None:
+        # In another thread it would set an alarm that a loop which sleeps does not notice. To move
+        # a call later, or to cancel it, needs no alarm, and does not pay for a look at the thread.
+        loop = self._loop
+        if loop is None or self._enter("delayedCall.reset"):
+            super()._pushEarlier(call)
+        else:
+            loop.call_soon_threadsafe(super()._pushEarlier, call, context=self._ownContext)
 
     def _setAlarm(self, atLeast: float = 0.0) -> None:
         """Have the loop wake us when the next call is due."""

@@ -5,16 +5,17 @@ Thread: the reactor's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twistlike.internet.defer import Deferred, fail, succeed
-from twistlike.internet.error import DNSLookupError
+from twistlike.internet.error import DNSLookupError, ReactorNotRunning
 from twistlike.python.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from twistlike.internet.interfaces import IReactorFromThreads, IReactorTime
+    from twistlike.parts.owed import Owing
     from twistlike.python.threadpool import ThreadPool
 
     class _Reactor(IReactorTime, IReactorFromThreads, Protocol): ...
@@ -33,11 +34,15 @@ class ThreadedResolver:
     Args:
         reactor: For the timeout and the way back from the thread.
         getPool: Returns the pool to block in.
+        owed: The reactor's calls whose Deferreds are still to be fired.
     """
 
-    def __init__(self, reactor: _Reactor, getPool: Callable[[], ThreadPool]) -> None:
+    def __init__(
+        self, reactor: _Reactor, getPool: Callable[[], ThreadPool], owed: set[Owing]
+    ) -> None:
         self._reactor = reactor
         self._getPool = getPool
+        self._owed = owed
 
     def getHostByName(
         self, name: str, timeout: Sequence[float] | None = DEFAULT_TIMEOUT
@@ -55,38 +60,57 @@ class ThreadedResolver:
 
         if _isAddress(name):
             return succeed(name)
-        found: Deferred[str] = Deferred()
-        reactor = self._reactor
-
-        def onResult(success: bool, result: object) -> None:
-            # The job may outlive the reactor; its result is then nobody's.
-            reactor.callFromThread(answer, success, result)
-
-        def answer(success: bool, result: object) -> None:
-            if found.called:
-                return
-            if success:
-                found.callback(str(result))
-            else:
-                found.errback(_lookupFailed(name, result))
-
-        def tooLate() -> None:
-            found.errback(Failure(DNSLookupError(f"timeout looking up {name!r}")))
-
+        lookUp = _LookUp(self._reactor, name)
         try:
-            job = self._getPool().enqueue(onResult, socket.gethostbyname, (name,))
+            job = self._getPool().enqueue(lookUp.onResult, socket.gethostbyname, (name,))
         except RuntimeError as error:
-            return fail(Failure(DNSLookupError(f"cannot look {name!r} up: {error}")))
-        late = reactor.callLater(sum(timeout or DEFAULT_TIMEOUT), tooLate)
+            return fail(_lookUpFailed(name, error))
+        lookUp.job = job
+        self._owed.add(lookUp)
+        late = self._reactor.callLater(sum(timeout or DEFAULT_TIMEOUT), lookUp.tooLate)
 
         def settled(result: str | Failure) -> str | Failure:
+            self._owed.discard(lookUp)
             job.cancel()
             if late.active():
                 late.cancel()
             return result
 
-        found.addBoth(settled)
-        return found
+        lookUp.found.addBoth(settled)
+        return lookUp.found
+
+
+class _LookUp:
+    """One look-up that is under way, and the way of its outcome back."""
+
+    def __init__(self, reactor: IReactorFromThreads, name: str) -> None:
+        self.found: Deferred[str] = Deferred()
+        self.job: Any = None
+        self._reactor = reactor
+        self._name = name
+
+    def onResult(self, success: bool, result: Any) -> None:
+        """Send the outcome to the reactor's thread. Thread: the worker's."""
+        try:
+            self._reactor.callFromThread(self._answer, success, result)
+        except ReactorNotRunning:
+            pass  # it has ended without us: what was still owed has failed
+
+    def abandon(self, failure: Failure) -> None:
+        """Fail: the reactor has ended, and no outcome can come any more."""
+        self._answer(False, failure)
+
+    def tooLate(self) -> None:
+        """Fail: it takes too long."""
+        self.found.errback(Failure(DNSLookupError(f"timeout looking up {self._name!r}")))
+
+    def _answer(self, success: bool, result: Any) -> None:
+        if self.found.called:
+            return
+        if success:
+            self.found.callback(result)
+        else:
+            self.found.errback(_lookUpFailed(self._name, result.value))
 
 
 def _isAddress(name: str) -> bool:
@@ -94,9 +118,7 @@ def _isAddress(name: str) -> bool:
     return len(parts) == 4 and all(part.isdecimal() and int(part) < 256 for part in parts)
 
 
-def _lookupFailed(name: str, result: object) -> Failure:
-    error = result.value if isinstance(result, Failure) else result
-    if isinstance(error, (OSError, UnicodeError)):
+def _lookUpFailed(name: str, error: BaseException) -> Failure:
+    if isinstance(error, Exception):
         return Failure(DNSLookupError(f"address {name!r} not found: {error}"))
-    assert isinstance(result, Failure)
-    return result
+    return Failure(error)

@@ -226,9 +226,13 @@ class DelayedCall:
 
     def _moveEarlier(self, time: float) -> None:
         """Move the call to a time for which its entry would come up too late, or perhaps would."""
-        self.time = time
+        before, self.time = self.time, time
         if time < self.entryTime:
-            self.resetter(self)
+            try:
+                self.resetter(self)
+            except BaseException:
+                self.time = before  # refused, in another thread than the loop's
+                raise
 
     def __lt__(self, other: DelayedCall) -> bool:
         return self.time < other.time
