@@ -176,7 +176,16 @@ class Inbox:
         if self._closed:
             self._takeBack(calls, call)
         elif wakeup is NONE or monotonic() - wakeup.askedAt >= LOST_AFTER:
-            self._wake(calls, call)
+            if (loop := self._loop) is None:
+                return  # not started: open() asks for the wakeup
+            try:
+                self._ask(loop)
+            except RuntimeError:
+                if not loop.is_closed():
+                    raise
+                if self._loop is loop:  # else it was closed, and perhaps opened anew, meanwhile
+                    self._closed = True
+                self._takeBack(calls, call)
         elif (waiting := len(calls)) > CALLS_A_LOOK:
             # Race: the loop may have forgotten this wakeup by now; then nobody looks at it.
             wakeup.quiet = waiting + CALLS_A_LOOK
@@ -240,20 +249,6 @@ class Inbox:
                 continue  # another thread changed the deque while it was searched
             CLOSED.append(call)  # raises
 
-    def _wake(self, calls: deque[Call], call: Call) -> None:
-        """Ask the loop to drain, for the sake of ``call``. In any thread."""
-        loop = self._loop
-        if loop is None:
-            return  # not started: open() asks for the wakeup
-        try:
-            self._ask(loop)
-        except RuntimeError:
-            if not loop.is_closed():
-                raise
-            if self._loop is loop:  # else it was closed, and perhaps opened anew, meanwhile
-                self._closed = True
-            self._takeBack(calls, call)
-
     def _ask(self, loop: AbstractEventLoop) -> None:
         """Ask the loop to drain. In any thread."""
         # Set before the asking: the loop may drain, and clear it, before the call returns.
@@ -263,14 +258,16 @@ class Inbox:
     def _runFor(self, seconds: float, calls: deque[Call]) -> None:
         """Run what is there now; what comes in the meantime is left to the next turn."""
         popleft = calls.popleft
-        end = monotonic() + seconds
+        count = len(calls)
+        # A batch that ends before the first look needs no clock.
+        end = monotonic() + seconds if count > CALLS_A_LOOK else inf
         empty = Context()
         run = empty.run
         runIn = Context.run
         fatal: BaseException | None = None
         try:
-            for number in range(len(calls)):
-                if not number % CALLS_A_LOOK and monotonic() > end:
+            for number in range(count):
+                if number and not number % CALLS_A_LOOK and monotonic() > end:
                     break
                 try:
                     call = popleft()
