@@ -882,6 +882,25 @@ def test_aCallIsNotMovedEarlierByAnotherThread(reactor: Reactor) -> None:
     assert all("reactor.callFromThread(delayedCall.reset, ...)" in text for text in errors)
 
 
+def test_aCallThatWasHandedOverIsNotMovedToNoTime(reactor: Reactor) -> None:
+    """The handle that another thread gets refuses NaN, as that of the loop's thread does."""
+    reactor.wrongThread = "warn"
+    out: list[object] = []
+
+    def elsewhere() -> None:
+        with pytest.warns(RuntimeWarning):
+            call = reactor.callLater(3600, out.append, "ran")
+        with pytest.raises(ValueError, match="not a number"):
+            call.delay(float("nan"))
+        out.append(call.getTime() > reactor.seconds())
+
+    def main() -> Deferred[Any]:
+        return threads.deferToThreadPool(reactor, reactor.getThreadPool(), elsewhere)
+
+    runUntil(reactor, main)
+    assert out == [True]
+
+
 def test_theReactorOfAnotherLoopIsRefused(reactor: Reactor) -> None:
     """Inside one loop the reactor of another loop is as wrong as another thread."""
     first = asyncio.new_event_loop()
@@ -947,6 +966,26 @@ def test_errorsGoToTheLoopsExceptionHandler(run: Callable[..., Any], reactor: Re
 
     run(main())
     assert [str(context["exception"]) for context in seen] == ["bad"] * 4
+
+
+def test_errorsThatAWorkerLetsGoOfGoToTheLoopsExceptionHandler(
+    reactor: Reactor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If a worker is the last to hold a Deferred, its error is the loop's all the same."""
+    seen: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: seen.append(context))
+        async with reactor:
+            failed: list[Deferred[object]] = [Deferred()]
+            failed[0].errback(ValueError("bad"))
+            await threads.deferToThreadPool(reactor, reactor.getThreadPool(), failed.clear)
+
+    asyncio.run(main())
+    assert [str(context["exception"]) for context in seen] == ["bad"]
+    assert seen[0]["thread"] != threading.current_thread().name
+    assert caplog.text == ""
 
 
 def test_anExitInACallEndsAHostAfterTheBatch(reactor: Reactor) -> None:

@@ -34,7 +34,7 @@ from twistlike.parts.pools import Pools, currentPool, forgetThreads
 from twistlike.parts.resolver import ThreadedResolver
 from twistlike.parts.waiters import Waiters
 from twistlike.python.failure import Failure
-from twistlike.python.log import report
+from twistlike.python.log import report, setLoopFinder
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -544,6 +544,14 @@ def _ofWorker() -> Reactor | None:
     owner = None if pool is None else pool.owner
     reactor = owner() if isinstance(owner, weakref.ref) else None
     return reactor if isinstance(reactor, Reactor) else None
+
+
+def _loopOfWorker() -> AbstractEventLoop | None:
+    reactor = _ofWorker()
+    return None if reactor is None else reactor._life.loop
+
+
+setLoopFinder(_loopOfWorker)
 
 
 def install(eventloop: AbstractEventLoop | None = None) -> None:

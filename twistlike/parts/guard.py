@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from enum import Enum
+from math import isnan
 from threading import current_thread
 from typing import TYPE_CHECKING
 
@@ -138,7 +139,10 @@ class HandedOverCall(DelayedCall):
         """Do as ``DelayedCall.delay``."""
         if not self.active():
             raise self._whyInactive()
-        self.time += secondsLater
+        time = self.time + secondsLater
+        if isnan(time):
+            raise ValueError(f"a delay of {secondsLater!r} s makes {self.time} s not a number")
+        self.time = time
         self._inbox.post(self._move, (), {})
 
     def _begin(self) -> None:

@@ -55,7 +55,9 @@ class OwnLoop:
             )
         state = self._life.state
         if state not in (State.NOT_STARTED, State.ENDED):
-            raise ReactorAlreadyRunning(f"run() was called, but the reactor is {state.value}")
+            raise ReactorAlreadyRunning(
+                f"run() was called, but the reactor is {state.value}, on {self._life.loop!r}"
+            )
         loop = self._make()
         if takeSignals:
             self._signals = StopSignals(self._stopBySignal, self._forceBySignal)

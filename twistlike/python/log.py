@@ -59,12 +59,31 @@ __all__ = [
     "msg",
     "removeObserver",
     "report",
+    "setLoopFinder",
     "showwarning",
     "startLogging",
     "startLoggingWithObserver",
     "textFromEventDict",
     "theLogPublisher",
 ]
+
+
+def _noLoop() -> None:
+    """Say that no loop is known."""
+
+
+_findLoop: Callable[[], asyncio.AbstractEventLoop | None] = _noLoop
+
+
+def setLoopFinder(find: Callable[[], asyncio.AbstractEventLoop | None]) -> None:
+    """Set what tells for which loop a thread works that runs none: a worker may be the last to let
+    go of a Deferred whose error nobody handles.
+
+    Args:
+        find: Called in any thread, also from `__del__`.
+    """
+    global _findLoop
+    _findLoop = find
 
 
 def report(
@@ -77,7 +96,8 @@ def report(
     """Report an error that nobody handles: the one place where that is done. Never raises.
 
     Log observers get it first. Then it goes to the exception handler of `loop`, or of the loop that
-    runs in this thread, or where there is no loop to the standard `logging` (logger "twistlike").
+    runs in this thread, or in a worker of that for which it works, or where there is no loop to the
+    standard `logging` (logger "twistlike").
     While the program's log has begun elsewhere (`startLogging`), only a handler that somebody has
     set on the loop is asked: the default one would say the same again.
 
@@ -118,7 +138,9 @@ def _tellHost(
 ) -> None:
     running = _runningLoop()
     if loop is None or loop.is_closed():
-        loop = running
+        loop = running or _findLoop()
+        if loop is not None and loop.is_closed():
+            loop = None
     thread = threading.current_thread().name
     if loop is None:
         if globalLogPublisher.endsInLogging:
