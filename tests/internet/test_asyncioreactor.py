@@ -687,6 +687,29 @@ def test_aForkedChildLeavesTheHostsLoopAlone() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_aDaemonRunsWhatWasAskedForBeforeItsFork() -> None:
+    """What waits for the first run waits in a forked child, too, as in Twisted."""
+    done = run(
+        """
+        import os, sys
+        from twistlike.internet import reactor, threads
+        reactor.callWhenRunning(print, "started")
+        reactor.callFromThread(print, "called")
+        done = threads.deferToThread(str, "job").addCallback(print)
+        done.addCallback(lambda _: reactor.callLater(0.01, reactor.stop))
+        if os.fork():
+            os.wait()
+            os._exit(0)
+        reactor.run()
+        sys.stdout.flush()
+        """,
+        "twistlike",
+    )
+    assert done.stdout == "started\ncalled\njob\n"
+    assert done.stderr == ""
+
+
 def test_itAttachesAgainToAnotherLoop(reactor: Reactor) -> None:
     """A reactor that has ended with one loop serves the next one, from its first use there."""
 

@@ -388,6 +388,30 @@ def test_fork_with_a_live_pool() -> None:
 
 
 @posix
+def test_fork_before_the_start() -> None:
+    """
+    A pool that has not been started has no thread, not even one that looks after its jobs: so a
+    program can become a daemon, and starts the pool with its jobs there.
+    """
+    transcript = runProgram(
+        """
+        import os
+        pool = ThreadPool(0, 2)
+        queued = pool.submit(os.getpid)
+        assert threading.active_count() == 1, threading.enumerate()
+        child = os.fork()
+        if child == 0:
+            pool.start()
+            good = queued.result(10) == os.getpid()
+            pool.stop()
+            os._exit(0 if good else 1)
+        print("status", os.waitpid(child, 0)[1])
+        """
+    )
+    assert (transcript.stdout, transcript.stderr) == ("status 0\n", "")
+
+
+@posix
 def test_forks_under_load() -> None:
     """
     20 forks while 4 threads hammer the pool: no child inherits a held lock, each can use the pool

@@ -481,7 +481,14 @@ class Reactor:
         self._exitSignal = number
 
     def _afterFork(self) -> None:
-        """Begin anew in a child process: the loop and the threads are the parent's."""
+        """Begin anew in a child process: the loop and the threads are the parent's.
+
+        Without a loop there is nothing of the parent's: what waits for the next run is kept, since
+        a program may become a daemon before that.
+        """
+        if self._life.loop is None:
+            self._pools.afterFork()
+            return
         size, policy, limit = self._pools.size, self.wrongThread, self.shutdownTimeout
         self._life.forget()
         self._ownLoop.giveSignalsBack()

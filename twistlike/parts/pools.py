@@ -117,6 +117,10 @@ class Pools:
             if self.users is not None:
                 self.users.adjustPoolsize(least, size)
 
+    def afterFork(self) -> None:
+        """In the child of a fork: a thread that is not here may hold the lock."""
+        self._making = RLock()
+
     def start(self) -> None:
         """Let the jobs that wait run."""
         # Race: another thread makes a pool just now, not started, which nobody would start.

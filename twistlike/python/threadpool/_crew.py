@@ -137,8 +137,8 @@ class Crew:
         self.watch()
 
     def watch(self) -> None:
-        """Jobs are queued and nobody is free: have it looked after."""
-        if not self.watched:
+        """Jobs are queued and nobody is free: have it looked after, once there can be workers."""
+        if self.started and not self.watched:
             watchdog.watch(self)
 
     def _grow(self) -> bool:

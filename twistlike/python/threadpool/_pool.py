@@ -146,8 +146,13 @@ class ThreadPool(ThreadPoolExecutor):
 
     def _afterFork(self) -> None:
         old = self._crew
-        old.forget()
         self._resizing = threading.RLock()
+        if old.open and not old.started:
+            # No thread of the parent's has a part in it: a program that becomes a daemon before it
+            # starts the pool finds its jobs there.
+            old.lock = threading.RLock()
+            return
+        old.forget()
         self._crew = Crew(self)
         if not old.wasOpen:
             self._crew.close()
