@@ -397,12 +397,13 @@ def test_fork_before_the_start() -> None:
         """
         import os
         pool = ThreadPool(0, 2)
-        queued = pool.submit(os.getpid)
+        ran = threading.Event()
+        pool.callInThread(ran.set)
         assert threading.active_count() == 1, threading.enumerate()
         child = os.fork()
         if child == 0:
             pool.start()
-            good = queued.result(10) == os.getpid()
+            good = ran.wait(10)
             pool.stop()
             os._exit(0 if good else 1)
         print("status", os.waitpid(child, 0)[1])
