@@ -951,6 +951,14 @@ def test_aBadDelayIsRefused(reactor: Reactor, delay: Any) -> None:
         reactor.callLater(delay, print)
 
 
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "1", None])
+def test_aBadShutdownTimeoutIsRefused(reactor: Reactor, seconds: Any) -> None:
+    """A limit for the end that is no time is refused when it is set, not when it is needed."""
+    with pytest.raises((TypeError, ValueError), match="shutdownTimeout is a number of seconds"):
+        reactor.shutdownTimeout = seconds
+    assert reactor.shutdownTimeout == 2.0
+
+
 @pytest.mark.parametrize("name", ["callFromThread", "callInThread"])
 def test_whatIsNotCallableIsRefusedInTheCaller(reactor: Reactor, name: str) -> None:
     """callFromThread(None) fails where it was called, not later in the loop."""

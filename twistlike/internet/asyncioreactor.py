@@ -18,10 +18,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
-from twistlike.internet.error import (
-    ReactorAlreadyInstalledError,
-    WrongThreadError,
-)
+from twistlike.internet.error import ReactorAlreadyInstalledError, WrongThreadError
 from twistlike.parts.events import SystemEvents
 from twistlike.parts.guard import HandedOverCall, Policy
 from twistlike.parts.inbox import Inbox
@@ -32,6 +29,7 @@ from twistlike.parts.owed import Owed
 from twistlike.parts.ownloop import OwnLoop
 from twistlike.parts.pools import Pools, currentPool, forgetThreads
 from twistlike.parts.resolver import ThreadedResolver
+from twistlike.parts.timers import checkDelay
 from twistlike.parts.waiters import Waiters
 from twistlike.python.failure import Failure
 from twistlike.python.log import report, setLoopFinder
@@ -95,7 +93,9 @@ class Reactor:
 
     def _setUp(self) -> None:
         self._inbox = Inbox(self._callFailed)
-        self._timers = LoopTimers(self._callFailed, self._inbox.drainEarly, self._enter)
+        self._timers = LoopTimers(
+            self._callFailed, self._inbox.drainEarly, lambda name: self._life.enter(name)
+        )
         self._events = SystemEvents(self._triggerFailed)
         self._pools = Pools(self, _workerReporter(weakref.ref(self)))
         self._waiters = Waiters()
@@ -143,6 +143,7 @@ class Reactor:
 
     @shutdownTimeout.setter
     def shutdownTimeout(self, seconds: float) -> None:
+        checkDelay(seconds, "shutdownTimeout")
         self._life.shutdownTimeout = seconds
 
     @property
@@ -153,8 +154,8 @@ class Reactor:
         warns (``RuntimeWarning``) once for each place that such a call comes from, and hands the
         call over to the loop's thread, as ``callFromThread`` does. So handed over are
         ``callLater`` (which returns a handle that works in any thread), ``callWhenRunning``, the
-        system event triggers, ``stop`` and ``crash``; their later errors are reported. What would
-        have to return a Deferred raises all the same.
+        system event triggers, ``stop``, ``crash`` and ``reset`` of a timer; their later errors are
+        reported. What would have to return a Deferred raises all the same.
         """
         return self._life.guard.policy.value
 
@@ -292,7 +293,11 @@ class Reactor:
             self._inbox.post(self._events.remove, (triggerID,), {})
 
     def fireSystemEvent(self, eventType: str) -> None:
-        """Fire a system event: its triggers run, in their phases, and are used up."""
+        """Fire a system event: its triggers run, in their phases, and are used up.
+
+        Raises:
+            WrongThreadError: In another thread than the loop's.
+        """
         if self._life.enter("fireSystemEvent"):
             self._events.fire(eventType)
         else:
@@ -432,6 +437,9 @@ class Reactor:
 
         Returns:
             A Deferred of the address. It fails with ``DNSLookupError``.
+
+        Raises:
+            WrongThreadError: In another thread than the loop's.
         """
         if not self._life.enter("resolve"):
             raise WrongThreadError(
@@ -439,9 +447,6 @@ class Reactor:
                 "threads.blockingCallFromThread(reactor, reactor.resolve, ...)"
             )
         return self._resolver.getHostByName(name, timeout)
-
-    def _enter(self, name: str) -> bool:
-        return self._life.enter(name)
 
     # ---- what goes wrong, and what it is told ----------------------------------------------------
 
@@ -481,13 +486,9 @@ class Reactor:
         self._exitSignal = number
 
     def _afterFork(self) -> None:
-        """Begin anew in a child process: the loop and the threads are the parent's.
-
-        Without a loop there is nothing of the parent's: what waits for the next run is kept, since
-        a program may become a daemon before that.
-        """
+        """Begin anew in a child process: the loop and the threads are the parent's."""
         if self._life.loop is None:
-            self._pools.afterFork()
+            self._pools.afterFork()  # a daemon forks before it runs: what waits for that is kept
             return
         size, policy, limit = self._pools.size, self.wrongThread, self.shutdownTimeout
         self._life.forget()

@@ -46,8 +46,8 @@ _SOON = 0.01
 def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
     """Run a function in the reactor's thread pool.
 
-    The reactor is that of the running loop, else the default one. The function runs in a copy of
-    the caller's context.
+    The reactor is that of the running loop; in a pool's worker the one whose pool it is; else the
+    default one. The function runs in a copy of the caller's context.
 
     Args:
         f: The function, with its arguments after it.
@@ -110,6 +110,8 @@ def callMultipleInThread(
     tupleList: Iterable[tuple[Callable[..., object], tuple[Any, ...], Mapping[str, Any]]],
 ) -> None:
     """Run several functions in a thread of the reactor's pool, one after the other.
+
+    If one raises, that is reported, and those after it are not called.
 
     Args:
         tupleList: For each a tuple of the function, its arguments and its keyword arguments.
@@ -434,4 +436,5 @@ class _Wait(Waiter[Any]):
             self._awaited.cancel()
 
 
+# Those who wait for reactors that are not ours, and whose end nobody tells us.
 _NO_WAITERS = Waiters()

@@ -7,6 +7,7 @@ How it works
 ::
 
     NOT_STARTED --begin--> RUNNING or ATTACHED --stop--> STOPPING --> ENDED --begin--> ...
+    RUNNING or STOPPING --crash--> NOT_STARTED
 
 A reactor is *bound* while it has a loop. It runs on a loop of its own, or it is attached: a guest
 on a loop that somebody else runs and will end. The guest hears of the end in two ways. In the

@@ -85,7 +85,8 @@ class DelayedCall:
         debug: Whether new ones note where they were asked for; to be set on the class.
         creator: The stack that asked for it, outermost call first; only in debug mode.
 
-    Thread: the one of the clock that it came from.
+    Thread: the one of the clock that it came from. Moving a reactor's call to an earlier time in
+    another thread raises ``WrongThreadError``.
     """
 
     # Slots, for their size and speed; the dictionary is made when somebody adds an attribute.
