@@ -101,8 +101,8 @@ MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 50  # without its docstring
 
 LONG: dict[str, str] = {
-    "internet.defer._coroutines:_resume": "a step of a coroutine: taken apart, each await would make "
-    "one call more",
+    "internet.defer._coroutines:_resume": "a step of a coroutine: taken apart, each await would "
+    "make one call more",
     "internet.defer._run:runCallbacks": "the loop that runs callbacks: taken apart, each callback "
     "would make one call more, which costs as much as running it",
     "python.threadpool._worker:_work": "the loop of a worker: taken apart, each job would make one "

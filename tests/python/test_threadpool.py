@@ -324,12 +324,18 @@ def test_context_propagates_and_is_isolated(makePool: MakePool) -> None:
 
 
 def test_context_of_a_job_is_the_one_it_runs_in(makePool: MakePool) -> None:
-    """Job.context is the copy that the function and onResult run in."""
+    """Job.context is the copy that the function and onResult run in; None if it was empty."""
     pool = makePool()
     results = Results()
+    token = variable.set("submitter")
     job = pool.enqueue(results, variable.set, ("in the job",))
+    variable.reset(token)
     results.take(1)
+    assert job.context is not None
     assert job.context[variable] == "in the job"
+    other = contextvars.Context().run(pool.enqueue, results, variable.set, ("in the job",))
+    results.take(1)
+    assert other.context is None
 
 
 # ---- references ---------------------------------------------------------------------------------
