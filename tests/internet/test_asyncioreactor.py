@@ -849,6 +849,67 @@ def test_eachLoopHasItsReactor() -> None:
     assert len({id(reactor) for reactor in found}) == 2
 
 
+def test_ofTwoLoopsThatComeAtOnceOneGetsTheReactor(
+    reactor: Reactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads with loops of their own may use a reactor first at the same moment: one gets it."""
+    begin = reactor._life.begin
+    begins, comes, refused = threading.Event(), threading.Event(), threading.Event()
+    out: list[str] = []
+
+    def slowly(state: Any, loop: asyncio.AbstractEventLoop) -> None:
+        begins.set()
+        comes.wait(20)
+        refused.wait(0.05)  # time to come between, for whoever is not kept out
+        begin(state, loop)
+
+    async def first() -> None:
+        reactor.callLater(0, out.append, "first")
+        refused.wait(20)
+        await asyncio.sleep(0.01)
+
+    async def second() -> None:
+        begins.wait(20)
+        comes.set()
+        try:
+            with pytest.raises(WrongThreadError):
+                reactor.callLater(0, out.append, "second")
+        finally:
+            refused.set()
+
+    monkeypatch.setattr(reactor._life, "begin", slowly)
+    others = [threading.Thread(target=asyncio.run, args=(main(),)) for main in (first, second)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(20)
+    assert out == ["first"]
+
+
+@everyLoop
+def test_theReactorIsFreeOnlyWhenAllIsUndone(
+    run: Callable[..., Any], reactor: Reactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread's loop may take the reactor as soon as it has none: nothing is undone then."""
+    life = reactor._life
+    undone: list[bool] = []
+
+    def noting(function: Callable[..., object]) -> Callable[..., None]:
+        def noted(*args: Any) -> None:
+            undone.append(life.loop is not None)
+            function(*args)
+
+        return noted
+
+    async def main() -> None:
+        async with reactor:
+            monkeypatch.setattr(life, "_letGo", noting(life._letGo))
+            monkeypatch.setattr(life, "_onBound", noting(life._onBound))
+
+    run(main())
+    assert undone == [True, True]
+
+
 def test_withoutALoopItIsTheDefaultOne() -> None:
     """Where no loop runs, and in no worker, the current reactor is the default one."""
     assert currentReactor() is asyncioreactor.defaultReactor()

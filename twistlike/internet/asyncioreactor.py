@@ -488,7 +488,7 @@ class Reactor:
     def _afterFork(self) -> None:
         """Begin anew in a child process: the loop and the threads are the parent's."""
         if self._life.loop is None:
-            self._pools.afterFork()  # a daemon forks before it runs: what waits for that is kept
+            self._life.renewLocks()  # a daemon forks before it runs: what waits for that is kept
             return
         size, policy, limit = self._pools.size, self.wrongThread, self.shutdownTimeout
         self._life.forget()
@@ -540,6 +540,7 @@ def currentReactor() -> Reactor:
     reactor = defaultReactor()
     if reactor._life.loop is None:
         reactor._life.attachIfLoopRuns()
+    if reactor._life.loop in (loop, None):
         return reactor
     reactor = _kept[id(reactor)] = Reactor()
     reactor._life.attach(loop)

@@ -27,7 +27,7 @@ from __future__ import annotations
 import weakref
 from contextvars import Context
 from enum import Enum
-from threading import get_ident
+from threading import RLock, get_ident
 from typing import TYPE_CHECKING
 
 from twistlike.internet.defer import Deferred, ensureDeferred
@@ -101,6 +101,9 @@ class LifeCycle:
         self._onBound = onBound
         self._report = report
         self.guard = ThreadGuard()
+        # Held by who gives it a loop: threads with loops of their own meet here. Re-entrant, for a
+        # signal handler or a __del__ in the middle of it.
+        self.beginning = RLock()
         self.state = State.NOT_STARTED
         self.loop: AbstractEventLoop | None = None
         self.running = False
@@ -135,7 +138,8 @@ class LifeCycle:
         """
         if self.loop is None:
             self.attachIfLoopRuns()
-        elif runningLoop() is not self.loop:
+        # Race: another thread's loop may have got the reactor meanwhile, so this looks again.
+        if self.loop is not None and runningLoop() is not self.loop:
             return self._isOurThread(name)
         return True
 
@@ -145,7 +149,9 @@ class LifeCycle:
         # The loop on which it has been stopped is no place to begin again by itself: a late call of
         # some component would bring threads back that its owner has just ended.
         if loop is not None and (self._endedOn is None or self._endedOn() is not loop):
-            self.attach(loop)
+            with self.beginning:
+                if self.loop is None:
+                    self.attach(loop)
 
     def acceptWork(self, name: str) -> None:
         """Begin a call that hands work to threads; attach first if there is no loop yet.
@@ -182,10 +188,10 @@ class LifeCycle:
 
     def unbind(self) -> None:
         """Have no loop any more; calls and timers are kept."""
-        self.loop = None
         self.inbox.open(None)
         self.timers.unbind()
         self._onBound(None)
+        self.loop = None  # last: see finish()
 
     def begin(self, state: State, loop: AbstractEventLoop) -> None:
         """Start on ``loop``: the startup event fires on its next turn, then what was kept runs."""
@@ -205,10 +211,11 @@ class LifeCycle:
         Raises:
             ReactorAlreadyRunning: If the reactor has a loop already.
         """
-        if self.loop is not None:
-            raise ReactorAlreadyRunning(f"the reactor is {self.state.value} already")
-        self._hostEnds = False
-        self.begin(State.ATTACHED, loop)
+        with self.beginning:
+            if self.loop is not None:
+                raise ReactorAlreadyRunning(f"the reactor is {self.state.value} already")
+            self._hostEnds = False
+            self.begin(State.ATTACHED, loop)
         life = weakref.ref(self)
 
         # Weak: a reactor that nobody wants any more must not live as long as the host's loop.
@@ -339,13 +346,14 @@ class LifeCycle:
             self.timers.unbind()
             self.events.clear()
             self.pools.reopen()
-            self.loop = None
             self._endedOn = weakref.ref(loop)
             self._letGo()
             self._onBound(None)
             if not self.attached and not loop.is_closed():
                 loop.stop()
             waiters, self._endWaiters = self._endWaiters, []
+            # Race: from here on another thread's loop may have the reactor. All is undone by now.
+            self.loop = None
             for waiter in waiters:
                 waiter.callback(None)
 
@@ -367,6 +375,11 @@ class LifeCycle:
         self.pools.abandon()
         self._watch = None
         self.finish()
+
+    def renewLocks(self) -> None:
+        """In the child of a fork: threads that are not here may hold them."""
+        self.beginning = RLock()
+        self.pools.afterFork()
 
     def forget(self) -> None:
         """Leave everything to the parent process: this is its forked child."""

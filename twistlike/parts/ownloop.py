@@ -53,16 +53,21 @@ class OwnLoop:
                 "run() was called while an event loop runs in this thread; the reactor works "
                 "inside that loop as it is: leave run() out"
             )
-        state = self._life.state
-        if state not in (State.NOT_STARTED, State.ENDED):
-            raise ReactorAlreadyRunning(
-                f"run() was called, but the reactor is {state.value}, on {self._life.loop!r}"
-            )
-        loop = self._make()
-        if takeSignals:
-            self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
-            self._signals.take()
-        self._life.begin(State.RUNNING, loop)
+        life = self._life
+        with life.beginning:
+            # With a loop that is not this one's it is attached still, if only for a moment.
+            if life.state not in (State.NOT_STARTED, State.ENDED) or life.loop not in (
+                self._loop,
+                None,
+            ):
+                raise ReactorAlreadyRunning(
+                    f"run() was called, but the reactor is {life.state.value}, on {life.loop!r}"
+                )
+            loop = self._make()
+            if takeSignals:
+                self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
+                self._signals.take()
+            life.begin(State.RUNNING, loop)
 
     def run(self) -> None:
         """Run the loop until the reactor has ended, and leave it."""
