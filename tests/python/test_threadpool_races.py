@@ -13,6 +13,7 @@ import pytest
 
 from twistlike.python.threadpool import ThreadPool, _watchdog, _worker
 from twistlike.python.threadpool._crew import Crew
+from twistlike.python.threadpool._jobs import Job
 
 WAIT = 3.0
 
@@ -308,3 +309,32 @@ def test_interrupt_between_taking_and_ringing(monkeypatch: pytest.MonkeyPatch) -
     assert (pool.workers, len(crew.slots)) == (1, 1)
     pool.stop()
     assert sorted(crew.slots) == [0, 1]
+
+
+def test_a_kill_before_the_first_line_of_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is hit between taking a job and its first line fails that job, and lives on."""
+    outcomes: list[tuple[bool, Any]] = []
+    arrived = threading.Semaphore(0)
+
+    def onResult(success: bool, result: Any) -> None:
+        outcomes.append((success, result))
+        arrived.release()
+
+    run = Job.run
+
+    def hit(job: Job, worker: _worker.Worker) -> None:
+        monkeypatch.setattr(Job, "run", run)
+        raise SystemExit
+
+    pool = ThreadPool(0, 1)
+    pool.start()
+    monkeypatch.setattr(Job, "run", hit)
+    pool.enqueue(onResult, int, ("1",))
+    pool.enqueue(onResult, int, ("2",))
+    for _ in range(2):
+        assert arrived.acquire(timeout=10)
+    pool.stop()
+    (first, failure), second = outcomes
+    assert not first
+    assert failure.check(SystemExit)
+    assert second == (True, 2)

@@ -236,11 +236,12 @@ class Worker:
         """
         An error came out of a job: of its `onResult`, or one that hit this thread from outside.
         """
-        if item.running is None:
+        if item.running is not None:
+            item.hit(error)
+        # A kill may come before the job's first line: then nobody has taken it yet, and it fails.
+        elif not item.fail(error):
             failure = Failure.fromException(error)
             self.crew.report(failure, f"onResult of a job failed in thread {_nameOf(self)}")
-        else:
-            item.hit(error)
 
     def _killed(self, error: BaseException) -> None:
         """An exception from outside hit the thread between two jobs, or while it slept."""
