@@ -227,6 +227,9 @@ def fullTables(workloads: list[Workload], results: Results) -> Iterator[str]:
 
 
 def _growthTable(workloads: list[Workload], results: Results) -> Iterator[str]:
+    if all(results.growthOf(workload) is None for workload in workloads):
+        yield "How cost grows was not measured in this run."
+        return
     yield "| work | items | CPU time of one operation at that size | largest over smallest |"
     yield "|---|---|---|---|"
     for workload in workloads:
