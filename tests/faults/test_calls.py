@@ -9,6 +9,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Callable
 from time import monotonic, thread_time
 from typing import Any
 
@@ -23,7 +24,9 @@ from tests.faults.harness import (
     waitFor,
 )
 from twistlike.internet.asyncioreactor import Reactor
+from twistlike.internet.defer import Deferred
 from twistlike.internet.error import ReactorNotRunning
+from twistlike.parts.bell import CounterBell
 
 
 def startAll(functions: list[Any]) -> list[threading.Thread]:
@@ -118,19 +121,18 @@ def test_call_wakeup_dropped(host: Host) -> None:
     async def main(reactor: Reactor) -> None:
         loop = reactor._life.loop
         assert loop is not None
-        # A loop that swallows one wakeup, as one does whose self-pipe refuses the write.
-        real = loop.call_soon_threadsafe
         dropped: list[object] = []
 
-        class Deaf:
-            def __getattr__(self, name: str) -> Any:
-                return getattr(loop, name)
+        def deaf(real: Callable[..., object]) -> Callable[..., object]:
+            """Swallow one wakeup, as a loop does whose self-pipe refuses the write."""
 
-            def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> Any:
-                if not dropped:
-                    dropped.append(args)
-                    return None
-                return real(*args, **kwargs)
+            def wake(*args: object, **kwargs: object) -> object:
+                if dropped:
+                    return real(*args, **kwargs)
+                dropped.append(args)
+                return None
+
+            return wake
 
         ran: list[int] = []
 
@@ -140,10 +142,14 @@ def test_call_wakeup_dropped(host: Host) -> None:
             assert not ran
             reactor.callFromThread(ran.append, 2)
 
-        reactor._inbox._loop = Deaf()  # type: ignore[assignment]
+        await until(lambda: reactor._inbox._bell)
+        below: Any = os if isinstance(reactor._inbox._bell, CounterBell) else loop
+        name = "eventfd_write" if below is os else "call_soon_threadsafe"
+        real = getattr(below, name)
+        setattr(below, name, deaf(real))
         await inThread(post)
         await until(lambda: ran == [1, 2], 1)
-        reactor._inbox._loop = loop
+        setattr(below, name, real)
         assert dropped
 
     host.run(main)
@@ -382,9 +388,12 @@ def test_call_stop_in_batch(host: Host) -> None:
                 except ReactorNotRunning:
                     refused.append(number)
 
+        seen: Deferred[None] = Deferred()  # the end waits until this has seen it
+        reactor.addSystemEventTrigger("before", "shutdown", lambda: seen)
         reactor.callFromThread(time.sleep, 0.05)
         await inThread(post)
         await until(lambda: isEnding(reactor))
+        seen.callback(None)
 
     refused: list[int] = []
     host.run(main)

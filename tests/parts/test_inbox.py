@@ -35,6 +35,7 @@ class Rig:
 
     def open(self) -> Rig:
         self.inbox.open(self.loop)  # type: ignore[arg-type]
+        self.loop.turn()
         return self
 
     def post(self, *args: object) -> None:
@@ -63,14 +64,17 @@ def test_oneWakeupForABatch() -> None:
 
 
 def test_callsPostedBeforeTheStartAreKept() -> None:
-    """What is posted while there is no loop runs, in order, once there is one."""
+    """What is posted while there is no loop runs, in order, on its first turn."""
     rig = Rig()
     rig.post(1)
+    rig.loop.call_soon(rig.out.append, "asked for before")
+    rig.inbox.open(rig.loop)  # type: ignore[arg-type]
     rig.post(2)
-    rig.open()
+    rig.loop.turn()
+    assert rig.out == ["asked for before", 1, 2]
     rig.post(3)
-    rig.loop.turns()
-    assert rig.out == [1, 2, 3]
+    rig.loop.turn()
+    assert rig.out == ["asked for before", 1, 2, 3]
 
 
 def test_aCallPostedByACallRunsOnALaterTurn() -> None:

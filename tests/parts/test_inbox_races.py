@@ -56,15 +56,16 @@ def loop() -> FakeLoop:
 def inbox(loop: FakeLoop) -> Inbox:
     """An open inbox, with a queue that can be interrupted."""
     inbox = Inbox(raiseAgain)
-    inbox._calls = Interrupted()
+    inbox._queue = Interrupted()
     inbox.open(loop)  # type: ignore[arg-type]
+    loop.turn()
     return inbox
 
 
 def queueOf(inbox: Inbox) -> Interrupted:
     """Return the inbox's queue."""
-    assert isinstance(inbox._calls, Interrupted)
-    return inbox._calls
+    assert isinstance(inbox._queue, Interrupted)
+    return inbox._queue
 
 
 def test_closed_before_the_call_is_appended(inbox: Inbox) -> None:
@@ -81,6 +82,21 @@ def test_closed_after_the_call_was_appended(inbox: Inbox) -> None:
     ran: list[int] = []
     queueOf(inbox).after.append(inbox.close)
     inbox.post(ran.append, (1,), {})
+    assert ran == [1]
+
+
+def test_closed_and_opened_anew_before_the_call_is_appended(inbox: Inbox, loop: FakeLoop) -> None:
+    """The poster slept through an end and a new beginning: its call is part of that."""
+    ran: list[int] = []
+
+    def endAndBegin() -> None:
+        inbox.close()
+        inbox.open(loop)  # type: ignore[arg-type]
+        loop.turn()
+
+    queueOf(inbox).before.append(endAndBegin)
+    inbox.post(ran.append, (1,), {})
+    loop.turn()
     assert ran == [1]
 
 
@@ -102,6 +118,26 @@ def test_calls_do_not_see_each_others_context(inbox: Inbox, loop: FakeLoop) -> N
     post(inbox.post, lambda: seen.append(variable.get()), (), {})
     loop.turn()
     assert seen == ["none"]
+
+
+def test_bell_hung_before_the_call_is_appended(inbox: Inbox, loop: FakeLoop) -> None:
+    """The loop has looked for calls, and a poster came just then: it rings the new bell."""
+    ran: list[int] = []
+    inbox.open(loop)  # type: ignore[arg-type]
+    queueOf(inbox).before.append(loop.turn)
+    inbox.post(ran.append, (1,), {})
+    assert ran == []
+    loop.turn()
+    assert ran == [1]
+
+
+def test_bell_hung_after_the_call_was_appended(inbox: Inbox, loop: FakeLoop) -> None:
+    """Its poster found no bell, or finds one: who hangs it has run the call."""
+    ran: list[int] = []
+    inbox.open(loop)  # type: ignore[arg-type]
+    queueOf(inbox).after.append(loop.turn)
+    inbox.post(ran.append, (1,), {})
+    assert ran == [1]
 
 
 def test_drained_before_the_call_is_appended(inbox: Inbox, loop: FakeLoop) -> None:
@@ -207,10 +243,11 @@ def test_loop_closed_while_the_inbox_is_opened_anew(inbox: Inbox) -> None:
         def is_closed(self) -> bool:
             return True
 
-    other = FakeLoop()
+    other, closing = FakeLoop(), Closing()
     ran: list[int] = []
     inbox.close()
-    inbox.open(Closing())  # type: ignore[arg-type]
+    inbox.open(closing)  # type: ignore[arg-type]
+    closing.turn()
     inbox.post(ran.append, (1,), {})
     assert ran == [1]  # by the closer
     inbox.post(ran.append, (2,), {})

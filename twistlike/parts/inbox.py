@@ -5,19 +5,19 @@ the loop's thread.
 
 How it works
 ------------
-``post`` appends to a deque and asks the loop for a wakeup only if none is pending. The loop's side
-forgets the pending wakeup and then takes as many calls as are there at that moment. Of the two
-orders in which ``post`` and the loop can meet:
+``post`` appends to a deque and rings the loop's bell (see ``bell``) only if no wakeup is pending.
+The loop's side forgets the pending wakeup and then takes as many calls as are there at that moment.
+Of the two orders in which ``post`` and the loop can meet:
 
 * the call is appended before the loop looks: it is in the batch;
-* it is appended after that: ``post`` looks for a wakeup later still, finds none and asks again.
+* it is appended after that: ``post`` looks for a wakeup later still, finds none and rings again.
 
 So no call is left behind, and there is no lock that a signal handler could find held by the very
 frame that it interrupted.
 
-A call is kept as the one tuple that Python has made of it, ``(function, *args)``, and with its
-context before that, if that is not an empty one. Most of a flood's cost is memory: a second object
-for each call, which the garbage collector looks at as well, costs a tenth.
+A call is kept as the one tuple that Python has made of it, ``(function, *args)``, and with
+``context.run`` before that, if its context is not an empty one. Most of a flood's cost is memory: a
+second object for each call, which the garbage collector looks at as well, costs a tenth.
 
 Guarantees: calls run in the order in which they were appended; each runs in the context in which it
 was posted; one that raises is reported and the rest of its batch runs; a call either runs or its
@@ -29,15 +29,19 @@ from __future__ import annotations
 from collections import deque
 from contextvars import Context, copy_context
 from functools import partial
+from itertools import islice
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twistlike.internet.error import ReactorNotRunning
+from twistlike.parts.bell import bellFor
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Mapping
+
+    from twistlike.parts.bell import Bell
 
     Call = tuple[Any, ...]
 
@@ -109,7 +113,9 @@ CLOSED = _Closed()
 
 def _functionOf(call: Call) -> Any:
     """Return the function that a call was made of."""
-    function = call[1] if type(call[0]) is Context else call[0]
+    function = call[0]
+    if type(getattr(function, "__self__", None)) is Context:
+        function = call[1]
     return function.func if type(function) is partial else function
 
 
@@ -126,11 +132,12 @@ class Inbox:
         onError: Callable[[BaseException, Callable[..., object]], BaseException | None],
     ) -> None:
         self._onError = onError
-        self._calls: deque[Call] = deque()
+        self._queue: deque[Call] = deque()
+        self._calls = self._queue  # or CLOSED
         self._loop: AbstractEventLoop | None = None
+        self._bell: Bell | None = None  # the loop's
         self._closed = False
         self._wakeup = NONE
-        self._ownContext = Context()
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -157,7 +164,7 @@ class Inbox:
         """
         context = copy_context()
         if context:
-            call = (context, *call)
+            call = (context.run, *call)
         calls = self._calls
         calls.append(call)
         # Race: the loop forgets the wakeup before it takes the first call, and the closer before it
@@ -176,14 +183,15 @@ class Inbox:
         if self._closed:
             self._takeBack(calls, call)
         elif wakeup is NONE or monotonic() - wakeup.askedAt >= LOST_AFTER:
-            if (loop := self._loop) is None:
-                return  # not started: open() asks for the wakeup
+            if (bell := self._bell) is None:
+                return  # not started: who hangs the bell looks for calls
+            loop = self._loop
             try:
-                self._ask(loop)
+                self._ask(bell)
             except RuntimeError:
-                if not loop.is_closed():
+                if loop is not None and not loop.is_closed():
                     raise
-                if self._loop is loop:  # else it was closed, and perhaps opened anew, meanwhile
+                if self._bell is bell:  # else it was closed, and perhaps opened anew, meanwhile
                     self._closed = True
                 self._takeBack(calls, call)
         elif (waiting := len(calls)) > CALLS_A_LOOK:
@@ -193,21 +201,33 @@ class Inbox:
     def open(self, loop: AbstractEventLoop | None) -> None:
         """Take calls, for ``loop`` if there is one by now. Calls that wait already are kept.
 
+        On the loop they run from its next turn on, after what it was asked for before this.
+
         Thread: the loop's; with ``None`` any.
         """
         self._loop = loop
-        if self._calls is CLOSED:
-            self._calls = deque()
+        self._bell = None
+        # Race: a poster has had the queue in its hands since before the end, and appends only now.
+        # It is the same queue still, so what it posts runs.
+        self._calls = self._queue
         self._closed = False
         self._wakeup = NONE
-        if loop is not None and self._calls:
-            self._ask(loop)
+        if loop is not None:
+            loop.call_soon(self._hang, loop, context=Context())
+
+    def _hang(self, loop: AbstractEventLoop) -> None:
+        """Hang the bell, on the loop's first turn, and run what waits."""
+        if self._loop is loop and self._bell is None:
+            # Race: a poster finds no bell. It appends before it looks for it, we look for calls
+            # when it hangs.
+            self._bell = bellFor(loop, self.drain, self._latest)
+            self.drain(self._wakeup)
 
     def close(self) -> None:
         """Refuse further calls, and run those that are there. Does nothing the second time."""
         self._closed = True
         self._wakeup = NONE
-        self._loop = None
+        self._loop = self._bell = None
         calls, self._calls = self._calls, CLOSED
         # Race: see post(). What is still appended to the queue that we have taken is taken back by
         # its poster, or is run here; popleft() and the poster's remove() cannot both get it.
@@ -249,43 +269,46 @@ class Inbox:
                 continue  # another thread changed the deque while it was searched
             CLOSED.append(call)  # raises
 
-    def _ask(self, loop: AbstractEventLoop) -> None:
+    def _ask(self, bell: Bell) -> None:
         """Ask the loop to drain. In any thread."""
         # Set before the asking: the loop may drain, and clear it, before the call returns.
         self._wakeup = wakeup = _Wakeup(0, monotonic())
-        loop.call_soon_threadsafe(self.drain, wakeup, context=self._ownContext)
+        bell.ring(wakeup)
+
+    def _latest(self) -> _Wakeup:
+        """Return the wakeup that was asked for last."""
+        return self._wakeup
 
     def _runFor(self, seconds: float, calls: deque[Call]) -> None:
         """Run what is there now; what comes in the meantime is left to the next turn."""
-        popleft = calls.popleft
-        count = len(calls)
+        left = len(calls)
         # A batch that ends before the first look needs no clock.
-        end = monotonic() + seconds if count > CALLS_A_LOOK else inf
+        end = monotonic() + seconds if left > CALLS_A_LOOK else inf
+        # Not "call = popleft()": between the two an exception of a signal's handler would lose it.
+        source = iter(calls.popleft, None)
         empty = Context()
         run = empty.run
-        runIn = Context.run
         fatal: BaseException | None = None
         try:
-            for number in range(count):
-                if number and not number % CALLS_A_LOOK and monotonic() > end:
-                    break
-                try:
-                    call = popleft()
-                except IndexError:
-                    break  # a poster took its call back
-                try:
-                    if type(call[0]) is Context:
-                        runIn(*call)
-                    else:
-                        if empty:
-                            empty = Context()  # the last call that ran in it has set something
-                            run = empty.run
+            while left > 0:
+                for call in islice(source, min(left, CALLS_A_LOOK)):
+                    try:
                         run(*call)
-                except BaseException as error:
-                    fatal = self._onError(error, _functionOf(call)) or fatal
+                    except BaseException as error:
+                        fatal = self._onError(error, _functionOf(call)) or fatal
+                    if empty:
+                        empty = Context()  # the call has set something, which the next must not see
+                        run = empty.run
+                left -= CALLS_A_LOOK
+                if monotonic() > end:
+                    break
+        except IndexError:
+            if calls:
+                raise
+            # A poster took its call back.
         finally:
             # Also when a signal's KeyboardInterrupt came between two calls: the rest must run.
-            if calls and self._wakeup is NONE and self._loop is not None:
-                self._ask(self._loop)
+            if calls and self._wakeup is NONE and self._bell is not None:
+                self._ask(self._bell)
         if fatal is not None:
             raise fatal
