@@ -13,7 +13,7 @@ class Call:
     """A call that notes what it is told."""
 
     def __init__(self, out: list[Any], error: Exception | None = None) -> None:
-        self.job = None
+        self.what = None
         self.out = out
         self.error = error
 

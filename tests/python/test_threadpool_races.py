@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -322,7 +323,7 @@ def test_a_kill_before_the_first_line_of_a_job(monkeypatch: pytest.MonkeyPatch) 
 
     run = Job.run
 
-    def hit(job: Job, worker: _worker.Worker) -> None:
+    def hit(job: Job, worker: _worker.Worker, context: Context) -> None:
         monkeypatch.setattr(Job, "run", run)
         raise SystemExit
 

@@ -5,12 +5,12 @@ Each docstring says which thread may call it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike.internet.asyncioreactor import Reactor, currentReactor
-from twistlike.internet.defer import CancelledError, Deferred
 from twistlike.internet.defer._coroutines import fromAwaitable
 from twistlike.internet.error import ReactorNotRunning, TimeoutError, WrongThreadError
+from twistlike.parts.jobs import FutureDeferred, runInPool
 from twistlike.parts.loops import runningLoop
 from twistlike.parts.pools import currentPool
 from twistlike.parts.timers import checkDelay
@@ -19,11 +19,14 @@ from twistlike.python.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
-    from concurrent.futures import Executor, Future
-    from typing import ParamSpec
+    from concurrent.futures import Executor
+    from typing import ParamSpec, TypeGuard
 
+    from twistlike.internet.defer import Deferred
     from twistlike.internet.interfaces import IReactorFromThreads
+    from twistlike.parts.jobs import Door
     from twistlike.parts.owed import Owing
+    from twistlike.python.threadpool import ThreadPool
 
     P = ParamSpec("P")
 
@@ -65,7 +68,7 @@ def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Defer
     if reactor._life.loop is None:
         reactor._life.acceptWork("deferToThread")
     pool = reactor._pools.users or reactor.getThreadPool()
-    return _enqueue(reactor._inbox, reactor._owed.calls, pool, f, args, kwargs)
+    return runInPool(reactor._inbox, reactor._owed.calls, pool, f, args, kwargs)
 
 
 def deferToThreadPool(
@@ -90,21 +93,21 @@ def deferToThreadPool(
 
     Thread: the reactor's.
     """
-    door: _Door
+    door: Door
     owed: set[Owing]
     if isinstance(reactor, Reactor):
         reactor._life.acceptWork("deferToThreadPool")
         door, owed = reactor._inbox, reactor._owed.calls
     else:
         door, owed = _ForeignDoor(reactor), set()
-    if hasattr(threadpool, "enqueue"):
-        return _enqueue(door, owed, threadpool, f, args, kwargs)
-    deferred: _JobDeferred[T] = _JobDeferred(_cancelJob)
-    deferred.door, deferred.owed = door, owed
-    deferred.job = future = threadpool.submit(f, *args, **kwargs)
-    owed.add(deferred)
-    future.add_done_callback(deferred.onDone)
-    return deferred
+    if _isThreadPool(threadpool):
+        return runInPool(door, owed, threadpool, f, args, kwargs)
+    return FutureDeferred(door, owed, threadpool.submit(f, *args, **kwargs))
+
+
+def _isThreadPool(executor: Executor) -> TypeGuard[ThreadPool]:
+    # Not isinstance: see parts/pools, the pool is slow to import.
+    return hasattr(executor, "put")
 
 
 def callMultipleInThread(
@@ -242,14 +245,6 @@ def _runMultiple(
         function(*args, **kwargs)
 
 
-class _Door(Protocol):
-    """The way into a reactor's thread, as an ``Inbox`` offers it."""
-
-    def postCall(self, call: tuple[Any, ...]) -> None:
-        """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
-        ...
-
-
 class _ForeignDoor:
     """The way into the thread of a reactor that is not ours."""
 
@@ -258,85 +253,9 @@ class _ForeignDoor:
     def __init__(self, reactor: IReactorFromThreads) -> None:
         self._reactor = reactor
 
-    def postCall(self, call: tuple[Any, ...]) -> None:
+    def put(self, call: tuple[Any, ...]) -> None:
         """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
         self._reactor.callFromThread(*call)
-
-
-def _enqueue(
-    door: _Door,
-    owed: set[Owing],
-    pool: Any,
-    f: Callable[..., T],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> Deferred[T]:
-    """Do ``deferToThreadPool`` with a ``ThreadPool``."""
-    deferred: _JobDeferred[T] = _JobDeferred(_cancelJob)
-    deferred.door = door
-    deferred.owed = owed
-    owed.add(deferred)
-    try:
-        deferred.job = pool.enqueue(deferred.onResult, f, args, kwargs)
-    except BaseException:
-        owed.discard(deferred)
-        raise
-    return deferred
-
-
-def _cancelJob(deferred: Deferred[Any]) -> None:
-    """Keep the function from running, or tell it; the Deferred then fails by itself."""
-    assert isinstance(deferred, _JobDeferred)
-    job, deferred.job = deferred.job, None
-    deferred.owed.discard(deferred)
-    deferred._suppressAlreadyCalled = True  # a result that comes all the same is dropped
-    if job is not None:
-        job.cancel()
-
-
-class _JobDeferred(Deferred[T]):
-    """The Deferred of a function that runs in a thread, and the way of its outcome back.
-
-    It is one object, not a Deferred and an envelope, and has no ``__init__`` of its own, for what
-    that costs: a fourth of what it takes to ask for a job. Who makes one sets the attributes.
-
-    Attributes:
-        door: The way into the thread of the reactor where it fires.
-        job: What runs the function; ``None`` once the outcome is on its way, or is not wanted.
-        owed: The Deferreds of that reactor whose outcome is not in the inbox yet.
-    """
-
-    __slots__ = ("door", "job", "owed")
-
-    door: _Door
-    job: Any
-    owed: set[Owing]
-
-    def onResult(self, success: bool, result: Any) -> None:
-        """Send the outcome to the reactor's thread. Thread: the worker's."""
-        try:
-            self.door.postCall((self.callback if success else self.errback, result))
-        except ReactorNotRunning:
-            return  # it has ended without us: what is still owed fails
-        # Race: the reactor ends here. It closes the inbox, which fires this Deferred, and then
-        # finds it among those that are owed: `abandon` sees that it has fired.
-        self.owed.discard(self)
-        self.job = None
-
-    def onDone(self, future: Future[T]) -> None:
-        """Send the outcome of an executor's future. Thread: any."""
-        if future.cancelled():
-            self.onResult(False, Failure(CancelledError()))
-        elif (error := future.exception()) is not None:
-            self.onResult(False, Failure(error))
-        else:
-            self.onResult(True, future.result())
-
-    def abandon(self, failure: Failure) -> None:
-        """Fail: the reactor has ended, and no outcome can come any more. Thread: the reactor's."""
-        if not self.called:
-            self.errback(failure)
-            self._suppressAlreadyCalled = True  # an outcome that comes in the next run is dropped
 
 
 def _blockingCall(

@@ -163,8 +163,19 @@ class Inbox:
         Thread: any.
         """
         context = copy_context()
-        if context:
-            call = (context.run, *call)
+        self.put((context.run, *call) if context else call)
+
+    def put(self, call: Call) -> None:
+        """Have a function called in the loop's thread, in an empty context.
+
+        Args:
+            call: The function, and its arguments after it.
+
+        Raises:
+            ReactorNotRunning: If the inbox or the loop is closed; the call will not run.
+
+        Thread: any.
+        """
         calls = self._calls
         calls.append(call)
         # Race: the loop forgets the wakeup before it takes the first call, and the closer before it

@@ -10,7 +10,7 @@ other, no Deferred is fired twice, and no lock is needed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.python.failure import Failure
@@ -25,8 +25,9 @@ __all__ = ["Owed", "Owing"]
 class Owing(Protocol):
     """A call whose Deferred is still to be fired."""
 
-    job: Any
-    """What runs it: a job of a pool, or a future. ``None`` once it is no longer wanted."""
+    @property
+    def what(self) -> object:
+        """What a thread still runs for it."""
 
     def abandon(self, failure: Failure) -> None:
         """Fire the Deferred with an error instead."""
@@ -49,17 +50,16 @@ class Owed:
             try:
                 call = self.calls.pop()
             except KeyError:
-                return  # Race: a thread that handed its outcome in just in time has taken the last
+                return  # Race: a thread whose job was refused has just taken the last one back
             try:
-                call.abandon(Failure(_tooLate(call.job)))
+                call.abandon(Failure(_tooLate(call.what)))
             except BaseException as error:
                 self._onError(error, call.abandon)
 
 
-def _tooLate(job: Any) -> ReactorNotRunning:
-    """Return the error for a job whose outcome nobody waits for any more."""
-    function = getattr(job, "function", None)
-    what = safe_repr(job if function is None else function)
+def _tooLate(what: object) -> ReactorNotRunning:
+    """Return the error for what nobody waits for any more."""
     return ReactorNotRunning(
-        f"the reactor has ended while a thread still ran {what}, whose outcome is dropped"
+        f"the reactor has ended while a thread still ran {safe_repr(what)}, whose outcome is"
+        " dropped"
     )

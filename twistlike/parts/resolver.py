@@ -65,7 +65,6 @@ class ThreadedResolver:
             job = self._getPool().enqueue(lookUp.onResult, socket.gethostbyname, (name,))
         except RuntimeError as error:
             return fail(_lookUpFailed(name, error))
-        lookUp.job = job
         self._owed.add(lookUp)
         late = self._reactor.callLater(sum(timeout or DEFAULT_TIMEOUT), lookUp.tooLate)
 
@@ -85,9 +84,13 @@ class _LookUp:
 
     def __init__(self, reactor: IReactorFromThreads, name: str) -> None:
         self.found: Deferred[str] = Deferred()
-        self.job: Any = None
         self._reactor = reactor
         self._name = name
+
+    @property
+    def what(self) -> object:
+        """What a thread still runs."""
+        return f"the look-up of {self._name}"
 
     def onResult(self, success: bool, result: Any) -> None:
         """Send the outcome to the reactor's thread. Thread: the worker's."""

@@ -40,8 +40,7 @@ from twistlike.python.threadpool._worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twistlike.python.threadpool._futures import FutureJob
-    from twistlike.python.threadpool._jobs import Call, Job
+    from twistlike.python.threadpool._jobs import Call, QueuedJob
     from twistlike.python.threadpool._pool import ThreadPool
 
 __all__ = ["Crew", "endAll", "threadsOf"]
@@ -64,7 +63,7 @@ class Crew:
     def __init__(self, pool: ThreadPool) -> None:
         # Weak: a pool that nobody holds any more is collected, and its workers leave.
         self.pool = weakref.ref(pool, self._orphaned)
-        self.queue: deque[Call | Job | FutureJob] = deque()
+        self.queue: deque[Call | QueuedJob] = deque()
         self.idle: list[Worker] = []  # asleep; the last is the most recently used
         self.slots: list[int] = []  # permits that nobody holds
         self.excess: list[bool] = []
@@ -101,7 +100,7 @@ class Crew:
 
     # ---- submitting and calling workers ----------------------------------------------------------
 
-    def attend(self, now: float, item: Call | Job | FutureJob | None = None) -> None:
+    def attend(self, now: float, item: Call | QueuedJob | None = None) -> None:
         """
         See to it that somebody comes to the queue: wake a worker, start one, or know that none is
         free.
@@ -189,7 +188,7 @@ class Crew:
         if not self.open:
             self._finish(callForHelp=False)
 
-    def takeBack(self, item: Call | Job | FutureJob) -> bool:
+    def takeBack(self, item: Call | QueuedJob) -> bool:
         """Remove a job that its submitter has just appended. False: a worker has it."""
         with self.lock:
             above = []
@@ -504,7 +503,7 @@ class Crew:
                 item = self.queue.popleft()
             except IndexError:
                 return
-            if isinstance(item, tuple) or item.cancel():
+            if isinstance(item, tuple) or item.drop():
                 self.abandoned += 1
 
     def abandon(self, error: BaseException) -> list[StuckWorker]:

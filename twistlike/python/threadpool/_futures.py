@@ -81,7 +81,10 @@ class PoolFuture(Future[_T]):
 class FutureJob:
     """A job of `ThreadPool.submit`: the future is what decides who has it."""
 
-    __slots__ = ("_load", "context", "queued", "running")
+    __slots__ = ("_load", "context", "crew", "queued", "running")
+
+    crew: Crew
+    queued: float
 
     def __init__(
         self,
@@ -90,17 +93,18 @@ class FutureJob:
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        queued: float,
     ) -> None:
         self.context = context
         self._load = [(future, function, args, kwargs)]
-        self.queued = queued
         self.running: FutureLoad | None = None
 
     told = False
 
-    def run(self, worker: Worker) -> None:
-        """Run the function and set the future. Called once, by the worker that took the job."""
+    def run(self, worker: Worker, context: Context) -> None:
+        """
+        Run the function and set the future, both in `context`. Called once, by the worker that took
+        the job.
+        """
         try:
             self.running = load = self._load[0]
             self._load.pop()
@@ -115,30 +119,31 @@ class FutureJob:
             worker.tally.skip()
             return
         try:
-            result = function(*args, **kwargs)
+            result = context.run(function, *args, **kwargs)
         except BaseException as error:
             worker.tally.failed += 1
-            future.set_exception(_withoutThisFrame(error))
+            context.run(future.set_exception, _withoutThisFrame(error))
             # By the `f_back` of the function's frame the error holds this frame all the same: so
             # it keeps nothing that holds the error.
             self.running = None
             del load, future, function, args, kwargs
         else:
-            future.set_result(result)
+            context.run(future.set_result, result)
             self.running = None
 
-    def hit(self, error: BaseException) -> None:
+    def hit(self, error: BaseException) -> bool:
         """
-        The worker was killed by `error` outside the function: set it in the future if nothing has
-        been yet.
+        The worker was hit by `error` outside the function: set that in the future, unless something
+        has been before.
         """
         load = self.running
         if load is None:
-            self.fail(error)
-            return
+            return self.fail(error)
         self.running = None
-        if not load[0].done():
-            load[0].set_exception(error)
+        if load[0].done():
+            return False
+        load[0].set_exception(error)
+        return True
 
     @property
     def function(self) -> Callable[..., Any] | None:
@@ -157,7 +162,7 @@ class FutureJob:
             return True
         return False
 
-    def cancel(self) -> bool:
+    def drop(self) -> bool:
         """Cancel the future, and wake who waits for it."""
         try:
             future = self._load.pop()[0]

@@ -1,7 +1,7 @@
 """
 What stands in a pool's queue. Made in the submitter's thread, run in a worker's.
 
-How it works: a job's load (what to run) is in a list of one. Whoever pops it has the job: the
+How a `Job` works: its load (what to run) is in a list of one. Whoever pops it has the job: the
 worker that runs it, the caller that cancels it, or the pool that gives it up. `list.pop` is atomic,
 so no lock is needed, and a cancelled job lets go of its function and arguments at once although its
 empty shell stays in the queue.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twistlike.python.failure import Failure
 
@@ -29,7 +29,48 @@ if TYPE_CHECKING:
         Context | None, Callable[..., Any], tuple[Any, ...], Mapping[str, Any] | None, float
     ]
 
-__all__ = ["Job", "cancelledError", "describe"]
+__all__ = ["Job", "QueuedJob", "cancelledError", "describe"]
+
+
+class QueuedJob(Protocol):
+    """
+    What the queue holds besides plain calls.
+
+    Attributes:
+        context: The context that it runs in; None is an empty one.
+        crew: The workers to which it was given.
+        queued: When that was, in seconds of `time.monotonic`.
+        told: Was it cancelled while it ran?
+    """
+
+    context: Context | None
+    crew: Crew
+    queued: float
+
+    @property
+    def told(self) -> bool: ...
+
+    @property
+    def function(self) -> Callable[..., Any] | None:
+        """The function, while it runs."""
+
+    def run(self, worker: Worker, context: Context) -> None:
+        """
+        Run, and hand the outcome over, both in `context`, unless somebody else has the job. Called
+        once, by the worker that took it.
+        """
+
+    def hit(self, error: BaseException) -> bool:
+        """
+        The worker was hit by `error` outside the function: hand that over. False: something has
+        been before.
+        """
+
+    def fail(self, error: BaseException) -> bool:
+        """Give the job up: hand over `error`. False: somebody has the job."""
+
+    def drop(self) -> bool:
+        """Cancel the job. False: somebody has it."""
 
 
 def describe(function: object) -> str:
@@ -56,13 +97,14 @@ class Job:
 
     # told: cancel() was called while the function ran. ended: the outcome is being handed over.
     # Both go from False to True once. running: the function, while it runs.
-    __slots__ = ("_crew", "_load", "context", "ended", "queued", "running", "told")
+    __slots__ = ("_load", "context", "crew", "ended", "queued", "running", "told")
 
-    def __init__(self, crew: Crew, context: Context | None, load: Load, queued: float) -> None:
-        self._crew = crew
+    crew: Crew
+    queued: float
+
+    def __init__(self, context: Context | None, load: Load) -> None:
         self._load = [load]
         self.context = context
-        self.queued = queued
         self.running: Load | None = None
         self.told = False
         self.ended = False
@@ -85,22 +127,24 @@ class Job:
             if self.running is not None and not self.told:
                 self._tell()
             return False
-        self._crew.noteCancelled()
+        self.crew.noteCancelled()
         return True
+
+    drop = cancel  # what the pool calls
 
     def _tell(self) -> None:
         self.told = True
-        self._crew.loans.begin(self)
+        self.crew.loans.begin(self)
         # Race: the job ended before it was made up for, and saw nothing to settle. It resets
         # `running`, then looks at `told`; we set `told`, make up for it, then look at `running`:
         # one of us settles, and twice does no harm.
         if self.running is None:
-            self._crew.loans.end(self)
+            self.crew.loans.end(self)
 
-    def run(self, worker: Worker) -> None:
+    def run(self, worker: Worker, context: Context) -> None:
         """
-        Run the function and hand its outcome to `onResult`. Called once, by the worker that took
-        the job, in the job's context.
+        Run the function and hand its outcome to `onResult`, both in `context`. Called once, by the
+        worker that took the job.
         """
         try:
             # Noted before it is popped: a thread that is killed right after `pop` would drop what
@@ -111,13 +155,13 @@ class Job:
             # Cancelled, perhaps a moment ago: then a second `cancel` may have taken it for running.
             self.running = None
             if self.told:
-                self._crew.loans.end(self)
+                self.crew.loans.end(self)
             worker.tally.skip()
             return
         result = None
         failed: list[Any] | None = None
         try:
-            result = load[1](*load[2], **load[3])
+            result = context.run(load[1], *load[2], **load[3])
         except BaseException as error:
             worker.tally.failed += 1
             # The error's traceback holds this frame, by the `f_back` of the function's frame if not
@@ -135,27 +179,28 @@ class Job:
         self.ended = True
         try:
             if failed is not None:
-                self._handOver(failed.pop(0), failed.pop(), "failed")
+                context.run(self._handOver, failed.pop(0), failed.pop(), "failed")
             elif onResult is not None:
-                onResult(True, result)
+                context.run(onResult, True, result)
         finally:
             if self.told:
-                self._crew.loans.end(self)
+                self.crew.loans.end(self)
 
-    def hit(self, error: BaseException) -> None:
+    def hit(self, error: BaseException) -> bool:
         """
-        The worker was killed by `error` outside the function: hand it over if nothing has been yet.
+        The worker was hit by `error` outside the function: hand that over, unless something has
+        been before.
         """
         load = self.running
         if load is None or self.ended:
-            self.fail(error)
-            return
+            return self.fail(error)
         self.ended = True
         self.running = None
         if self.told:
-            self._crew.loans.end(self)
+            self.crew.loans.end(self)
         context = self.context or Context()
         context.run(self._handOver, load, Failure.fromException(error, 0), "did not run")
+        return True
 
     def fail(self, error: BaseException) -> bool:
         """
@@ -172,7 +217,7 @@ class Job:
 
     def _handOver(self, load: Load, failure: Failure, what: str) -> None:
         if load[0] is None:
-            self._crew.report(failure, f"{describe(load[1])} {what} in a thread")
+            self.crew.report(failure, f"{describe(load[1])} {what} in a thread")
         else:
             load[0](False, failure)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from twistlike.python.failure import Failure
     from twistlike.python.threadpool._errors import PoolWedgedError
+    from twistlike.python.threadpool._jobs import QueuedJob
     from twistlike.python.threadpool._stats import PoolStats, StuckWorker
 
 __all__ = ["ThreadPool", "afterFork", "checkCancelled", "currentPool"]
@@ -227,15 +228,26 @@ class ThreadPool(ThreadPoolExecutor):
             PoolStoppedError: The pool was stopped.
             RuntimeError: There is no worker, and no thread could be started.
         """
-        crew = self._crew
-        now = monotonic()
-        item = Job(crew, copy_context() or None, (onResult, function, args, kwargs), now)
-        crew.queue.append(item)
+        job = Job(copy_context() or None, (onResult, function, args, kwargs))
+        self.put(job)
+        return job
+
+    def put(self, job: QueuedJob) -> None:
+        """
+        Do what `enqueue` does, with a job of the caller's own kind.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
+        job.crew = crew = self._crew
+        job.queued = now = monotonic()
+        crew.queue.append(job)
+        # Race: see enqueueCall.
         if not crew.open:
-            self._refuse(crew, item)
+            self._refuse(crew, job)
         if now >= crew.callBy:
-            crew.attend(now, item)
-        return item
+            crew.attend(now, job)
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """
@@ -251,14 +263,8 @@ class ThreadPool(ThreadPoolExecutor):
         crew = self._crew
         if not crew.started and crew.open:
             crew.start()
-        now = monotonic()
         future: PoolFuture[_T] = PoolFuture(crew)
-        item = FutureJob(copy_context() or None, future, fn, args, kwargs, now)
-        crew.queue.append(item)
-        if not crew.open:
-            self._refuse(crew, item)
-        if now >= crew.callBy:
-            crew.attend(now, item)
+        self.put(FutureJob(copy_context() or None, future, fn, args, kwargs))
         return future
 
     def _refuse(self, crew: Crew, item: Any) -> None:

@@ -18,8 +18,7 @@ from twistlike.python.threadpool._stats import BOUNDS, Tally
 
 if TYPE_CHECKING:
     from twistlike.python.threadpool._crew import Crew
-    from twistlike.python.threadpool._futures import FutureJob
-    from twistlike.python.threadpool._jobs import Call, Job
+    from twistlike.python.threadpool._jobs import Call, QueuedJob
 
 __all__ = ["Worker", "currentWorker"]
 
@@ -71,7 +70,7 @@ class Worker:
         self.bell = Lock()
         self.bell.acquire()
         self.birth = [None]
-        self.item: Call | Job | FutureJob | None = None
+        self.item: Call | QueuedJob | None = None
         self.lent = False
         self.since = monotonic()
         self.tally = Tally()
@@ -153,8 +152,6 @@ class Worker:
                         # while a later job, which is no tuple, runs.
                         queued = item[4]
                         if (context := item[0]) is None:
-                            if empty:
-                                empty = Context()  # the last job in it has set something
                             context = empty
                         try:
                             if item[3] is None:
@@ -166,14 +163,14 @@ class Worker:
                     else:
                         queued = item.queued
                         if (context := item.context) is None:
-                            if empty:
-                                empty = Context()
                             context = empty
                         try:
-                            context.run(item.run, self)
+                            item.run(self, context)
                         except BaseException as error:
                             self._jobFailed(error, item)
                     self.item = None
+                    if empty:
+                        empty = Context()  # the job has set something, which is nobody else's
                     # One look at the clock is the end of this job and the beginning of the next.
                     end = monotonic()
                     if end - begin < _QUICK:
@@ -190,8 +187,6 @@ class Worker:
                 pass  # the queue is empty
             # Nothing of the last job stays alive in this frame while we sleep.
             item = context = None
-            if empty:
-                empty = Context()
             if not self._rest(begin):
                 return
 
@@ -232,14 +227,12 @@ class Worker:
         failure = Failure.fromException(error)
         self.crew.report(failure, f"{describe(function)} failed in thread {_nameOf(self)}")
 
-    def _jobFailed(self, error: BaseException, item: Job | FutureJob) -> None:
+    def _jobFailed(self, error: BaseException, item: QueuedJob) -> None:
         """
         An error came out of a job: of its `onResult`, or one that hit this thread from outside.
         """
-        if item.running is not None:
-            item.hit(error)
         # A kill may come before the job's first line: then nobody has taken it yet, and it fails.
-        elif not item.fail(error):
+        if not item.hit(error):
             failure = Failure.fromException(error)
             self.crew.report(failure, f"onResult of a job failed in thread {_nameOf(self)}")
 
