@@ -59,18 +59,22 @@ class QueuedJob(Protocol):
         Run, and hand the outcome over, both in `context`, unless somebody else has the job. Called
         once, by the worker that took it.
         """
+        ...
 
     def hit(self, error: BaseException) -> bool:
         """
         The worker was hit by `error` outside the function: hand that over. False: something has
         been before.
         """
+        ...
 
     def fail(self, error: BaseException) -> bool:
         """Give the job up: hand over `error`. False: somebody has the job."""
+        ...
 
     def drop(self) -> bool:
         """Cancel the job. False: somebody has it."""
+        ...
 
 
 def describe(function: object) -> str:
