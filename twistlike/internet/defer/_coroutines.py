@@ -58,7 +58,6 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-_UNKNOWN: Any = object()  # for "loop": nobody has looked yet
 _WAITING: Any = object()  # what a step answers itself when it has to wait
 
 
@@ -136,26 +135,28 @@ class CoroutineDeferred(Deferred[_T]):
 
     # Running
 
-    def _resume(self, outcome: Any, loop: Any = _UNKNOWN) -> Deferred[Any] | None:
-        """Go on with the outcome of what was waited for.
+    def _resume(self, outcome: Any) -> Deferred[Any] | None:
+        """Go on with the outcome of what was waited for; where a loop runs, as its current task.
 
         Args:
             outcome: a result or a Failure.
-            loop: the loop that runs here, if its current task is the stand-in already.
 
         Returns:
             this Deferred, if the coroutine has ended and callbacks are to be run.
         """
-        if loop is _UNKNOWN:
-            loop = _border.runningLoop()
-            if loop is not None:
-                try:
-                    return self._resumeAsTask(outcome, loop)
-                finally:
-                    del self, outcome
         send = self._send
         if send is None:
             return None  # it has ended
+        before: Any = None
+        loop = _border.runningLoop()
+        if loop is not None:
+            standIn = self._standIn
+            if standIn is None or standIn._loop is not loop:
+                standIn = self._standIn = StandIn(self, loop)
+            elif standIn._must_cancel:
+                outcome = standIn._takeCancel()
+                self._atBorder = True
+            before = _border.swapTask(loop, standIn)
         try:
             while True:
                 if type(outcome) in PLAIN or not isinstance(outcome, Failure):
@@ -171,53 +172,43 @@ class CoroutineDeferred(Deferred[_T]):
                             return None
                         outcome = value
                         continue
-                if value.called and value._callbacks is not None:
-                    # Left behind one that was paused, or not through yet.
-                    runFromAfar(value)
-                if not value.called or value.paused or value._state is not None:
-                    self._waitingOn = value
-                    if loop is not None:
-                        self.loop = loop
-                        self.thread = get_ident()
-                        bindThread(value, self)
-                    entry = self._entry
-                    if entry is None:
-                        entry = self._entry = (RESUME, RESUME, self)
-                    if value._callbacks is None:
-                        value._callbacks = [entry]
+                if value.called:
+                    if value._callbacks is not None:
+                        runFromAfar(value)  # left behind one that was paused, or not through yet
+                    if not value.paused and value._state is None:
+                        outcome = value.result
+                        value.result = None
+                        if value._debugInfo is not None:
+                            value._debugInfo.failResult = None
+                        continue
+                self._waitingOn = value
+                if loop is not None:
+                    self.loop = loop
+                    self.thread = get_ident()
+                    if value._state is None and not value.called:
+                        value._state = self
                     else:
-                        addWaiter(value, entry)
-                    return None
-                outcome = value.result
-                value.result = None
-                if value._debugInfo is not None:
-                    value._debugInfo.failResult = None
+                        bindThread(value, self)
+                entry = self._entry
+                if entry is None:
+                    entry = self._entry = (RESUME, RESUME, self)
+                if value._callbacks is None:
+                    value._callbacks = [entry]
+                else:
+                    addWaiter(value, entry)
+                return None
         except StopIteration as stop:
             outcome = stop.value
         except BaseException as error:
             outcome = self._failed(error, send.__self__)
+        finally:
+            if loop is not None:
+                _border.swapTask(loop, before)
         try:
             return self._end(outcome)
         finally:
+            standIn = before = None
             del self, outcome  # see the end of runCallbacks
-
-    def _resumeAsTask(self, outcome: Any, loop: AbstractEventLoop) -> Deferred[Any] | None:
-        """Do what `_resume` does, as the loop's current task."""
-        standIn = self._standIn
-        if standIn is None or standIn._loop is not loop:
-            if self._send is None:
-                return None
-            standIn = self._standIn = StandIn(self, loop)
-        elif standIn._must_cancel:
-            outcome = standIn._takeCancel()
-            self._atBorder = True
-        swap = _border.swapTask
-        before = swap(loop, standIn)
-        try:
-            return self._resume(outcome, loop)
-        finally:
-            swap(loop, before)
-            del self, outcome, standIn
 
     def _end(self, outcome: Any) -> Deferred[Any] | None:
         """Take the coroutine's result."""

@@ -9,6 +9,7 @@ How callbacks are run is told in `_run`.
 from __future__ import annotations
 
 from _thread import get_ident
+from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike.internet.defer import _border
@@ -44,6 +45,10 @@ _U = TypeVar("_U")
 _V = TypeVar("_V")
 
 _new: Any = object.__new__
+
+
+# What is the current task of a loop where it is none of asyncio's that awaits a Deferred.
+NO_TASKS = frozenset((NoneType, StandIn))
 
 
 class Deferred(DeferredBase[_T]):
@@ -321,7 +326,10 @@ class Deferred(DeferredBase[_T]):
             self._firedAgain()
             return
         if self._state is not None:
-            self._checkThread()
+            # _checkThread, without the call: a coroutine on a loop comes here each time.
+            if type(self._state) is not Fed and self._state.thread != get_ident():
+                self._checkThread()
+            self._state = None
         self.called = True
         self._canceller = None
         self.result = result
@@ -436,12 +444,10 @@ class Deferred(DeferredBase[_T]):
                 info.failResult = None
         else:
             loop = _border.runningLoop()
-            task = None if loop is None else _border.currentTask(loop)
-            if loop is None or task is None or type(task) is StandIn:
+            if loop is None or type(_border.currentTask(loop)) in NO_TASKS:
                 # A Deferred coroutine, or another driver in Twisted's manner: it sends the result.
                 result = yield self
                 return result  # type: ignore[no-any-return]
-            del task
             waiter = TaskWaiter(self, loop)
             if self._callbacks is None and self._state is None and not self.called:
                 self._callbacks = [(KEEP, KEEP, waiter)]

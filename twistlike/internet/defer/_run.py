@@ -156,8 +156,8 @@ def runCallbacks(current: Any, result: Any) -> None:
     failed = type(result) not in PLAIN and isinstance(result, Failure)
     current._state = RUNNING
     callback: Any
-    following: Any = None
-    inner: Any = None
+    following: Any
+    inner: Any
     outer: Any
     while True:
         entries: Any = current._callbacks or ()
@@ -173,6 +173,13 @@ def runCallbacks(current: Any, result: Any) -> None:
                         continue
                 else:
                     callback, errback, extra = entry
+                    if callback is RESUME:
+                        following = extra._resume(result)
+                        if following is not None:
+                            break
+                        result = current.result = None
+                        failed = False
+                        continue
                     if extra is None:
                         function = errback if failed else callback
                         if function is PASS:
@@ -185,13 +192,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                         args, keywords = extra[failed]
                         result = current.result = function(result, *args, **keywords)
                     else:
-                        if callback is RESUME:
-                            following = extra._resume(result)
-                            if following is not None:
-                                break
-                            result = current.result = None
-                            failed = False
-                        elif callback is CONTINUE:
+                        if callback is CONTINUE:
                             following = extra
                             break
                         elif callback is KEEP:
