@@ -35,10 +35,10 @@ class Hand:
         """Ask for a call that notes its name."""
         return self.queue.callLater(delay, self.ran.append, name)
 
-    def runDue(self, limit: float = inf) -> list[object]:
-        """Run what is due, and return the names."""
+    def runDue(self) -> list[object]:
+        """Run what is due, one by one, and return the names."""
         self.ran.clear()
-        while (call := self.queue.popDue(self.now, limit)) is not None:
+        while (call := self.queue.popDue(self.now)) is not None:
             call.run()
         return list(self.ran)
 
@@ -118,9 +118,15 @@ def test_limit_leaves_what_a_batch_asks_for_to_the_next(hand: Hand) -> None:
         hand.ran.append("again")
         hand.queue.callLater(0, again)
 
+    def batch() -> list[object]:
+        hand.ran.clear()
+        for call in hand.queue.due(hand.now):
+            call.run()
+        return list(hand.ran)
+
     again()
-    assert hand.runDue(hand.queue.asked()) == ["again"]
-    assert hand.runDue(hand.queue.asked()) == ["again"]
+    assert batch() == ["again"]
+    assert batch() == ["again"]
 
 
 def test_arguments_arrive(hand: Hand) -> None:
@@ -403,6 +409,42 @@ def test_repr_says_when_and_what(hand: Hand) -> None:
     )
     call.cancel()
     assert repr(call) == f"<DelayedCall {id(call):#x} [5.0s] called=0 cancelled=1>"
+
+
+def test_a_handle_of_another_owner_tells_its_owner() -> None:
+    """A handle that is made by hand has the clock and the two functions that it was given."""
+    told: list[tuple[str, DelayedCall]] = []
+
+    def cancelled(call: DelayedCall) -> None:
+        told.append(("cancelled", call))
+
+    def earlier(call: DelayedCall) -> None:
+        told.append(("earlier", call))
+
+    call = DelayedCall(10.0, int, (), {}, cancelled, earlier, lambda: 1.0)
+    assert (call.seconds(), call.canceller, call.resetter) == (1.0, cancelled, earlier)
+    call.reset(20)
+    assert told == []
+    call.reset(2)
+    assert (call.getTime(), told) == (3.0, [("earlier", call)])
+    call.cancel()
+    assert told == [("earlier", call), ("cancelled", call)]
+
+
+def test_calls_that_are_due_at_once_stand_in_a_line(hand: Hand) -> None:
+    """They come in order by themselves; a moved or a cancelled one leaves its place."""
+    late = hand.later(5, "late")
+    first, second, third, fourth = (hand.later(0, number) for number in range(4))
+    assert len(hand.queue._line) == 4
+    second.cancel()
+    third.delay(1)
+    assert hand.queue.calls() == [first, fourth, third, late]
+    assert hand.runDue() == [0, 3]
+    assert hand.queue.nextTime() == 1
+    hand.now = -1.0  # a clock of somebody's that goes back: then the heap serves
+    hand.later(0, "before")
+    hand.later(2, "after")
+    assert hand.runTo(1) == ["before", 2, "after"]
 
 
 def test_handles_compare_by_time(hand: Hand) -> None:

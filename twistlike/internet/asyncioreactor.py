@@ -18,6 +18,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
+from twistlike.internet.defer import _border
 from twistlike.internet.error import ReactorAlreadyInstalledError, WrongThreadError
 from twistlike.parts.events import SystemEvents
 from twistlike.parts.guard import HandedOverCall, Policy
@@ -347,8 +348,7 @@ class Reactor:
             WrongThreadError: In another thread than the loop's; use
                 ``reactor.callFromThread(reactor.callLater, ...)`` there.
         """
-        loop = self._life.loop
-        if (loop is None or runningLoop() is not loop) and not self._life.enter("callLater"):
+        if _border.runningLoop() is not self._life.loop and not self._life.enter("callLater"):
             return HandedOverCall(self._timers, self._inbox, delay, callable, args, kw)
         return self._timers.add(delay, callable, args, kw)
 
@@ -530,7 +530,7 @@ def currentReactor() -> Reactor:
 
     Thread: any.
     """
-    loop = runningLoop()
+    loop = _border.runningLoop()
     if loop is None:
         return _ofWorker() or defaultReactor()
     reference = _bound.get(id(loop))

@@ -11,6 +11,8 @@ import weakref
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from twistlike.internet.defer import _border
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -34,9 +36,6 @@ FOR_EVER = 3e8
 
 _factory: Callable[[], AbstractEventLoop] | None = None
 
-# What tells the running loop, once asyncio has been imported.
-_find: Callable[[], AbstractEventLoop | None] | None = None
-
 
 def setLoopFactory(factory: Callable[[], AbstractEventLoop] | None) -> None:
     """Set what makes the loop of a reactor that is run; ``None`` is asyncio's own choice.
@@ -56,29 +55,11 @@ def newLoop() -> AbstractEventLoop:
 
 
 def runningLoop() -> AbstractEventLoop | None:
-    """Return the loop that runs in this thread, ``None`` if there is none. Thread: any."""
-    find = _find
-    if find is None:
-        find = _findAsyncio()
-    return find()
+    """Return the loop that runs in this thread, ``None`` if there is none. Thread: any.
 
-
-def _findAsyncio() -> Callable[[], AbstractEventLoop | None]:
-    """Return what tells the running loop, and remember it once asyncio has been imported."""
-    global _find
-    # get_running_loop would raise where there is none, which costs five times as much. The name is
-    # missing while another thread is half way through the import: then no loop can be running.
-    find: Callable[[], AbstractEventLoop | None] | None = getattr(
-        sys.modules.get("asyncio.events"), "_get_running_loop", None
-    )
-    if find is None:
-        return _noLoop
-    _find = find
-    return find
-
-
-def _noLoop() -> None:
-    """Say that no loop runs."""
+    Where each call counts, ``_border.runningLoop()`` is the same without this one.
+    """
+    return _border.runningLoop()
 
 
 def clockOf(loop: AbstractEventLoop) -> Callable[[], float]:

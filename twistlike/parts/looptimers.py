@@ -105,9 +105,7 @@ class LoopTimers(TimerQueue):
         fatal: BaseException | None = None
         try:
             self._first()
-            now = self.seconds()
-            limit = self.asked()
-            while (call := self.popDue(now, limit)) is not None:
+            for call in self.due(self.seconds()):
                 atLeast = 0.0
                 function = call.func
                 try:

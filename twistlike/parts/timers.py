@@ -7,7 +7,7 @@ How it works
 The queue is a heap of ``(time, number, call)``; the number counts up, so calls that are due at the
 same time run in the order in which they were asked for. An entry is never taken out of the middle:
 
-* a call knows the time of the one entry that stands for it (``entryTime``); an entry with another
+* a call knows the time of the one entry that stands for it (``timeOfEntry``); an entry with another
   time is dead, and dropped when it comes to the top. NaN, which equals nothing, is the entry time
   of a call that was cancelled or has run;
 * moving a call later changes only the call; its entry comes to the top at the old time, is found
@@ -15,34 +15,43 @@ same time run in the order in which they were asked for. An entry is never taken
 * moving a call earlier pushes a second entry and leaves the first one dead;
 * when most entries are dead, all of them are swept out.
 
-So one comparison with ``entryTime`` tells the hot case, a living call that is moved later, from
+Calls that are due at once (``callLater(0)``) stand in a line of their own, a plain queue: the clock
+does not go back, so they come in order. What that saves is the heap, half of their cost.
+
+So one comparison with ``timeOfEntry`` tells the hot case, a living call that is moved later, from
 everything else: no comparison with NaN is true.
 """
 
 from __future__ import annotations
 
 import sys
+from collections import deque
 from contextvars import copy_context
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush
+from itertools import chain
 from math import inf, isnan, nan
 from time import time as wallClock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twistlike.internet.error import AlreadyCalled, AlreadyCancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextvars import Context
     from types import FrameType
-    from typing import Any, ParamSpec
+    from typing import ParamSpec
 
     P = ParamSpec("P")
+
+    Entry = tuple[float, int, "DelayedCall"]
 
 __all__ = ["DelayedCall", "TimerQueue", "checkDelay"]
 
 # Dead entries are swept out when there are more than this many and more than half of the heap.
 # Below it a sweep costs more than the memory that it gives back.
 SWEEP_AT = 64
+
+_new: Any = object.__new__
 
 _OURS = __name__.partition(".")[0] + "."
 
@@ -96,15 +105,13 @@ class DelayedCall:
         "args",
         "called",
         "cancelled",
-        "canceller",
+        "clock",
         "context",
-        "entryTime",
         "func",
         "kw",
         "number",
-        "resetter",
-        "seconds",
         "time",
+        "timeOfEntry",
     )
 
     debug: bool = False
@@ -113,6 +120,7 @@ class DelayedCall:
     args: tuple[object, ...] | None
     kw: Mapping[str, object] | None
     context: Context | None
+    clock: TimerQueue | _Hands
 
     def __init__(
         self,
@@ -124,18 +132,31 @@ class DelayedCall:
         reset: Callable[[DelayedCall], object],
         seconds: Callable[[], float] = wallClock,
     ) -> None:
-        self.time = self.entryTime = time
+        self.time = self.timeOfEntry = time
         self.func = func
         self.args = args
         self.kw = kw
-        self.canceller = cancel
-        self.resetter = reset
-        self.seconds = seconds
+        self.clock = _Hands(cancel, reset, seconds)
         self.context = copy_context()
         self.cancelled = self.called = False
         self.number = 0
         if self.debug:
             self.creator = _stackOfCaller()
+
+    @property
+    def seconds(self) -> Callable[[], float]:
+        """The clock."""
+        return self.clock.seconds
+
+    @property
+    def canceller(self) -> Callable[[DelayedCall], object]:
+        """What is called with this object when it has been cancelled."""
+        return self.clock.canceller
+
+    @property
+    def resetter(self) -> Callable[[DelayedCall], object]:
+        """What is called with this object when it has been moved to an earlier time."""
+        return self.clock.resetter
 
     def getTime(self) -> float:
         """Return when the call is due, in seconds of its clock."""
@@ -148,7 +169,7 @@ class DelayedCall:
     @property
     def lost(self) -> bool:
         """Whether nothing will ever run the call: it waited when its queue was cleared."""
-        return self.entryTime == -inf
+        return self.timeOfEntry == -inf
 
     def cancel(self) -> None:
         """Let the call never run, and forget its function and arguments.
@@ -160,9 +181,9 @@ class DelayedCall:
         if self.cancelled or self.called:
             raise self._whyInactive()
         self.cancelled = True
-        self.entryTime = nan
+        self.timeOfEntry = nan
         self.func = self.args = self.kw = self.context = None
-        self.canceller(self)
+        self.clock.canceller(self)
 
     def reset(self, secondsFromNow: float) -> None:
         """Make the call due ``secondsFromNow`` seconds from now.
@@ -174,8 +195,8 @@ class DelayedCall:
             ValueError: If the delay is negative or NaN.
         """
         try:
-            time = self.seconds() + secondsFromNow
-            if time >= self.entryTime and secondsFromNow >= 0:
+            time = self.clock.seconds() + secondsFromNow
+            if time >= self.timeOfEntry and secondsFromNow >= 0:
                 self.time = time  # the hot case: alive, and its entry comes up early enough
                 return
         except TypeError:
@@ -196,7 +217,7 @@ class DelayedCall:
         """
         try:
             time = self.time + secondsLater
-            if time >= self.entryTime:
+            if time >= self.timeOfEntry:
                 self.time = time  # the hot case, as in reset()
                 return
         except TypeError:
@@ -215,12 +236,17 @@ class DelayedCall:
         For the owner of the queue; the call is no longer active while it runs. What it raises
         goes through to the caller.
         """
-        func, args, kw, context = self.func, self.args, self.kw, self.context
-        assert func is not None and args is not None and kw is not None and context is not None
+        func: Any = self.func
+        args: Any = self.args
+        kw: Any = self.kw
+        run: Any = self.context.run  # type: ignore[union-attr]  # it has not run before
         self.called = True
-        self.entryTime = nan
+        self.timeOfEntry = nan
         self.func = self.args = self.kw = self.context = None
-        context.run(func, *args, **kw)
+        if kw:
+            run(func, *args, **kw)
+        else:
+            run(func, *args)
 
     def _whyInactive(self) -> ValueError:
         return AlreadyCancelled() if self.cancelled else AlreadyCalled()
@@ -228,9 +254,9 @@ class DelayedCall:
     def _moveEarlier(self, time: float) -> None:
         """Move the call to a time for which its entry would come up too late, or perhaps would."""
         before, self.time = self.time, time
-        if time < self.entryTime:
+        if time < self.timeOfEntry:
             try:
-                self.resetter(self)
+                self.clock.resetter(self)
             except BaseException:
                 self.time = before  # refused, in another thread than the loop's
                 raise
@@ -258,6 +284,22 @@ class DelayedCall:
         )
 
 
+class _Hands:
+    """The clock of a call that stands in no queue of ours."""
+
+    __slots__ = ("canceller", "resetter", "seconds")
+
+    def __init__(
+        self,
+        canceller: Callable[[DelayedCall], object],
+        resetter: Callable[[DelayedCall], object],
+        seconds: Callable[[], float],
+    ) -> None:
+        self.canceller = canceller
+        self.resetter = resetter
+        self.seconds = seconds
+
+
 def _stackOfCaller() -> list[str]:
     """Return the stack of whoever called into this package, as text, outermost call first."""
     import traceback  # debug mode only: costs 10 ms at import time
@@ -283,11 +325,13 @@ class TimerQueue:
     ) -> None:
         self.seconds = seconds
         self._onEarlier = onEarlier
-        self._heap: list[tuple[float, int, DelayedCall]] = []
+        self._heap: list[Entry] = []
+        self._line: deque[Entry] = deque()
         self._asked = 0
         self._dead = 0  # entries that will be dropped when they come to the top
-        self._canceller = self._noteDead  # bound once, not for each call
-        self._resetter = self._pushEarlier
+        # Bound once, not for each call.
+        self.canceller: Callable[[DelayedCall], object] = self._noteDead
+        self.resetter: Callable[[DelayedCall], object] = self._pushEarlier
 
     def callLater(
         self, delay: float, func: Callable[P, object], /, *args: P.args, **kw: P.kwargs
@@ -320,68 +364,99 @@ class TimerQueue:
                 checkDelay(delay)
         except TypeError:
             checkDelay(delay)
-        seconds = self.seconds
-        time = seconds() + delay
-        call = DelayedCall(time, func, args, kw, self._canceller, self._resetter, seconds)
+        # What __init__ does, without the call.
+        call: DelayedCall = _new(DelayedCall)
+        call.time = call.timeOfEntry = time = self.seconds() + delay
+        call.func = func
+        call.args = args
+        call.kw = kw
+        call.clock = self
+        call.context = copy_context()
+        call.cancelled = call.called = False
         call.number = self._asked = number = self._asked + 1
-        heap = self._heap
+        if DelayedCall.debug:
+            call.creator = _stackOfCaller()
         entry = (time, number, call)
-        heappush(heap, entry)
-        if heap[0] is entry and self._onEarlier is not None:
+        line = self._line
+        if not delay and (not line or line[-1] < entry):
+            line.append(entry)
+            isFirst = line[0] is entry
+        else:
+            heappush(self._heap, entry)
+            isFirst = self._heap[0] is entry
+        if isFirst and self._onEarlier is not None:
             self._onEarlier()
         return call
 
     def nextTime(self) -> float | None:
         """Return when the next call is due, ``None`` if there is none."""
         heap = self._heap
-        while heap:
-            time, number, call = heap[0]
-            if call.entryTime != time:
-                heappop(heap)
-                self._dead -= 1
-            elif call.time > time:
-                call.entryTime = call.time
-                heapreplace(heap, (call.time, number, call))
-            else:
+        line = self._line
+        while line or heap:
+            inLine = not heap or (bool(line) and line[0] < heap[0])
+            time, _, call = entry = line[0] if inLine else heap[0]
+            if call.timeOfEntry == time and call.time <= time:
                 return time
+            self._passOver(entry, inLine)
         return None
 
-    def popDue(self, now: float, limit: float = inf) -> DelayedCall | None:
+    def popDue(self, now: float) -> DelayedCall | None:
         """Take the next call that is due out of the queue and return it.
 
         Args:
             now: The time, in seconds of the clock.
-            limit: Only calls that were asked for before ``asked()`` gave this number. A loop that
-                gets it once before a batch leaves the calls that the batch asks for to the next.
 
         Returns:
             The call, still active: its ``run()`` makes it. ``None`` if none is due.
         """
-        heap = self._heap
-        while heap:
-            time, number, call = heap[0]
-            if time > now:
-                return None  # no call is due before its entry
-            if call.entryTime != time:
-                heappop(heap)
-                self._dead -= 1
-            elif call.time > time:
-                call.entryTime = call.time
-                heapreplace(heap, (call.time, number, call))
-            elif number > limit:
-                return None
-            else:
-                heappop(heap)
-                return call
-        return None
+        return next(self.due(now), None)
 
-    def asked(self) -> int:
-        """Return how many calls have been asked for, since the beginning."""
-        return self._asked
+    def due(self, now: float) -> Iterator[DelayedCall]:
+        """Take the calls that are due out of the queue, one by one.
+
+        Calls that are asked for meanwhile are left in it: they are for the next batch.
+
+        Args:
+            now: The time, in seconds of the clock.
+
+        Yields:
+            Each call, still active: its ``run()`` makes it.
+        """
+        heap = self._heap
+        line = self._line
+        limit = self._asked
+        while line or heap:
+            inLine = not heap or (bool(line) and line[0] < heap[0])
+            time, number, call = entry = line[0] if inLine else heap[0]
+            if time > now:
+                return  # no call is due before its entry
+            if call.timeOfEntry != time or call.time > time:
+                self._passOver(entry, inLine)
+            elif number > limit:
+                return
+            else:
+                if inLine:
+                    line.popleft()
+                else:
+                    heappop(heap)
+                yield call
+
+    def _passOver(self, entry: Entry, inLine: bool) -> None:
+        """Drop the first entry of the line or of the heap, or push it once more, as is its due."""
+        if inLine:
+            self._line.popleft()
+        else:
+            heappop(self._heap)
+        time, number, call = entry
+        if call.timeOfEntry != time:
+            self._dead -= 1
+        else:
+            call.timeOfEntry = call.time
+            heappush(self._heap, (call.time, number, call))
 
     def calls(self) -> list[DelayedCall]:
         """Return the calls that are still to come, in the order in which they are due."""
-        active = {number: call for _, number, call in self._heap if call.active()}
+        active = {number: call for _, number, call in self._entries() if call.active()}
         return sorted(active.values(), key=lambda call: (call.time, call.number))
 
     def clear(self) -> list[DelayedCall]:
@@ -392,8 +467,9 @@ class TimerQueue:
         """
         calls = self.calls()
         for call in calls:
-            call.entryTime = -inf  # no time is earlier: a move never asks for an entry
+            call.timeOfEntry = -inf  # no time is earlier: a move never asks for an entry
         self._heap.clear()
+        self._line.clear()
         self._dead = 0
         return calls
 
@@ -403,29 +479,32 @@ class TimerQueue:
         self.seconds = seconds
         for call in self.calls():
             call.time += shift
-            call.seconds = seconds
         self._sweep()
 
     def _noteDead(self, call: DelayedCall) -> None:
         """Count an entry that has died: its call was cancelled, or got an earlier one."""
         self._dead += 1
-        if self._dead > SWEEP_AT and self._dead * 2 > len(self._heap):
+        if self._dead > SWEEP_AT and self._dead * 2 > len(self._heap) + len(self._line):
             self._sweep()
 
     def _pushEarlier(self, call: DelayedCall) -> None:
-        call.entryTime = call.time
+        call.timeOfEntry = call.time
         heappush(self._heap, (call.time, call.number, call))
         self._noteDead(call)
         if self._heap[0][2] is call and self._onEarlier is not None:
             self._onEarlier()
 
+    def _entries(self) -> chain[Entry]:
+        return chain(self._heap, self._line)
+
     def _sweep(self) -> None:
         """Build the heap anew from the calls that are still to come."""
         # By number, because a call that was moved to and fro may have two equal entries.
-        alive = {number: call for time, number, call in self._heap if call.entryTime == time}
+        alive = {number: call for time, number, call in self._entries() if call.timeOfEntry == time}
         self._dead = 0
+        self._line.clear()
         for call in alive.values():
-            call.entryTime = call.time
+            call.timeOfEntry = call.time
         # The same list object: a caller further up may hold it.
         self._heap[:] = [(call.time, number, call) for number, call in alive.items()]
         heapify(self._heap)

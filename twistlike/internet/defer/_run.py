@@ -156,8 +156,8 @@ def runCallbacks(current: Any, result: Any) -> None:
     failed = type(result) not in PLAIN and isinstance(result, Failure)
     current._state = RUNNING
     callback: Any
-    following: Any
-    inner: Any
+    following: Any = None
+    inner: Any = None
     outer: Any
     while True:
         entries: Any = current._callbacks or ()
