@@ -569,3 +569,16 @@ def test_standard_io_is_a_LoggingFile_only_while_it_logs() -> None:
         sys.__stdout__.write(f"{sys.stdout is stdout} {isinstance(stdout, LoggingFile)}")
     """
     assert run(program, "twistlike").stdout == "True True"
+
+
+def test_the_logger_for_an_object_is_twisteds() -> None:
+    """Protocols ask for a logger under the name of an object's class."""
+    assertSame(
+        """
+        from twisted.logger import _loggerFor
+        class Thing: pass
+        thing = Thing()
+        log = _loggerFor(thing)
+        print(log, log.source is thing, vars(thing))
+        """
+    )

@@ -744,3 +744,34 @@ def test_showwarning_keeps_to_a_file_that_is_given() -> None:
     stdout = run(program, "twistlike").stdout
     assert "f.py:3: UserWarning: careful" in stdout
     assert "builtins.UserWarning" not in stdout
+
+
+def test_files_that_log_are_twisteds() -> None:
+    """What is written to the log's files becomes an event for each line, with the same keys."""
+    assertSame(
+        """
+        from twisted.logger import globalLogBeginner
+        from twisted.python import log
+        globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False)
+        keys = ("message", "printed", "isError", "log_level", "log_namespace", "log_io")
+        def show(event):
+            print({key: str(event[key]) for key in keys if key in event})
+        log.addObserver(show)
+        file = log.StdioOnnaStick(1, "latin1")
+        print(file.name, file.mode, file.closed, file.softspace, file.encoding, file.isError)
+        for text in "a", "b\\nc\\n\\nd", "\\n":
+            file.write(text)
+        file.writelines(["e", "f\\n"])
+        print(file.flush(), file.close(), log.StdioOnnaStick().isError)
+        for method in file.fileno, file.read, file.readline, file.readlines, file.seek, file.tell:
+            try:
+                method()
+            except OSError as error:
+                print(type(error).__name__)
+        log.logfile.write("usual\\n")
+        log.logerr.write("wrong\\n")
+        null = log.NullFile()
+        print(null.write("x"), null.read(), null.flush(), null.close(), null.softspace)
+        print(log.Logger().logPrefix(), log.callWithLogger(log.Logger(), len, "abc"))
+        """
+    )

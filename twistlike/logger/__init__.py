@@ -10,7 +10,7 @@ from __future__ import annotations
 from twistlike.logger._begin import LogBeginner, globalLogBeginner
 from twistlike.logger._interfaces import ILogFilterPredicate, ILogObserver, LogEvent
 from twistlike.logger._levels import InvalidLogLevelError, LogLevel
-from twistlike.logger._logger import Logger, LoggingFile, Operation
+from twistlike.logger._logger import Logger, LoggingFile, Operation, loggerFor
 from twistlike.logger._observers import (
     FileLogObserver,
     FilteringLogObserver,
@@ -30,6 +30,9 @@ from twistlike.logger._text import (
     formatTime,
     timeFormatRFC3339,
 )
+
+# Not public, but Twisted's protocols and twistd import it.
+_loggerFor = loggerFor
 
 __all__ = [
     "FileLogObserver",

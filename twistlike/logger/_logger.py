@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Observer = Callable[[dict[str, Any]], object]
 
-__all__ = ["Logger", "LoggingFile", "Operation"]
+__all__ = ["Logger", "LoggingFile", "Operation", "loggerFor"]
 
 
 class Logger:
@@ -220,6 +220,11 @@ class _FailureHandler:
             return False
         self._log.failure(self._message, Failure(error, kind, traceback), self._level)
         return True
+
+
+def loggerFor(obj: object) -> Logger:
+    """Return a logger under the name of an object's class, for which the object is the source."""
+    return Logger().__get__(obj, type(obj))
 
 
 class LoggingFile:

@@ -24,6 +24,10 @@ _CLASSES = [
 _PRIVATE = [
     "_ConcurrencyPrimitive",
     "_DefGen_Return",
+    "_DeferredListResultItemT",
+    "_DeferredListResultListT",
+    "_DeferredListSingleResultT",
+    "_T",
     "_cancellableInlineCallbacks",
     "_cancelledToTimedOutError",
     "_failthru",
@@ -50,7 +54,11 @@ def _parameters(function: Any) -> list[tuple[str, Any, bool]]:
     ]
 
 
-@pytest.mark.parametrize("name", [*_public(), *_PRIVATE])
+# What has no module of its own, or another's.
+_OTHERS = ["DeferredCallback", "DeferredErrback", "Failure"]
+
+
+@pytest.mark.parametrize("name", [*_public(), *_OTHERS, *_PRIVATE])
 def test_nameIsThere(name: str) -> None:
     """A name of theirs is a name of ours, and is known by the module's name."""
     value = getattr(ours, name)

@@ -5,6 +5,9 @@ What is here is made in this folder's modules, and handed on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from twistlike.internet.defer import _coroutines, _small
 from twistlike.internet.defer._combine import (
     FAILURE,
@@ -43,8 +46,17 @@ from twistlike.internet.defer._locks import (
 )
 from twistlike.internet.defer._locks import _ConcurrencyPrimitive as _ConcurrencyPrimitive
 from twistlike.internet.defer._small import logError, passthru, timeout
+from twistlike.python.failure import Failure as Failure
+
+# Types, by Twisted's names.
+DeferredCallback = Callable[..., object]
+DeferredErrback = Callable[..., object]
 
 # Those that code written against Twisted imports although they are not public.
+_T = TypeVar("_T")
+_DeferredListResultItemT = tuple[bool, _T]
+_DeferredListResultListT = list[tuple[bool, _T]]
+_DeferredListSingleResultT = tuple[_T, int]
 _cancellableInlineCallbacks = _coroutines.start
 _cancelledToTimedOutError = _small.cancelledToTimedOutError
 _failthru = _small.failthru
@@ -57,6 +69,8 @@ __all__ = [
     "CancelledError",
     "DebugInfo",
     "Deferred",
+    "DeferredCallback",
+    "DeferredErrback",
     "DeferredFilesystemLock",
     "DeferredList",
     "DeferredLock",
@@ -86,5 +100,5 @@ __all__ = [
 
 # They are known by this module's name: to `Failure.check`, which compares names, and to pickle.
 for _name in [*__all__, "_ConcurrencyPrimitive", "_DefGen_Return"]:
-    if callable(globals()[_name]):
+    if callable(globals()[_name]) and _name not in ("DeferredCallback", "DeferredErrback"):
         globals()[_name].__module__ = __name__

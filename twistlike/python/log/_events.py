@@ -1,23 +1,17 @@
-"""Where errors that nobody handles are reported, and Twisted's older log functions. Any thread.
-
-How it works
-------------
-`report` tells the log's observers and then the host: the loop's exception handler where there is a
-loop, else the standard `logging`. The other functions make events with the old keys (`message`,
-`isError`, `failure`, `why`, `time`, `system`, `format`) and publish them to
-`logger.globalLogPublisher`, where those of `logger.Logger` go too.
-"""
+"""Twisted's older log functions, whose events have the old keys. Any thread."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from io import UnsupportedOperation
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from twistlike.logger._begin import globalLogBeginner, showWarning
-from twistlike.logger._interfaces import ILogObserver
+from twistlike.logger._begin import globalLogBeginner
 from twistlike.logger._levels import LogLevel
+from twistlike.logger._logger import Logger as _NewLogger
+from twistlike.logger._logger import LoggingFile
 from twistlike.logger._observers import LegacyLogObserverWrapper
 from twistlike.logger._publish import (
     LogPublisher as _NewLogPublisher,
@@ -25,7 +19,6 @@ from twistlike.logger._publish import (
 from twistlike.logger._publish import (
     bitbucketLogObserver,
     globalLogPublisher,
-    lastWords,
     levelNumber,
     toLogging,
 )
@@ -35,195 +28,40 @@ from twistlike.python.failure import Failure
 from twistlike.python.reflect import safe_repr, safe_str
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import IO, ParamSpec, TypeVar
 
-    EventDict = dict[str, Any]
-    LogObserver = Callable[[EventDict], object]
+    LogObserver = Callable[["EventDict"], object]
     P = ParamSpec("P")
     R = TypeVar("R")
 
 __all__ = [
+    "EventDict",
     "FileLogObserver",
     "ILogContext",
-    "ILogObserver",
     "LogPublisher",
+    "Logger",
+    "NullFile",
     "PythonLoggingObserver",
+    "StdioOnnaStick",
     "addObserver",
     "callWithContext",
     "callWithLogger",
     "deferr",
     "discardLogs",
     "err",
+    "logerr",
+    "logfile",
     "msg",
     "removeObserver",
-    "report",
-    "setLoopFinder",
-    "showwarning",
     "startLogging",
     "startLoggingWithObserver",
     "textFromEventDict",
     "theLogPublisher",
 ]
 
-
-def _noLoop() -> None:
-    """Say that no loop is known."""
-
-
-_findLoop: Callable[[], asyncio.AbstractEventLoop | None] = _noLoop
-
-
-def setLoopFinder(find: Callable[[], asyncio.AbstractEventLoop | None]) -> None:
-    """Set what tells for which loop a thread works that runs none: a worker may be the last to let
-    go of a Deferred whose error nobody handles.
-
-    Args:
-        find: Called in any thread, also from `__del__`.
-    """
-    global _findLoop
-    _findLoop = find
-
-
-def report(
-    failure: Failure,
-    message: str,
-    *,
-    source: object = None,
-    loop: asyncio.AbstractEventLoop | None = None,
-) -> None:
-    """Report an error that nobody handles: the one place where that is done. Never raises.
-
-    Log observers get it first. Then it goes to the exception handler of `loop`, or of the loop that
-    runs in this thread, or in a worker of that for which it works, or where there is no loop to the
-    standard `logging` (logger "twistlike").
-    While the program's log has begun elsewhere (`startLogging`), only a handler that somebody has
-    set on the loop is asked: the default one would say the same again.
-
-    Args:
-        failure: What went wrong. Its traceback is part of the report.
-        message: What was being done, in words: the first line of the report.
-        source: The object that the error comes from, such as a Deferred or the function that was
-            called.
-        loop: The loop whose exception handler is asked, if not the running one. One that runs in
-            another thread is asked there, on its next turn.
-
-    Thread: any, also from `__del__` and signal handlers.
-    """
-    try:
-        globalLogPublisher.tellObservers(
-            {
-                "log_failure": failure,
-                "log_format": message.replace("{", "{{").replace("}", "}}"),
-                "log_level": LogLevel.critical,
-                "log_namespace": "twistlike",
-                "log_source": source,
-                "log_thread": threading.current_thread().name,
-                "log_time": time.time(),
-            }
-        )
-    except BaseException as error:
-        # Not an ordinary error of an observer, which would be reported: its sys.exit(), or a
-        # Ctrl-C.
-        lastWords(f"A log observer was left by {type(error).__qualname__}", error)
-    try:
-        _tellHost(failure, message, source, loop)
-    except BaseException as error:
-        lastWords(message, error, failure)
-
-
-def _tellHost(
-    failure: Failure, message: str, source: object, loop: asyncio.AbstractEventLoop | None
-) -> None:
-    running = _runningLoop()
-    if loop is None or loop.is_closed():
-        loop = running or _findLoop()
-        if loop is not None and loop.is_closed():
-            loop = None
-    thread = threading.current_thread().name
-    if loop is None:
-        if globalLogPublisher.endsInLogging:
-            _log(failure, message, source, thread)
-        return
-    if not globalLogPublisher.endsInLogging and loop.get_exception_handler() is None:
-        return
-    exception = failure.value
-    if exception.__traceback__ is None and failure.frames:
-        # The failure was cleaned: only the text of its traceback is left.
-        message = f"{message}\n{failure.getTraceback()}"
-    report = {
-        "message": message,
-        "exception": exception,
-        "failure": failure,
-        "source": _printable(source),
-        "thread": thread,
-    }
-    if loop is running or not loop.is_running():
-        loop.call_exception_handler(report)
-        return
-    try:
-        loop.call_soon_threadsafe(_LateReport(loop, report))
-    except RuntimeError:
-        pass  # closed since we looked; the object sees to it that the report goes to `logging`
-
-
-class _LateReport:
-    """A report on its way to a loop that runs in another thread.
-
-    A loop's exception handler expects to run in the loop's thread (it may call `create_task`).
-    Should the loop close before its next turn, it drops this object, which then goes to `logging`:
-    no report is lost.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, report: dict[str, Any]) -> None:
-        self._loop = loop
-        self._report: dict[str, Any] | None = report
-
-    def __call__(self) -> None:
-        report, self._report = self._report, None
-        if report is not None:
-            self._loop.call_exception_handler(report)
-
-    def __del__(self) -> None:
-        report, self._report = self._report, None
-        if report is None:
-            return
-        try:
-            _log(report["failure"], report["message"], report["source"], report["thread"])
-        except BaseException as error:
-            lastWords(report["message"], error, report["failure"])
-
-
-def _runningLoop() -> asyncio.AbstractEventLoop | None:
-    """The loop that runs in this thread. None can be running where asyncio was never imported."""
-    module = sys.modules.get("asyncio")
-    if module is None:
-        return None
-    try:
-        loop: asyncio.AbstractEventLoop = module.get_running_loop()
-    except (RuntimeError, AttributeError):  # AttributeError: its import is only half done
-        return None
-    return loop
-
-
-def _log(failure: Failure, message: str, source: object, thread: str) -> None:
-    details = f"Thread: {thread}"
-    if source is not None:
-        details = f"Source: {safe_repr(source)}. {details}"
-    toLogging("twistlike", LogLevel.critical.value, f"{message}\n{details}", failure)
-
-
-def _printable(thing: object) -> object:
-    """
-    `thing` if it has a working repr, else a text: a loop's handler cannot deal with one that
-    raises.
-    """
-    try:
-        repr(thing)
-    except BaseException:
-        return safe_repr(thing)
-    return thing
+EventDict = dict[str, Any]
+"""The type of an event."""
 
 
 class ILogContext:
@@ -388,7 +226,6 @@ theLogPublisher = LogPublisher(globalLogPublisher)
 addObserver = theLogPublisher.addObserver
 removeObserver = theLogPublisher.removeObserver
 msg = theLogPublisher.msg
-showwarning = showWarning
 
 
 def err(_stuff: object = None, _why: str | None = None, **kw: Any) -> None:
@@ -411,6 +248,76 @@ def err(_stuff: object = None, _why: str | None = None, **kw: Any) -> None:
 
 
 deferr = err
+
+
+class Logger:
+    """What something that `callWithLogger` is given may inherit from."""
+
+    def logPrefix(self) -> str:
+        """Return the name that stands in what it logs."""
+        return "-"
+
+
+logfile = LoggingFile(_NewLogger("twistlike.python.log"))
+"""What is written to it is logged, line by line."""
+
+logerr = LoggingFile(_NewLogger("twistlike.python.log"), LogLevel.error)
+"""The same, as errors."""
+
+
+class NullFile:
+    """A file that keeps nothing."""
+
+    softspace = 0
+
+    def _ignore(self, *args: object) -> None:
+        pass
+
+    read = write = flush = close = _ignore
+
+
+class StdioOnnaStick:
+    """A text file whose lines become events of `msg`; `logger.LoggingFile` is its successor.
+
+    Args:
+        isError: Whether the events are errors.
+        encoding: What the attribute of that name says. Default: as `sys.stdout`'s default is.
+    """
+
+    closed = softspace = 0
+    mode = "wb"
+    name = "<stdio (log)>"
+
+    def __init__(self, isError: int = 0, encoding: str | None = None) -> None:
+        self.isError = isError
+        self.encoding = encoding or sys.getdefaultencoding()
+        self.buf = ""
+
+    def write(self, data: str) -> None:
+        """Log the lines that this completes."""
+        *lines, self.buf = (self.buf + data).split("\n")
+        self.writelines(lines)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Log each text as a line of its own."""
+        for line in lines:
+            msg(line, printed=1, isError=self.isError)
+
+    def flush(self) -> None:
+        """Lines have been logged already; others wait for their end."""
+
+    close = flush
+
+    def fileno(self) -> NoReturn:
+        """Raises:
+        io.UnsupportedOperation: Always.
+        """
+        raise UnsupportedOperation("StdioOnnaStick has no file descriptor.")
+
+    def _unsupported(self, *args: object) -> NoReturn:
+        raise OSError("cannot read from the log!")
+
+    read = readline = readlines = seek = tell = _unsupported
 
 
 class _Startable:
