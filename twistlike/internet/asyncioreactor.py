@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 from twistlike.internet.defer import _border
 from twistlike.internet.error import ReactorAlreadyInstalledError, WrongThreadError
+from twistlike.parts.consumers import ForConsumers
+from twistlike.parts.descriptors import Descriptors
 from twistlike.parts.events import SystemEvents
 from twistlike.parts.guard import HandedOverCall, Policy
 from twistlike.parts.inbox import Inbox
@@ -73,7 +75,7 @@ _default: Reactor | None = None
 _isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
 
 
-class Reactor:
+class Reactor(ForConsumers):
     """Timers, threads and system events on one asyncio loop.
 
     ``run()`` makes a loop and runs it until ``stop()``. In a running loop nothing has to be done:
@@ -85,10 +87,14 @@ class Reactor:
     refuses calls from threads instead of swallowing them.
     """
 
-    _exitSignal: int | None = None  # twisted.application reads it, to end by that signal itself
+    def __init__(self, eventloop: AbstractEventLoop | None = None) -> None:
+        """Make a reactor.
 
-    def __init__(self) -> None:
+        Args:
+            eventloop: The loop that ``run()`` runs, and leaves open; it makes one unless given.
+        """
         self._setUp()
+        self._ownLoop.given = eventloop
         key = id(self)
         _alive[key] = weakref.ref(self, lambda _: _alive.pop(key, None))
 
@@ -97,6 +103,7 @@ class Reactor:
         self._timers = LoopTimers(
             self._callFailed, self._inbox.drainEarly, lambda name: self._life.enter(name)
         )
+        self._descriptors = Descriptors(self._callFailed)
         self._events = SystemEvents(self._triggerFailed)
         self._pools = Pools(self, _workerReporter(weakref.ref(self)))
         self._waiters = Waiters()
@@ -104,10 +111,12 @@ class Reactor:
         self._life = LifeCycle(
             self._inbox,
             self._timers,
+            self._descriptors,
             self._events,
             self._pools,
             self._waiters,
             self._owed,
+            lambda: self.disconnectAll(),
             self._noteLoop,
             self._report,
         )
@@ -423,11 +432,6 @@ class Reactor:
         """
         self._pools.suggestSize(size)
 
-    @property
-    def threadpool(self) -> ThreadPool | None:
-        """The pool, ``None`` if nobody has needed it yet, or the reactor has ended."""
-        return self._pools.users
-
     def resolve(self, name: str, timeout: Sequence[float] | None = None) -> Deferred[str]:
         """Look the IPv4 address of a host up, in a thread that does not wait for the users' jobs.
 
@@ -480,10 +484,6 @@ class Reactor:
                 if reference() in (self, None):
                     _bound.pop(key, None)
             _kept.pop(id(self), None)
-
-    def _noteSignal(self, number: int) -> None:
-        """Hear of the signal that ends ``run()``. Thread: the main one, in the handler."""
-        self._exitSignal = number
 
     def _afterFork(self) -> None:
         """Begin anew in a child process: the loop and the threads are the parent's."""

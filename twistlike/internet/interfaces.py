@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import ParamSpec
 
     from twistlike.internet.defer import Deferred
+    from twistlike.python.failure import Failure
 
     P = ParamSpec("P")
 else:
@@ -21,12 +22,17 @@ else:
 
 __all__ = [
     "IDelayedCall",
+    "IFileDescriptor",
     "IReactorCore",
+    "IReactorFDSet",
     "IReactorFromThreads",
     "IReactorInThreads",
     "IReactorThreads",
     "IReactorTime",
+    "IReadDescriptor",
+    "IReadWriteDescriptor",
     "IResolverSimple",
+    "IWriteDescriptor",
     "InterfaceType",
 ]
 
@@ -193,6 +199,63 @@ class IReactorCore(Protocol, metaclass=InterfaceType):
 
     def fireSystemEvent(self, eventType: str) -> None:
         """Fire an event."""
+
+
+class IFileDescriptor(Protocol, metaclass=InterfaceType):
+    """Something with a file descriptor."""
+
+    def fileno(self) -> int:
+        """Return the descriptor's number; -1 once it is closed."""
+        ...
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Hear that nothing is read or written any more, and why."""
+
+
+class IReadDescriptor(IFileDescriptor, Protocol, metaclass=InterfaceType):
+    """Something that can read."""
+
+    def doRead(self) -> BaseException | None:
+        """Read what is there; return an error if that ends it."""
+
+
+class IWriteDescriptor(IFileDescriptor, Protocol, metaclass=InterfaceType):
+    """Something that can write."""
+
+    def doWrite(self) -> BaseException | None:
+        """Write as much as there is room for; return an error if that ends it."""
+
+
+class IReadWriteDescriptor(IReadDescriptor, IWriteDescriptor, Protocol, metaclass=InterfaceType):
+    """Something that can do both."""
+
+
+class IReactorFDSet(Protocol, metaclass=InterfaceType):
+    """File descriptors that a reactor watches."""
+
+    def addReader(self, reader: IReadDescriptor) -> None:
+        """Call ``doRead`` whenever there is something to read."""
+
+    def addWriter(self, writer: IWriteDescriptor) -> None:
+        """Call ``doWrite`` whenever there is room to write."""
+
+    def removeReader(self, reader: IReadDescriptor) -> None:
+        """Call ``doRead`` no longer."""
+
+    def removeWriter(self, writer: IWriteDescriptor) -> None:
+        """Call ``doWrite`` no longer."""
+
+    def removeAll(self) -> Sequence[IReadDescriptor | IWriteDescriptor]:
+        """Watch nobody any longer; return all who were watched."""
+        ...
+
+    def getReaders(self) -> Sequence[IReadDescriptor]:
+        """Return who is watched for something to read."""
+        ...
+
+    def getWriters(self) -> Sequence[IWriteDescriptor]:
+        """Return who is watched for room to write."""
+        ...
 
 
 class IResolverSimple(Protocol, metaclass=InterfaceType):

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import AsyncGenerator, Callable, Sequence
 
+    from twistlike.parts.descriptors import Descriptors
     from twistlike.parts.events import SystemEvents
     from twistlike.parts.inbox import Inbox
     from twistlike.parts.looptimers import LoopTimers
@@ -70,10 +71,12 @@ class LifeCycle:
     Args:
         inbox: The calls from threads.
         timers: The calls that are due later.
+        descriptors: Who is told when something can be read or written.
         events: The triggers of the startup and the shutdown.
         pools: The threads.
         waiters: The threads that wait for the loop.
         owed: The Deferreds that threads have still to fire.
+        disconnectAll: Called when the reactor ends, to tell those of ``descriptors``.
         onBound: Called with the loop when the reactor has got one, and with ``None`` when it has
             none any more.
         report: Called with a failure and what it is about, if something went wrong.
@@ -85,19 +88,23 @@ class LifeCycle:
         self,
         inbox: Inbox,
         timers: LoopTimers,
+        descriptors: Descriptors,
         events: SystemEvents,
         pools: Pools,
         waiters: Waiters,
         owed: Owed,
+        disconnectAll: Callable[[], object],
         onBound: Callable[[AbstractEventLoop | None], object],
         report: Callable[[Failure, str], object],
     ) -> None:
         self.inbox = inbox
         self.timers = timers
+        self.descriptors = descriptors
         self.events = events
         self.pools = pools
         self.waiters = waiters
         self.owed = owed
+        self._disconnectAll = disconnectAll
         self._onBound = onBound
         self._report = report
         self.guard = ThreadGuard()
@@ -184,12 +191,14 @@ class LifeCycle:
         threadable.registerAsIOThread()
         self.inbox.open(loop)
         self.timers.bind(loop)
+        self.descriptors.bind(loop)
         self._onBound(loop)
 
     def unbind(self) -> None:
         """Have no loop any more; calls and timers are kept."""
         self.inbox.open(None)
         self.timers.unbind()
+        self.descriptors.unbind()
         self._onBound(None)
         self.loop = None  # last: see finish()
 
@@ -308,6 +317,7 @@ class LifeCycle:
             self.timers.callLater(self.shutdownTimeout, before.cancel)
         await before
         self.running = False
+        self._disconnectAll()
         self.events.during("shutdown")
         self.waiters.release()
         stuck = await self.pools.stop(
@@ -344,6 +354,8 @@ class LifeCycle:
         finally:
             self.timers.clear()
             self.timers.unbind()
+            self._disconnectAll()
+            self.descriptors.unbind()
             self.events.clear()
             self.pools.reopen()
             self._endedOn = weakref.ref(loop)

@@ -180,6 +180,13 @@ class Pools:
                 thread.join(LEAVING)
         return []
 
+    def stopUsers(self) -> None:
+        """End the users' pool, and wait until its jobs are done; the next user gets a new one."""
+        with self._making:
+            pool, self.users = self.users, None
+        if pool is not None:
+            pool.stop()
+
     def abandon(self) -> list[StuckWorker]:
         """End both pools without waiting for anything."""
         pools = self._takeAll()
