@@ -582,3 +582,13 @@ def test_the_logger_for_an_object_is_twisteds() -> None:
         print(log, log.source is thing, vars(thing))
         """
     )
+
+
+def test_what_is_no_level_is_told_as_by_twisted() -> None:
+    """The error has what was given as its level."""
+    assertSame(
+        """
+        from twisted.logger import InvalidLogLevelError
+        print(InvalidLogLevelError("loud").level, InvalidLogLevelError(level=3).args)
+        """
+    )

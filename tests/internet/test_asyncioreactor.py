@@ -1205,3 +1205,16 @@ def test_succeedHelps() -> None:
     reactor = Reactor()
     runUntil(reactor, lambda: succeed(None))
     assert repr(reactor) == "<Reactor ended>"
+
+
+def test_a_job_may_have_an_argument_that_is_called_callable(reactor: Reactor) -> None:
+    """callInThread passes every keyword on, as in Twisted."""
+    found: list[object] = []
+
+    def job(callable: object) -> None:
+        found.append(callable)
+        reactor.callFromThread(reactor.stop)
+
+    reactor.callWhenRunning(lambda: reactor.callInThread(job, callable=3))
+    reactor.run()
+    assert found == [3]

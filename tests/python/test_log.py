@@ -772,6 +772,23 @@ def test_files_that_log_are_twisteds() -> None:
         log.logerr.write("wrong\\n")
         null = log.NullFile()
         print(null.write("x"), null.read(), null.flush(), null.close(), null.softspace)
+        print(callable(log.theLogPublisher.showwarning))
         print(log.Logger().logPrefix(), log.callWithLogger(log.Logger(), len, "abc"))
+        """
+    )
+
+
+def test_what_logError_reports_is_twisteds() -> None:
+    """The text of the event of defer.logError begins the same."""
+    assertSame(
+        """
+        from twisted.internet import defer
+        from twisted.python import log
+        log.discardLogs()
+        log.addObserver(lambda event: print(log.textFromEventDict(event).splitlines()[:2]))
+        try:
+            1 // 0
+        except ZeroDivisionError:
+            defer.fail().addErrback(defer.logError).addErrback(lambda failure: None)
         """
     )

@@ -398,7 +398,7 @@ class Reactor(ForConsumers):
             self._inbox.postCall(call)
 
     def callInThread(
-        self, callable: Callable[P, object], *args: P.args, **kwargs: P.kwargs
+        self, callable: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
     ) -> None:
         """Have a function called by the next free thread of the pool, in a copy of the context.
 

@@ -15,12 +15,12 @@ class InvalidLogLevelError(Exception):
     """Something that is no `LogLevel` was given as one.
 
     Attributes:
-        invalidLevel: What was given.
+        level: What was given.
     """
 
-    def __init__(self, invalidLevel: object) -> None:
-        super().__init__(str(invalidLevel))
-        self.invalidLevel = invalidLevel
+    def __init__(self, level: object) -> None:
+        super().__init__(str(level))
+        self.level = level
 
 
 class LogLevel(Enum):

@@ -29,7 +29,7 @@ def logError(err: Failure) -> Failure:
     """Report an error, and pass it on: an errback."""
     from twistlike.python import log  # errors are rare, logging is dear
 
-    log.report(err, "Error in a Deferred", source=logError)
+    log.report(err, "Unhandled Error", source=logError)
     return err
 
 

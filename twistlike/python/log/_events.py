@@ -8,7 +8,7 @@ import time
 from io import UnsupportedOperation
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from twistlike.logger._begin import globalLogBeginner
+from twistlike.logger._begin import globalLogBeginner, showWarning
 from twistlike.logger._levels import LogLevel
 from twistlike.logger._logger import Logger as _NewLogger
 from twistlike.logger._logger import LoggingFile
@@ -183,6 +183,8 @@ class LogPublisher:
             if wrapper is not None:
                 self._wrappers = tuple(each for each in self._wrappers if each is not wrapper)
                 self._publisher.removeObserver(wrapper)
+
+    showwarning = staticmethod(showWarning)
 
     def msg(self, *message: object, **kw: Any) -> None:
         """See the function `msg`."""
