@@ -329,12 +329,13 @@ def getConnectError(e: Any) -> ConnectError:
     Args:
         e: An exception, or a pair of the error's number and text.
     """
-    number, text = None, e
+    number: Any = None
+    text: Any = e
     args = e.args if isinstance(e, BaseException) else e
     try:
         number, text = args
     except (TypeError, ValueError):
-        return ConnectError(string=e)
+        return ConnectError(None, text)
     # socket.gaierror, without the import of the socket module that most programs need not pay for
     if type(e).__name__ == "gaierror":
         return UnknownHostError(number, text)
