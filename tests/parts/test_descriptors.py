@@ -261,6 +261,7 @@ def test_the_pool_can_be_stopped_between_two_tests(reactor: Reactor) -> None:
     def main() -> None:
         reactor.callInThread(done.append, 1)
         first = reactor.threadpool
+        reactor.suggestThreadPoolSize(0)
         reactor._stopThreadPool()
         done.append(reactor.threadpool)
         reactor._stopThreadPool()

@@ -181,9 +181,13 @@ class Pools:
         return []
 
     def stopUsers(self) -> None:
-        """End the users' pool, and wait until its jobs are done; the next user gets a new one."""
+        """End the users' pool, and wait until its jobs are done.
+
+        The next user gets a new one, of the usual size: a test may have left this one with none.
+        """
         with self._making:
             pool, self.users = self.users, None
+            self._size = DEFAULT_SIZE
         if pool is not None:
             pool.stop()
 
