@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.oracle import assertSame
 from twistlike.internet.defer import Deferred
 from twistlike.parts.events import SystemEvents
 from twistlike.python.failure import Failure
@@ -131,12 +132,66 @@ def test_eachTriggerRunsInTheContextInWhichItWasAdded() -> None:
     assert rig.out == ["ann", "ann", "bob", "bob", "ann", "bob"]
 
 
-def test_aTriggerMayAddAnotherToItsOwnPhase() -> None:
+@pytest.mark.parametrize("phase", ["before", "during", "after"])
+def test_aTriggerMayAddAnotherToItsOwnPhase(phase: str) -> None:
     """A trigger that is added while its phase runs still runs."""
     rig = Rig()
-    rig.events.add("during", "end", lambda: rig.add("during", "added"), (), {})
+    rig.events.add(phase, "end", lambda: rig.add(phase, "added"), (), {})
     rig.events.fire("end")
     assert rig.out == ["added"]
+
+
+@pytest.mark.parametrize("phase", ["before", "during", "after"])
+def test_aTriggerMayRemoveALaterOneOfItsOwnPhase(phase: str) -> None:
+    """A trigger that is removed while its phase runs does not run, if it has not yet."""
+    rig = Rig()
+    rig.events.add(phase, "end", lambda: rig.events.remove(handle), (), {})
+    handle = rig.add(phase, "gone")
+    rig.add(phase, "stays")
+    rig.events.fire("end")
+    assert rig.out == ["stays"]
+    assert rig.errors == []
+
+
+def test_aComponentMayClearUpInItsOwnTrigger() -> None:
+    """A trigger "before" may remove itself, until the phase is over; after that it is not there."""
+    rig = Rig()
+    gate: Deferred[None] = Deferred()
+
+    def shutDown() -> Deferred[None]:
+        rig.events.remove(handle)
+        return gate
+
+    handle = rig.events.add("before", "end", shutDown, (), {})
+    rig.events.fire("end")
+    rig.events.remove(handle)
+    assert rig.errors == []
+    gate.callback(None)
+    with pytest.raises(ValueError, match="its event has fired"):
+        rig.events.remove(handle)
+
+
+def test_triggersThatChangeTheirEventDoAsInTwisted() -> None:
+    """What triggers add to an event that fires, and remove from it, is as on Twisted."""
+    assertSame(
+        """
+        from twisted.internet import reactor
+        out = []
+        def change(phase):
+            out.append(phase)
+            for each in ("before", "during", "after"):
+                reactor.addSystemEventTrigger(each, "x", out.append, f"{each} added in {phase}")
+            reactor.removeSystemEventTrigger(handles[phase])
+        handles = {}
+        for phase in ("after", "during", "before"):
+            reactor.addSystemEventTrigger(phase, "x", change, phase)
+            handles[phase] = reactor.addSystemEventTrigger(phase, "x", out.append, "never")
+            reactor.addSystemEventTrigger(phase, "x", out.append, f"{phase} last")
+        for number in range(3):
+            reactor.fireSystemEvent("x")
+            print(out)
+        """
+    )
 
 
 def test_aTriggerCanBeTakenBack() -> None:

@@ -13,7 +13,7 @@ from twistlike.internet.defer._coroutines import fromAwaitable
 from twistlike.python.failure import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextvars import Context
 
     Call = tuple[Callable[..., object], tuple[object, ...], Mapping[str, object]]
@@ -29,8 +29,9 @@ class SystemEvents:
     """The triggers of each event, by phase.
 
     An event fires in three phases: ``before``, whose Deferreds and awaitables are waited for, then
-    ``during``, then ``after``. A trigger is used up when its event has fired. It runs in a copy of
-    the context in which it was added. One that raises is reported and the others run.
+    ``during``, then ``after``. A trigger is used up when it runs. Those that are added to a phase
+    or removed from it while it runs count. A trigger runs in a copy of the context in which it was
+    added. One that raises is reported and the others run.
 
     Args:
         onError: Called with the failure of a trigger, or of what it returned, and the trigger.
@@ -39,6 +40,8 @@ class SystemEvents:
     def __init__(self, onError: Callable[[Failure, Callable[..., object]], object]) -> None:
         self._onError = onError
         self._triggers: dict[str, dict[str, list[Trigger]]] = {}
+        # What has run of the first phase of an event, as long as that phase lasts.
+        self._hadBefore: dict[str, list[Call]] = {}
 
     def add(
         self,
@@ -80,7 +83,7 @@ class SystemEvents:
         return event, (phase, function, args, kwargs)
 
     def remove(self, handle: object) -> None:
-        """Remove a trigger.
+        """Remove a trigger. One that has run in the phase ``before``, which lasts, is gone already.
 
         Args:
             handle: What ``add`` returned for it.
@@ -96,6 +99,8 @@ class SystemEvents:
                     if call == (function, args, kwargs):
                         del triggers[number]
                         return
+                if phase == "before" and (function, args, kwargs) in self._hadBefore.get(event, ()):
+                    return  # a component that clears up while the event fires, as Twisted lets it
                 raise ValueError(
                     f"there is no trigger {function!r} {phase} {event}: it was removed, "
                     "or its event has fired"
@@ -110,9 +115,11 @@ class SystemEvents:
             A Deferred that fires when all that they returned has come, good or bad.
         """
         waiting: list[Deferred[object]] = []
-        for trigger in self._take(event, "before"):
-            result = self._run(trigger)
+        had = self._hadBefore[event] = []
+        for trigger in self._each(event, "before"):
             call, context = trigger
+            had.append(call)
+            result = self._run(trigger)
             deferred = context.run(fromAwaitable, result)  # a coroutine takes its first step here
             if deferred is not None:
                 deferred.addErrback(self._awaitedFailed, call[0])
@@ -126,13 +133,15 @@ class SystemEvents:
     def clear(self) -> None:
         """Forget all triggers."""
         self._triggers.clear()
+        self._hadBefore.clear()
 
     def during(self, event: str) -> None:
-        """Run the triggers of the second phase, also those that are added meanwhile."""
+        """Run the triggers of the second phase."""
+        self._hadBefore.pop(event, None)
         self._runAll(event, "during")
 
     def after(self, event: str) -> None:
-        """Run the triggers of the third phase, also those that are added meanwhile."""
+        """Run the triggers of the third phase."""
         self._runAll(event, "after")
 
     def _fireRest(self, ignored: object, event: str) -> None:
@@ -140,16 +149,14 @@ class SystemEvents:
         self.after(event)
 
     def _runAll(self, event: str, phase: str) -> None:
-        while triggers := self._take(event, phase):
-            for trigger in triggers:
-                self._run(trigger)
+        for trigger in self._each(event, phase):
+            self._run(trigger)
 
-    def _take(self, event: str, phase: str) -> list[Trigger]:
-        phases = self._triggers.get(event)
-        if phases is None:
-            return []
-        triggers, phases[phase] = phases[phase], []
-        return triggers
+    def _each(self, event: str, phase: str) -> Iterator[Trigger]:
+        """Take the triggers of a phase out, one by one: what runs may add and remove others."""
+        triggers = self._triggers.get(event, {}).get(phase)
+        while triggers:
+            yield triggers.pop(0)
 
     def _awaitedFailed(self, failure: Failure, function: Callable[..., object]) -> None:
         self._onError(failure, function)
