@@ -153,6 +153,34 @@ def test_systemEventsFireAsInTwisted() -> None:
     )
 
 
+def test_whatWaitsForTheStartupRunsThoughStopComesFirst() -> None:
+    """A stop() in a trigger before the startup lets the rest of the startup happen."""
+    assertSame(
+        """
+        from twisted.internet import reactor
+        reactor.addSystemEventTrigger("before", "startup", reactor.stop)
+        reactor.addSystemEventTrigger("during", "startup", lambda: print(reactor.running))
+        reactor.callWhenRunning(print, "runs")
+        for phase in ("before", "during", "after"):
+            reactor.addSystemEventTrigger(phase, "shutdown", print, phase)
+        reactor.run()
+        """
+    )
+
+
+def test_aScopeThatEndsAtOnceHasItsStartup() -> None:
+    """What callWhenRunning was given runs, also where the scope has nothing to wait for."""
+    out: list[str] = []
+
+    async def main() -> None:
+        async with Reactor() as reactor:
+            reactor.callWhenRunning(out.append, "runs")
+            reactor.addSystemEventTrigger("before", "shutdown", out.append, "ends")
+
+    asyncio.run(main())
+    assert out == ["runs", "ends"]
+
+
 def test_anAwaitableOfATriggerIsWaitedFor(reactor: Reactor) -> None:
     """A coroutine that a trigger before the shutdown returns is waited for."""
     out: list[str] = []

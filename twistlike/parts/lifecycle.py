@@ -243,7 +243,10 @@ class LifeCycle:
         self.events.before("startup").addCallback(self._finishStartup)
 
     def _finishStartup(self, ignored: object) -> None:
-        if self.state in (State.RUNNING, State.ATTACHED):
+        # stop() may have been called since: what was asked for runs all the same, before the end.
+        if self.state in (State.RUNNING, State.ATTACHED) or (
+            self.state is State.STOPPING and self._shutdown is None
+        ):
             self.running = True
             self.events.during("startup")
             self.startupFired = True
