@@ -25,10 +25,11 @@ from twistlike.internet.error import (
     ReactorNotRunning,
     WrongThreadError,
 )
+from twistlike.internet.task import deferLater
 from twistlike.parts import signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 
 @pytest.fixture
@@ -344,6 +345,110 @@ def test_runEndsTheTasksOfItsLoop(reactor: Reactor) -> None:
 
     runUntil(reactor, main)
     assert out == ["task", "cancelled"]
+
+
+@pytest.mark.parametrize("end", ["stop", "crash"])
+def test_tasksMayUseTheReactorToClearUp(reactor: Reactor, end: str) -> None:
+    """A task, or a generator, that is ended with run() has threads and timers until it has ended.
+
+    As on a host's loop. A crash still keeps what waits for the next run.
+    """
+    out: list[object] = []
+    kept: list[object] = []
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            out.append(await deferLater(reactor, 0.001, lambda: "generator"))
+
+    async def main() -> None:
+        generator = numbers()
+        kept.append(generator)
+        await anext(generator)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            out.append(await threads.deferToThreadPool(reactor, reactor.getThreadPool(), int, "1"))
+            out.append(await deferLater(reactor, 0.001, lambda: "later"))
+            reactor.callFromThread(out.append, "call")
+
+    def start() -> None:
+        kept.append(asyncio.get_running_loop().create_task(main()))
+        reactor.callLater(0.001, getattr(reactor, end))
+        reactor.callLater(0.1, reactor.stop)
+
+    reactor.addSystemEventTrigger("during", "shutdown", out.append, "shutdown")
+    reactor.callWhenRunning(start)
+    reactor.run()
+    expected = [1, "later", "call", "generator"]
+    if end == "crash":
+        assert sorted(map(str, out)) == sorted(map(str, expected))
+        reactor.run()
+    assert sorted(map(str, out[:4])) == sorted(map(str, expected))
+    assert out[4:] == ["shutdown"]
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_aTaskThatDoesNotEndIsReportedAndLeft(reactor: Reactor, forced: bool) -> None:
+    """A task that ignores that it is cancelled keeps run() no longer than the limit."""
+    reactor.shutdownTimeout = 100.0 if forced else 0.05
+    reports: list[dict[str, Any]] = []
+    cancelled: list[object] = []
+    kept: list[asyncio.Task[None]] = []
+
+    async def stubborn() -> None:
+        while len(cancelled) < 3:
+            try:
+                await asyncio.sleep(100)
+            except asyncio.CancelledError as error:
+                cancelled.append(error)
+                if forced:
+                    reactor.callLater(0, reactor._life.force)
+
+    coroutine = stubborn()
+
+    def start() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: reports.append(context))
+        kept.append(loop.create_task(coroutine))
+        reactor.callLater(0.001, reactor.stop)
+
+    reactor.callWhenRunning(start)
+    began = time.monotonic()
+    reactor.run()
+    assert time.monotonic() - began < 2
+    assert len(cancelled) == 1
+    assert [report["task"] for report in reports] == kept
+    coroutine.close()
+    kept[0]._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+def test_aSecondSignalEndsAllWaiting(reactor: Reactor) -> None:
+    """A second Ctrl-C ends the wait for a trigger, and what would be waited for after it."""
+    reactor.shutdownTimeout = 100.0
+    opens = threading.Event()
+    reports: list[object] = []
+    reactor.callInThread(opens.wait)
+
+    def start() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: reports.append(context["message"]))
+        reactor.stop()
+
+    def trigger() -> Deferred[None]:
+        reactor.callLater(0, reactor._life.force)
+        return Deferred()
+
+    reactor.addSystemEventTrigger("before", "shutdown", trigger)
+    reactor.callWhenRunning(start)
+    began = time.monotonic()
+    try:
+        reactor.run()
+    finally:
+        opens.set()
+    assert time.monotonic() - began < 2
+    assert len(reports) == 2
 
 
 def test_runInAThread() -> None:

@@ -15,8 +15,9 @@ orderly one (``asyncio.run``) the host closes the asynchronous generators that w
 loop, and waits for them: ours ends the reactor. If the loop is merely closed, the keeper hears of
 that, and nothing can be waited for.
 
-The end, in this order: the triggers ``before`` the shutdown, and what they wait for; those
-``during`` it; the threads that wait for the loop are released; the pools end, within a limit, while
+The end, in this order: the triggers ``before`` the shutdown, and what they wait for; the tasks of a
+loop that ends with the reactor, which may still use it to clear up; the triggers ``during`` the
+shutdown; the threads that wait for the loop are released; the pools end, within a limit, while
 the inbox still brings their results; the triggers ``after``; the inbox is closed, which runs what
 is left in it; and what threads still owe fails. So whatever was accepted has been done, or its
 owner has an error.
@@ -33,7 +34,7 @@ from typing import TYPE_CHECKING
 from twistlike.internet.defer import Deferred, ensureDeferred
 from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike.parts.guard import ThreadGuard
-from twistlike.parts.loops import LoopKeeper, closeEndWatch, runningLoop, startEndWatch
+from twistlike.parts.loops import LoopKeeper, closeEndWatch, endTasks, runningLoop, startEndWatch
 from twistlike.python import threadable
 from twistlike.python.failure import Failure
 
@@ -80,6 +81,9 @@ class LifeCycle:
         onBound: Called with the loop when the reactor has got one, and with ``None`` when it has
             none any more.
         report: Called with a failure and what it is about, if something went wrong.
+
+    Attributes:
+        loopEnds: Whether the loop is the reactor's own, and is closed when the reactor has ended.
     """
 
     shutdownTimeout = 5.0
@@ -124,6 +128,8 @@ class LifeCycle:
         self._shutdown: Deferred[None] | None = None
         self._endWaiters: list[Deferred[None]] = []
         self._hostEnds = False
+        self._forced = False
+        self.loopEnds = False
 
     # ---- whose thread ----------------------------------------------------------------------------
 
@@ -208,7 +214,7 @@ class LifeCycle:
         self.state = state
         self.attached = state is State.ATTACHED
         self.running = self.attached  # run() is not "running" before its startup event
-        self.startupFired = False
+        self.startupFired = self._forced = False
         if self.loop is None:
             self.bind(loop)
         self.waiters.open()
@@ -223,7 +229,7 @@ class LifeCycle:
         with self.beginning:
             if self.loop is not None:
                 raise ReactorAlreadyRunning(f"the reactor is {self.state.value} already")
-            self._hostEnds = False
+            self._hostEnds = self.loopEnds = False
             self.begin(State.ATTACHED, loop)
         life = weakref.ref(self)
 
@@ -290,6 +296,7 @@ class LifeCycle:
 
     def force(self) -> None:
         """Wait no longer: what the end waits for is cancelled or left behind."""
+        self._forced = True
         if self._shutdown is not None:
             self._shutdown.cancel()
 
@@ -319,12 +326,14 @@ class LifeCycle:
         if self._hostEnds:
             self.timers.callLater(self.shutdownTimeout, before.cancel)
         await before
+        if self.loopEnds:
+            await endTasks(self._patience())
         self.running = False
         self._disconnectAll()
         self.events.during("shutdown")
         self.waiters.release()
         stuck = await self.pools.stop(
-            self.shutdownTimeout,
+            self._patience(),
             self.timers.callLater,
             lambda function: self.inbox.post(function, (), {}),
         )
@@ -332,6 +341,10 @@ class LifeCycle:
             self._report(Failure(_leftBehind(stuck)), "the reactor ends without waiting any longer")
         self.events.after("shutdown")
         self.finish()
+
+    def _patience(self) -> float:
+        """Return how long the end may wait for something, in seconds."""
+        return 0.0 if self._forced else self.shutdownTimeout
 
     def _shutdownFailed(self, failure: Failure) -> None:
         self._report(failure, "the reactor's end went wrong")

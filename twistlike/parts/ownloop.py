@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike.parts.lifecycle import LifeCycle, State
-from twistlike.parts.loops import closeLoop, newLoop, runningLoop
+from twistlike.parts.loops import END_LIMIT, closeLoop, endTasks, newLoop, runningLoop
 from twistlike.parts.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class OwnLoop:
             if takeSignals:
                 self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
                 self._signals.take()
+            life.loopEnds = loop is not self.given
             life.begin(State.RUNNING, loop)
 
     def run(self) -> None:
@@ -129,11 +130,17 @@ class OwnLoop:
 
     def _leave(self, loop: AbstractEventLoop) -> None:
         self.giveSignalsBack()
-        if self._life.loop is loop:
-            self._life.unbind()  # crashed: what waits is for the next run
-        self._loop = None
-        if loop is not self.given:
-            closeLoop(loop)
+        isGiven = loop is self.given
+        try:
+            if self._life.loop is loop and not isGiven:
+                # Crashed. As in the orderly end, tasks may use the reactor to clear up.
+                loop.run_until_complete(endTasks(END_LIMIT))
+        finally:
+            if self._life.loop is loop:
+                self._life.unbind()  # what waits is for the next run
+            self._loop = None
+            if not isGiven:
+                closeLoop(loop)
 
     def _endInOrder(self, loop: AbstractEventLoop) -> None:
         """End after an exit has come out of the loop, within the limits of a host's end."""
