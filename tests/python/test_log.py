@@ -104,6 +104,22 @@ def test_report_in_a_running_loop_asks_its_handler(caplog: pytest.LogCaptureFixt
     assert not caplog.records
 
 
+def test_report_tells_the_default_handler_each_thing_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """asyncio's own handler prints all it gets: a long text of an exception is there once."""
+
+    async def main() -> None:
+        log.report(failureOf(ValueError("first line\nsecond line")), "It broke", source=7)
+
+    asyncio.run(main())
+    (record,) = caplog.records
+    assert record.name == "asyncio"
+    assert caplog.text.count("second line") == 1
+    assert "source: 7" in caplog.text
+    assert "thread: 'MainThread'" in caplog.text
+
+
 def test_report_from_another_thread_runs_the_handler_in_the_loops_thread() -> None:
     """A handler may use the loop: it is called in its thread, and told the thread of the error."""
 

@@ -98,24 +98,24 @@ def _tellHost(
         if globalLogPublisher.endsInLogging:
             _log(failure, message, source, thread)
         return
-    if not globalLogPublisher.endsInLogging and loop.get_exception_handler() is None:
+    isDefault = loop.get_exception_handler() is None
+    if isDefault and not globalLogPublisher.endsInLogging:
         return
     exception = failure.value
     if exception.__traceback__ is None and failure.frames:
         # The failure was cleaned: only the text of its traceback is left.
         message = f"{message}\n{failure.getTraceback()}"
-    report = {
-        "message": message,
-        "exception": exception,
-        "failure": failure,
-        "source": _printable(source),
-        "thread": thread,
-    }
+    report = {"message": message, "exception": exception}
+    if not isDefault:
+        # The default handler prints each value: the exception's text, which may have many lines,
+        # would be there twice.
+        report["failure"] = failure
+    report |= {"source": _printable(source), "thread": thread}
     if loop is running or not loop.is_running():
         loop.call_exception_handler(report)
         return
     try:
-        loop.call_soon_threadsafe(_LateReport(loop, report))
+        loop.call_soon_threadsafe(_LateReport(loop, report, failure))
     except RuntimeError:
         pass  # closed since we looked; the object sees to it that the report goes to `logging`
 
@@ -128,9 +128,12 @@ class _LateReport:
     no report is lost.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, report: dict[str, Any]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, report: dict[str, Any], failure: Failure
+    ) -> None:
         self._loop = loop
         self._report: dict[str, Any] | None = report
+        self._failure = failure
 
     def __call__(self) -> None:
         report, self._report = self._report, None
@@ -142,9 +145,9 @@ class _LateReport:
         if report is None:
             return
         try:
-            _log(report["failure"], report["message"], report["source"], report["thread"])
+            _log(self._failure, report["message"], report["source"], report["thread"])
         except BaseException as error:
-            lastWords(report["message"], error, report["failure"])
+            lastWords(report["message"], error, self._failure)
 
 
 def _runningLoop() -> asyncio.AbstractEventLoop | None:
