@@ -188,6 +188,8 @@ class _Watch:
             await self._outcome(function, timeout)
         finally:
             await reactor.__aexit__(None, None, None)
+            # What async fixtures do behind their yield, on this loop, may use it again.
+            reactor._life.forgetEnd()
         left = [f"a timer that is still pending: {each}" for each in timers]
         left.extend(self._livingThreads())
         left.extend(
@@ -203,14 +205,16 @@ class _Watch:
         result = function()
         if not hasattr(result, "__await__"):
             return
+        waited = repr(result)  # before the limit cancels it
         limit = asyncio.timeout(timeout)
         try:
             async with limit:
                 await result
         except TimeoutError:
-            if limit.expired():
-                pytest.fail(f"{result!r} has not fired within {timeout} s", pytrace=False)
-            raise
+            if not limit.expired():
+                raise
+        if limit.expired():
+            pytest.fail(f"{waited} has not fired within {timeout} s", pytrace=False)
 
     def _livingThreads(self) -> Iterator[str]:
         deadline = time.monotonic() + _THREADS_GRACE

@@ -166,6 +166,10 @@ class LifeCycle:
                 if self.loop is None:
                     self.attach(loop)
 
+    def forgetEnd(self) -> None:
+        """Let it attach by itself again, also to the loop on which it has ended."""
+        self._endedOn = None
+
     def acceptWork(self, name: str) -> None:
         """Begin a call that hands work to threads; attach first if there is no loop yet.
 
