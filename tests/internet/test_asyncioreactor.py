@@ -307,6 +307,41 @@ def test_iterateDoesNotNest(reactor: Reactor) -> None:
     assert errors == [ReactorAlreadyRunning]
 
 
+def test_iterateInAnotherThreadLeavesTheLoopAlone(reactor: Reactor) -> None:
+    """iterate() in a thread while another one runs the reactor's loop stops nobody's loop."""
+
+    async def main() -> list[str]:
+        reactor.callLater(0, int)
+        errors: list[str] = []
+
+        def iterate() -> None:
+            try:
+                reactor.iterate()
+            except ReactorAlreadyRunning as error:
+                errors.append(str(error))
+
+        await asyncio.to_thread(iterate)
+        await asyncio.sleep(0)
+        return errors
+
+    (error,) = asyncio.run(main())
+    assert "another thread runs" in error
+
+
+def test_runSaysWhichLoopHasTheReactor(reactor: Reactor) -> None:
+    """run() while a loop that does not run has the reactor says what to do about it."""
+    loop = asyncio.new_event_loop()
+
+    async def main() -> None:
+        reactor.callLater(100, int)
+
+    loop.run_until_complete(main())
+    with pytest.raises(ReactorAlreadyRunning, match="does not run now: close that"):
+        reactor.run()
+    loop.close()
+    runUntil(reactor, int)
+
+
 def test_aLoopThatIsStoppedBelowEndsInOrder(reactor: Reactor) -> None:
     """If somebody stops the loop itself, the reactor still fires its shutdown events."""
     out: list[str] = []
@@ -324,6 +359,28 @@ def test_anExitOutOfTheLoopEndsInOrder(reactor: Reactor) -> None:
     with pytest.raises(SystemExit):
         reactor.run()
     assert out == ["shutdown"]
+
+
+def test_aSecondExitBreaksTheEndOff(reactor: Reactor) -> None:
+    """An exit during the end that an exit has begun leaves run(), and the reactor is free again."""
+    kept: list[object] = []
+    opens = threading.Event()
+
+    def main() -> None:
+        loop = asyncio.get_running_loop()
+        reactor.addSystemEventTrigger("during", "shutdown", loop.call_soon, sys.exit, 4)
+        reactor.callInThread(opens.wait)
+        kept.append(loop)
+        loop.call_soon(sys.exit, 3)
+
+    reactor.callWhenRunning(main)
+    with pytest.raises(SystemExit, match="4"):
+        reactor.run()
+    opens.set()
+    assert "ended" in repr(reactor)
+    assert kept[0].is_closed()  # type: ignore[attr-defined]
+    runUntil(reactor, lambda: kept.append("again"))
+    assert kept[1:] == ["again"]
 
 
 def test_runEndsTheTasksOfItsLoop(reactor: Reactor) -> None:
@@ -924,6 +981,36 @@ def test_aLoopThatIsMerelyClosed(run: Callable[..., Any], reactor: Reactor) -> N
     with pytest.raises(ReactorNotRunning):
         reactor.callFromThread(out.append, "late")
     assert repr(reactor) == "<Reactor ended>"
+
+
+def test_theLastWorkerOfAnEndThatWasBrokenOffSaysNothing(
+    reactor: Reactor, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A loop that is closed while the reactor waits for its threads is told nothing any more."""
+    begun, opens = threading.Event(), threading.Event()
+    loop = asyncio.new_event_loop()
+
+    def job() -> None:
+        begun.set()
+        opens.wait(10)
+
+    async def main() -> list[threading.Thread]:
+        reactor.callInThread(job)
+        await asyncio.to_thread(begun.wait)
+        workers = reactor.getThreadPool().threads
+        reactor.addSystemEventTrigger("during", "shutdown", loop.call_later, 0.01, loop.stop)
+        reactor.stop()
+        return workers
+
+    workers = loop.run_until_complete(main())
+    loop.run_forever()
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+    opens.set()
+    for worker in workers:
+        worker.join(10)
+    assert capfd.readouterr().err == ""
+    assert caplog.text == ""
 
 
 def test_aReactorThatWasNeverMadeIsDroppedQuietly() -> None:

@@ -353,10 +353,7 @@ class LifeCycle:
     def _shutdownFailed(self, failure: Failure) -> None:
         self._report(failure, "the reactor's end went wrong")
         if self.state is State.STOPPING:
-            self.running = False
-            self.waiters.release()
-            self.pools.abandon()
-            self.finish()
+            self.breakOff()
 
     def finish(self) -> None:
         """Have ended: run what is left in the inbox, refuse the rest, forget the loop."""
@@ -381,7 +378,7 @@ class LifeCycle:
             self._endedOn = weakref.ref(loop)
             self._letGo()
             self._onBound(None)
-            if not self.attached and not loop.is_closed():
+            if not self.attached and loop.is_running():
                 loop.stop()
             waiters, self._endWaiters = self._endWaiters, []
             # Race: from here on another thread's loop may have the reactor. All is undone by now.
@@ -400,12 +397,15 @@ class LifeCycle:
 
     def loopClosed(self) -> None:
         """Hear that the host has closed the loop, with no chance for us to end in order."""
-        if self.state not in ALIVE:
-            return
+        if self.state in ALIVE:
+            self._watch = None
+            self.breakOff()
+
+    def breakOff(self) -> None:
+        """End at once: no event is fired, and nothing is waited for."""
         self.running = False
         self.waiters.release()
         self.pools.abandon()
-        self._watch = None
         self.finish()
 
     def renewLocks(self) -> None:

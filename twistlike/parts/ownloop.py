@@ -60,9 +60,10 @@ class OwnLoop:
                 self._loop,
                 None,
             ):
-                raise ReactorAlreadyRunning(
-                    f"run() was called, but the reactor is {life.state.value}, on {life.loop!r}"
-                )
+                text = f"run() was called, but the reactor is {life.state.value}, on {life.loop!r}"
+                if life.loop is not None and not life.loop.is_running():
+                    text += ", which does not run now: close that to have the reactor free"
+                raise ReactorAlreadyRunning(text)
             loop = self._make()
             if takeSignals:
                 self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
@@ -93,11 +94,13 @@ class OwnLoop:
         """Run one turn of the loop, of the reactor's present one if it has any.
 
         Raises:
-            ReactorAlreadyRunning: If a loop runs in this thread.
+            ReactorAlreadyRunning: If a loop runs in this thread, or the reactor's in another one.
         """
         if runningLoop() is not None:
             raise ReactorAlreadyRunning("iterate() was called while a loop runs in this thread")
         loop = self._life.loop
+        if loop is not None and loop.is_running():
+            raise ReactorAlreadyRunning(f"iterate() was called while another thread runs {loop!r}")
         if loop is None:
             loop = self._make()
             self._life.bind(loop)
@@ -131,6 +134,8 @@ class OwnLoop:
     def _leave(self, loop: AbstractEventLoop) -> None:
         self.giveSignalsBack()
         isGiven = loop is self.given
+        if self._life.state in (State.RUNNING, State.STOPPING):
+            self._life.breakOff()  # a second exit has come out of the loop, during the end
         try:
             if self._life.loop is loop and not isGiven:
                 # Crashed. As in the orderly end, tasks may use the reactor to clear up.

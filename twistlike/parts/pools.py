@@ -163,7 +163,10 @@ class Pools:
 
         def lastWorkerLeaves() -> None:
             threads.append(current_thread())
-            callFromThread(oneEnded)
+            try:
+                callFromThread(oneEnded)
+            except ReactorNotRunning:
+                pass  # the end was broken off, as by a second Ctrl-C on a host's loop
 
         for pool in pools:
             pool.beginStop(lastWorkerLeaves)
