@@ -97,6 +97,32 @@ def test_theKeeperHearsOfAClosedLoopAtOnce(loop: asyncio.AbstractEventLoop) -> N
     assert heard == [(threading.get_ident(), True)]
 
 
+def test_theKeeperOutlivesTheLongestTime() -> None:
+    """On a loop whose clock leaps over idle time, the keeper's time may come: it holds on."""
+    heard: list[str] = []
+
+    class LeapingLoop(asyncio.SelectorEventLoop):
+        leap = 0.0
+
+        def time(self) -> float:
+            return super().time() + self.leap
+
+    async def main(loop: LeapingLoop) -> loops.LoopKeeper:
+        keeper = loops.LoopKeeper(loop, lambda: heard.append("closed"))
+        for _ in range(3):
+            loop.leap += 2 * loops.FOR_EVER
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        return keeper
+
+    loop = LeapingLoop()
+    keeper = loop.run_until_complete(main(loop))
+    assert heard == []
+    loop.close()
+    assert heard == ["closed"]
+    del keeper
+
+
 def test_aKeeperThatWasReleasedHearsNothing(loop: asyncio.AbstractEventLoop) -> None:
     """After release() the end of the loop is nobody's business."""
     heard: list[str] = []
