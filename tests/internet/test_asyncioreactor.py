@@ -783,6 +783,71 @@ def test_aTriggerThatNeverFiresDoesNotKeepTheHost(
 
 
 @everyLoop
+@pytest.mark.parametrize("reactors", [1, 3])
+def test_generatorsThatTheHostClosesMayUseTheReactor(
+    run: Callable[..., Any], reactor: Reactor, reactors: int
+) -> None:
+    """A generator that waits for a timer or a thread when the host ends it does not wait for ever.
+
+    The reactors of one loop wait for it, and not for each other.
+    """
+    out: list[object] = []
+    kept: list[object] = []
+
+    async def numbers(clearUp: Callable[[], Deferred[str]]) -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            out.append(await clearUp())
+
+    async def main() -> None:
+        pool = reactor.getThreadPool()
+        for clearUp in (
+            lambda: deferLater(reactor, 0.001, lambda: "later"),
+            lambda: threads.deferToThreadPool(reactor, pool, str, "thread"),
+        ):
+            generator = numbers(clearUp)
+            await anext(generator)
+            kept.append(generator)
+        for _ in range(reactors - 1):
+            another = Reactor()
+            await another.__aenter__()
+            kept.append(another)
+        reactor.addSystemEventTrigger("during", "shutdown", out.append, "shutdown")
+
+    began = time.monotonic()
+    run(main())
+    assert sorted(map(str, out[:2])) == ["later", "thread"]
+    assert out[2:] == ["shutdown"]
+    assert time.monotonic() - began < 1
+
+
+@everyLoop
+def test_aGeneratorThatDoesNotEndKeepsTheReactorForAWhileOnly(
+    run: Callable[..., Any], reactor: Reactor
+) -> None:
+    """A generator that waits for the reactor's end gets it, after the limit."""
+    kept: list[object] = []
+    reactor.shutdownTimeout = 0.05
+    ended = asyncio.Event()
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            await ended.wait()
+
+    async def main() -> None:
+        reactor.addSystemEventTrigger("during", "shutdown", ended.set)
+        generator = numbers()
+        await anext(generator)
+        kept.append(generator)
+
+    run(main())
+    assert repr(reactor) == "<Reactor ended>"
+
+
+@everyLoop
 def test_stopLeavesTheHostAlone(run: Callable[..., Any], reactor: Reactor) -> None:
     """stop() of an attached reactor fires its events and ends its threads; the loop goes on."""
 

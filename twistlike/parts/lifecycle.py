@@ -34,7 +34,14 @@ from typing import TYPE_CHECKING
 from twistlike.internet.defer import Deferred, ensureDeferred
 from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike.parts.guard import ThreadGuard
-from twistlike.parts.loops import LoopKeeper, closeEndWatch, endTasks, runningLoop, startEndWatch
+from twistlike.parts.loops import (
+    LoopKeeper,
+    closeEndWatch,
+    endTasks,
+    generatorsEnd,
+    runningLoop,
+    startEndWatch,
+)
 from twistlike.python import threadable
 from twistlike.python.failure import Failure
 
@@ -244,7 +251,7 @@ class LifeCycle:
 
         async def hostEnds() -> None:
             if (alive := life()) is not None:
-                await alive.endAttached(hostEnds=True)
+                await alive.endWithHost()
 
         self._keeper = LoopKeeper(loop, closed)
         self._watch = startEndWatch(hostEnds)
@@ -304,16 +311,20 @@ class LifeCycle:
         if self._shutdown is not None:
             self._shutdown.cancel()
 
-    async def endAttached(self, hostEnds: bool = False) -> None:
-        """End, unless that is done, and wait until it has ended.
+    async def endWithHost(self) -> None:
+        """End, since the host's loop is about to be closed.
 
-        Args:
-            hostEnds: The loop is about to be closed, so that nothing is waited for longer than
-                ``shutdownTimeout``, triggers neither.
+        Nothing is waited for longer than ``shutdownTimeout``, triggers neither.
         """
+        if self.attached and self.state is not State.ENDED:
+            self._hostEnds = True
+            await generatorsEnd(self.shutdownTimeout)
+            await self.endAttached()
+
+    async def endAttached(self) -> None:
+        """End, unless that is done, and wait until it has ended."""
         if not self.attached or self.state is State.ENDED:
             return
-        self._hostEnds = self._hostEnds or hostEnds
         if self.state is State.ATTACHED:
             self.stop()
         # A Deferred for each who waits: cancelling one of them must not cancel the end.

@@ -24,6 +24,7 @@ __all__ = [
     "closeEndWatch",
     "closeLoop",
     "endTasks",
+    "generatorsEnd",
     "newLoop",
     "runningLoop",
     "setLoopFactory",
@@ -39,6 +40,9 @@ FOR_EVER = 3e8
 
 # Tasks that have not ended though they were told to: nobody waits for them once more.
 _stuck: weakref.WeakSet[Task[Any]] = weakref.WeakSet()
+
+# Tasks in which reactors wait for the generators of their hosts.
+_watching: set[Task[Any]] = set()
 
 _factory: Callable[[], AbstractEventLoop] | None = None
 
@@ -229,6 +233,38 @@ def startEndWatch(end: Callable[[], Awaitable[object]]) -> AsyncGenerator[None, 
     generator = watch()
     _step(generator.__anext__())
     return generator
+
+
+async def generatorsEnd(limit: float) -> None:
+    """Wait for the generators that the host closes together with ours, when the loop ends.
+
+    They may wait for the reactor, which therefore ends after them. Those of other reactors are not
+    waited for: they do the same.
+
+    Args:
+        limit: How long to wait at most, in seconds.
+    """
+    import asyncio  # not at the top: see the module's docstring
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task(loop)
+    if task is None:
+        return
+    _watching.add(task)
+    try:
+        await asyncio.sleep(0)  # they are closed by a task each, all of which have begun by then
+        kind = _kindOf(task)
+        others = {each for each in asyncio.all_tasks(loop) if _kindOf(each) == kind}
+        others -= _watching
+        if others:
+            await asyncio.wait(others, timeout=limit)
+    finally:
+        _watching.discard(task)
+
+
+def _kindOf(task: Task[Any]) -> object:
+    """Return what tells the tasks that close a generator from others: what asyncio has them run."""
+    return getattr(task.get_coro(), "__qualname__", None)
 
 
 def closeEndWatch(generator: AsyncGenerator[None, None]) -> None:
