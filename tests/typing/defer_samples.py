@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Generator
 from typing import Any, assert_type
 
+from twistlike.internet import threads
 from twistlike.internet.defer import (
     Deferred,
     DeferredList,
@@ -183,3 +184,9 @@ async def locks(
     assert_type(await lock.run(later, 3, "s"), str)
     assert_type(await queue.get(), int)
     queue.put(3)
+
+
+def inThreads() -> None:
+    """The arguments of each call may be a list, as in the document on threads, or a tuple."""
+    threads.callMultipleInThread([(text, [3], {}), (later, [3, "s"], {})])
+    threads.callMultipleInThread([(text, (3,), {})])

@@ -111,7 +111,7 @@ def _isThreadPool(executor: Executor) -> TypeGuard[ThreadPool]:
 
 
 def callMultipleInThread(
-    tupleList: Iterable[tuple[Callable[..., object], tuple[Any, ...], Mapping[str, Any]]],
+    tupleList: Iterable[tuple[Callable[..., object], Iterable[Any], Mapping[str, Any]]],
 ) -> None:
     """Run several functions in a thread of the reactor's pool, one after the other.
 
@@ -239,7 +239,7 @@ def blockingCallWithTimeout(
 
 
 def _runMultiple(
-    tupleList: Iterable[tuple[Callable[..., object], tuple[Any, ...], Mapping[str, Any]]],
+    tupleList: Iterable[tuple[Callable[..., object], Iterable[Any], Mapping[str, Any]]],
 ) -> None:
     for function, args, kwargs in tupleList:
         function(*args, **kwargs)
