@@ -51,7 +51,8 @@ _WARNING = 30
 class LogPublisher:
     """Gives each event to several observers. It is an observer itself.
 
-    An observer that raises is reported to the others; it gets the next event all the same.
+    An observer that raises is reported to the others, when all have got the event; it gets the next
+    event all the same.
     """
 
     def __init__(self, *observers: Observer) -> None:
@@ -91,16 +92,19 @@ class LogPublisher:
 
     def __call__(self, event: LogEvent) -> None:
         """Publish an event."""
+        failed: list[tuple[Observer, Failure]] = []
         for observer in self._observers:
             try:
                 observer(event)
             except Exception:
-                self._observerFailed(observer)
+                failed.append((observer, Failure()))
+        for observer, failure in failed:
+            self._observerFailed(observer, failure)
 
-    def _observerFailed(self, failed: Observer) -> None:
+    def _observerFailed(self, failed: Observer, failure: Failure) -> None:
         event: LogEvent = {
             "log_format": "Log observer {observer} raised an exception: {log_failure}",
-            "log_failure": Failure(),
+            "log_failure": failure,
             "log_level": LogLevel.critical,
             "log_namespace": "twistlike.logger",
             "log_source": self,
@@ -164,10 +168,9 @@ class GlobalLogPublisher(LogPublisher):
         """Publish an event that has an end of its own."""
         super().__call__(event)
 
-    def _observerFailed(self, failed: Observer) -> None:
-        super()._observerFailed(failed)
+    def _observerFailed(self, failed: Observer, failure: Failure) -> None:
+        super()._observerFailed(failed, failure)
         if self._endsInLogging:
-            failure = Failure()
             toLogging(
                 "twistlike.logger",
                 LogLevel.critical.value,
