@@ -411,6 +411,47 @@ def test_anErrorThatATaskGetsIsHandled(kind: str) -> None:
     run(kind, main)
 
 
+def test_aCancelOfAsyncioIsNoErrorThatSomebodyForgot(kind: str) -> None:
+    """What waits for a task that is cancelled fails, and is not reported; a task is not either.
+
+    A Deferred that is itself cancelled is reported, as in Twisted.
+    """
+
+    async def main() -> None:
+        reported: list[BaseException] = []
+        loop = asyncio.get_running_loop()
+        before = loop.get_exception_handler()
+        loop.set_exception_handler(lambda _, context: reported.append(context["exception"]))
+        task = asyncio.create_task(asyncio.sleep(100))
+
+        async def awaits() -> None:
+            await task
+
+        @inlineCallbacks
+        def yields() -> Any:
+            yield task
+
+        async def gathers() -> None:
+            await asyncio.gather(task, asyncio.sleep(100))
+
+        made = [ensureDeferred(awaits()), yields(), ensureDeferred(gathers())]
+        made.append(Deferred.fromFuture(task))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await asyncio.sleep(0.001)
+        assert [type(d.result.value) for d in made] == [CancelledError] * 4
+        del made
+        gc.collect()
+        assert reported == []
+        Deferred().cancel()
+        gc.collect()
+        assert [type(error) for error in reported] == [CancelledError]
+        loop.set_exception_handler(before)
+
+    run(kind, main)
+
+
 # Threads
 
 

@@ -28,3 +28,29 @@ def test_anErrorInAGlobalIsReportedAtTheEnd() -> None:
         assert ended.stderr.endswith("ValueError: nobody's\n")
         assert "shutting down" not in ended.stderr and "Exception ignored" not in ended.stderr
         assert ("Deferred was created" in ended.stderr) == ("Debugging" in more)
+
+
+def test_aCancelOfAsyncioInAGlobalIsNotReportedAtTheEnd() -> None:
+    """What waited for a task that asyncio.run has cancelled is no error, to the very end."""
+    ended = oracle.run(
+        """
+        import asyncio
+        from twisted.internet.defer import Deferred, ensureDeferred
+
+        kept = []
+
+        async def main():
+            task = asyncio.create_task(asyncio.sleep(100))
+
+            async def waits():
+                await task
+
+            kept.extend([ensureDeferred(waits()), Deferred.fromFuture(task)])
+
+        asyncio.run(main())
+        print([type(d.result.value).__name__ for d in kept])
+        """,
+        on="twistlike",
+    )
+    assert ended.stdout == "['CancelledError', 'CancelledError']\n"
+    assert ended.stderr == ""

@@ -24,6 +24,8 @@ def currentStack(skip: int) -> list[str]:
 class DebugInfo:
     """Goes with a Deferred, and reports its error if both are let go with the error in it.
 
+    Unless that error is a cancel of asyncio's.
+
     An object of its own, so that a Deferred without an error needs no ``__del__``, and so that what
     a Deferred in a reference cycle holds is reported as well.
 
@@ -55,7 +57,7 @@ class DebugInfo:
 
     def __del__(self) -> None:
         failure = self.failResult
-        if failure is None:
+        if failure is None or _isCancelOfAsyncio(failure.value):
             return
         message = "Unhandled error in Deferred:"
         stacks = self._getDebugTracebacks()
@@ -70,6 +72,20 @@ class DebugInfo:
         from twistlike.python import log  # an error that nobody handles is rare, logging is dear
 
         log.report(failure, message, source="Deferred")
+
+
+def _isCancelOfAsyncio(error: object) -> bool:
+    """Return whether something of asyncio's that was waited for has been cancelled.
+
+    That is no error that somebody forgot: asyncio reports none either, and cancels all tasks of a
+    loop that ends.
+    """
+    # By name: at the interpreter's end, when global Deferreds are collected, modules are gone.
+    kind, cause = type(error), type(getattr(error, "__cause__", None))
+    return (
+        kind.__name__ == cause.__name__ == "CancelledError"
+        and cause.__module__ == "asyncio.exceptions"
+    )
 
 
 def _indent(mark: str, stack: list[str]) -> str:

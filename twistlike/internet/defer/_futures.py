@@ -18,9 +18,13 @@ __all__ = ["asFuture", "fromFuture", "outcomeOf"]
 def outcomeOf(future: Any) -> Any:
     """Return the result of a future that is done, or a Failure; `CancelledError` if cancelled."""
     if future.cancelled():
-        return Failure(CancelledError())
-    error = future.exception()
-    return future.result() if error is None else Failure(error)
+        from asyncio import CancelledError as asyncioCancelledError  # it is there: it has a future
+
+        error = CancelledError()
+        error.__cause__ = asyncioCancelledError()  # `DebugInfo` looks for that
+        return Failure(error)
+    reason = future.exception()
+    return future.result() if reason is None else Failure(reason)
 
 
 def fromFuture(future: Future[Any]) -> Deferred[Any]:
