@@ -202,6 +202,24 @@ def test_asyncio_works_from_a_coroutines_first_line_on() -> None:
     assert transcript.stdout == "True [0]\n"
 
 
+def test_a_main_that_waits_for_tasks_ends_quietly_by_a_signal() -> None:
+    """The end of the reactor cancels what main waits for, which is no failure of main."""
+    done = run(
+        """
+        import asyncio, os, signal
+        from twisted.internet.task import react
+
+        async def main(reactor):
+            reactor.callLater(0.01, os.kill, os.getpid(), signal.SIGTERM)
+            await asyncio.gather(asyncio.sleep(100), asyncio.sleep(100))
+
+        react(main)
+        """,
+        "twistlike",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_any_awaitable_will_do() -> None:
     """What has ``__await__`` is waited for, and its result or error decides."""
     transcript = run(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from twistlike.python.failure import Failure
 
-__all__ = ["DebugInfo", "currentStack"]
+__all__ = ["DebugInfo", "currentStack", "isCancelOfAsyncio"]
 
 
 def currentStack(skip: int) -> list[str]:
@@ -57,7 +57,7 @@ class DebugInfo:
 
     def __del__(self) -> None:
         failure = self.failResult
-        if failure is None or _isCancelOfAsyncio(failure.value):
+        if failure is None or isCancelOfAsyncio(failure.value):
             return
         message = "Unhandled error in Deferred:"
         stacks = self._getDebugTracebacks()
@@ -74,7 +74,7 @@ class DebugInfo:
         log.report(failure, message, source="Deferred")
 
 
-def _isCancelOfAsyncio(error: object) -> bool:
+def isCancelOfAsyncio(error: object) -> bool:
     """Return whether something of asyncio's that was waited for has been cancelled.
 
     That is no error that somebody forgot: asyncio reports none either, and cancels all tasks of a

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twistlike.internet.asyncioreactor import defaultReactor
 from twistlike.internet.defer import Deferred, NotACoroutineError
 from twistlike.internet.defer._coroutines import fromAwaitable
+from twistlike.internet.defer._debug import isCancelOfAsyncio
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.python.failure import Failure
 from twistlike.python.log import report
@@ -61,6 +62,8 @@ class _Program:
             pass  # it has crashed
 
     def _failed(self, failure: Failure) -> None:
+        if self._stopping and isCancelOfAsyncio(failure.value):
+            return  # the reactor's end has cancelled a task that main waits for
         if isinstance(failure.value, SystemExit):
             self.code = failure.value.code
         else:
