@@ -293,6 +293,54 @@ def test_iterateTurnsTheLoop(reactor: Reactor) -> None:
     assert out[3:] == ["run"]
 
 
+def test_anEndThatIterateTurnsIsComplete(reactor: Reactor) -> None:
+    """Signals are given back, and no stop() of the loop is left that would end the next run."""
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    out: list[str] = []
+    for end in (reactor.stop, reactor.crash):
+        reactor.startRunning()
+        reactor.iterate()
+        assert signal.getsignal(signal.SIGINT) is not handlers[0]
+        reactor.callLater(0, end)
+        while repr(reactor).startswith(("<Reactor running", "<Reactor stopping")):
+            reactor.iterate(0.01)
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+    reactor.callLater(0.02, lambda: (out.append("whole"), reactor.stop()))
+    reactor.run()
+    assert out == ["whole"]
+
+
+def test_theLoopThatIterateTurnsStays(reactor: Reactor) -> None:
+    """Without mainLoop() nobody closes the loop: what runs on it is left alone at the end."""
+    out: list[object] = []
+    kept: list[asyncio.Task[None]] = []
+
+    async def numbers() -> AsyncIterator[int]:
+        yield 1
+
+    async def main() -> None:
+        out.extend([number async for number in numbers()])
+
+    def once() -> None:
+        kept.append(asyncio.get_running_loop().create_task(main()))
+
+    def forEver() -> None:
+        kept.append(asyncio.get_running_loop().create_task(asyncio.sleep(100)))
+
+    for start in (forEver, once):
+        reactor.callWhenRunning(start)
+        reactor.startRunning()
+        for _ in range(5):
+            reactor.iterate()
+        reactor.stop()
+        while "ended" not in repr(reactor):
+            reactor.iterate()
+    assert out == [1]
+    assert not kept[0].done()
+    runUntil(reactor, int)
+    assert kept[0].cancelled()
+
+
 def test_iterateDoesNotNest(reactor: Reactor) -> None:
     """iterate() from within the loop is refused: asyncio's loops do not nest."""
     errors: list[type[BaseException]] = []

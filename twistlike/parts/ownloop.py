@@ -68,7 +68,7 @@ class OwnLoop:
             if takeSignals:
                 self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
                 self._signals.take()
-            life.loopEnds = loop is not self.given
+            life.loopEnds = False  # not before run(): the loop that iterate() turns stays
             life.begin(State.RUNNING, loop)
 
     def run(self) -> None:
@@ -76,6 +76,7 @@ class OwnLoop:
         loop = self._loop
         assert loop is not None, "mainLoop() needs startRunning() before it"
         life = self._life
+        life.loopEnds = loop is not self.given
         try:
             loop.run_forever()
             # It may have been stopped below the reactor, or an exit have come out of a callback of
@@ -104,11 +105,13 @@ class OwnLoop:
         if loop is None:
             loop = self._make()
             self._life.bind(loop)
-        if delay > 0:
-            loop.call_later(delay, loop.stop)
-        else:
-            loop.call_soon(loop.stop)
-        loop.run_forever()
+        end = loop.call_later(delay, loop.stop) if delay > 0 else loop.call_soon(loop.stop)
+        try:
+            loop.run_forever()
+        finally:
+            end.cancel()  # something else may have stopped it: the next run is not to be cut short
+            if self._life.state in (State.NOT_STARTED, State.ENDED):
+                self.giveSignalsBack()  # it has ended, or crashed, in this turn
 
     def giveSignalsBack(self) -> None:
         """Give the signals back, if they were taken."""
