@@ -24,6 +24,7 @@ __all__ = [
     "closeEndWatch",
     "closeLoop",
     "endTasks",
+    "hasTasks",
     "generatorsEnd",
     "newLoop",
     "runningLoop",
@@ -87,6 +88,13 @@ def clockOf(loop: AbstractEventLoop) -> Callable[[], float]:
     if getattr(kind, "time", None) is BaseEventLoop.time and "time" not in vars(loop):
         return monotonic
     return loop.time
+
+
+def hasTasks(loop: AbstractEventLoop) -> bool:
+    """Return whether a loop has tasks that have not ended. Thread: the loop's."""
+    import asyncio  # not at the top: see the module's docstring
+
+    return bool(asyncio.all_tasks(loop))
 
 
 async def endTasks(limit: float) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike.parts.lifecycle import LifeCycle, State
-from twistlike.parts.loops import END_LIMIT, closeLoop, endTasks, newLoop, runningLoop
+from twistlike.parts.loops import END_LIMIT, closeLoop, endTasks, hasTasks, newLoop, runningLoop
 from twistlike.parts.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -140,8 +140,10 @@ class OwnLoop:
         if self._life.state in (State.RUNNING, State.STOPPING):
             self._life.breakOff()  # a second exit has come out of the loop, during the end
         try:
-            if self._life.loop is loop and not isGiven:
-                # Crashed. As in the orderly end, tasks may use the reactor to clear up.
+            if self._life.loop is loop and not isGiven and hasTasks(loop):
+                # Crashed. As in the orderly end, tasks may use the reactor to clear up; but who is
+                # watched is told in the next run.
+                self._life.descriptors.unbind()
                 loop.run_until_complete(endTasks(END_LIMIT))
         finally:
             if self._life.loop is loop:
