@@ -16,6 +16,7 @@ happen in the reactor's thread, one after the other.
 from __future__ import annotations
 
 from contextvars import Context, copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twistlike.internet.defer import CancelledError, Deferred
@@ -112,9 +113,8 @@ def runInPool(
     job.door = door
     job.owed = owed
     job.context = copy_context() or None
-    job.function = function
+    job.function = partial(function, **kwargs) if kwargs else function
     job.args = args
-    job.kwargs = kwargs or None
     job.claim = True
     owed.add(job)
     try:
@@ -131,20 +131,18 @@ class JobDeferred(OwedDeferred[T]):
     Attributes:
         context: The context that it runs in; None is an empty one.
         function: What is to run, or runs; None once it has, or will not.
-        args: Its positional arguments.
-        kwargs: Its keyword arguments; None where there are none.
+        args: Its arguments.
         claim: There until somebody has taken the job.
         crew: The workers of the pool, which set this.
         queued: When it was queued, in seconds of `time.monotonic`; the pool sets this.
         told: Whether it was cancelled while it ran.
     """
 
-    __slots__ = ("args", "claim", "context", "crew", "function", "kwargs", "queued")
+    __slots__ = ("args", "claim", "context", "crew", "function", "queued")
 
     context: Context | None
     function: Callable[..., T] | None
     args: tuple[Any, ...] | None
-    kwargs: Mapping[str, Any] | None
     claim: bool
     crew: Crew
     queued: float
@@ -166,10 +164,7 @@ class JobDeferred(OwedDeferred[T]):
                 self.crew.loans.end(self)  # cancelled twice, the second time it seemed to run
             return
         try:
-            if self.kwargs is None:
-                result = context.run(function, *args)
-            else:
-                result = context.run(function, *args, **self.kwargs)
+            result = context.run(function, *args)
         except BaseException as error:
             worker.tally.failed += 1
             # The error's traceback holds this frame, by the f_back of the function's frame if not
@@ -186,7 +181,7 @@ class JobDeferred(OwedDeferred[T]):
     def _send(self, context: Context, outcome: Any) -> None:
         """Send the outcome to the reactor's thread, to be met with in the job's context."""
         # Before that: what the outcome sets going may want the memory again.
-        self.function = self.args = self.kwargs = self.context = None
+        self.function = self.args = self.context = None
         try:
             # The worker gives the context to no other job, if anything is in it.
             if context:
@@ -246,7 +241,7 @@ def _cancel(job: Deferred[Any]) -> None:
             if job.what is None:
                 job.crew.loans.end(job)
         return
-    job.function = job.args = job.kwargs = job.context = None
+    job.function = job.args = job.context = None
     job.crew.noteCancelled()
 
 

@@ -468,7 +468,7 @@ class Crew:
     def countDone(self) -> int:
         """Return how many jobs have ended."""
         with self.lock:
-            return sum(self.past.runs) + sum(sum(w.tally.runs) for w in list(self.members))
+            return self.past.done + sum(worker.tally.done for worker in list(self.members))
 
     def noteCancelled(self) -> None:
         """A queued job was cancelled."""

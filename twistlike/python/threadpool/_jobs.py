@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     OnResult = Callable[[bool, Any], object]
     Load = tuple[OnResult | None, Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
     # A call that nobody waits for and nobody can cancel is a plain tuple: context, function,
-    # arguments, keyword arguments, and when it was queued. It costs a sixth of a Job to make.
-    Call = tuple[
-        Context | None, Callable[..., Any], tuple[Any, ...], Mapping[str, Any] | None, float
-    ]
+    # arguments, and when it was queued. It costs a sixth of a Job to make.
+    Call = tuple[Context | None, Callable[..., Any], tuple[Any, ...], float]
 
 __all__ = ["Job", "QueuedJob", "cancelledError", "describe"]
 

@@ -11,6 +11,7 @@ import threading
 import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -185,7 +186,9 @@ class ThreadPool(ThreadPoolExecutor):
         """
         crew = self._crew
         now = monotonic()
-        item = (copy_context() or None, function, args, kwargs or None, now)
+        if kwargs:
+            function = partial(function, **kwargs)
+        item = (copy_context() or None, function, args, now)
         crew.queue.append(item)
         # Race: the pool is closed while we come. We append first and look then; who closes it looks
         # at the queue after it has closed. So either they see the job, or we see that it is closed

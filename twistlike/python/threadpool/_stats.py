@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from bisect import bisect_right
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -148,27 +149,66 @@ class StuckWorker(NamedTuple):
 
 
 class Tally:
-    """What a worker, or all workers that have left, did. Written by one thread at a time."""
+    """
+    What a worker, or all workers that have left, did. Written by one thread at a time.
 
-    __slots__ = ("cancelled", "failed", "runs", "waits")
+    How it works: one number counts the jobs. Most of them are quick, and have waited for about as
+    long as the one before, so those that are not make the histograms: `slow` has the jobs of all
+    buckets but the first, and in `waits` each job is missing that came since the bucket changed.
+
+    Attributes:
+        done: How many jobs have run.
+        failed: Those among them whose function raised.
+        cancelled: How many were cancelled before they ran.
+    """
+
+    __slots__ = ("_bucket", "_slow", "_waits", "cancelled", "done", "failed")
 
     def __init__(self) -> None:
-        self.runs = [0] * (len(BOUNDS) + 1)
-        self.waits = [0] * (len(BOUNDS) + 1)
+        self.done = 0
         self.failed = 0
         self.cancelled = 0
+        self._slow = [0] * (len(BOUNDS) + 1)
+        self._waits = [0] * (len(BOUNDS) + 1)
+        self._bucket = 0
 
     def skip(self) -> None:
         """
         The job of now does not run. The worker is about to count it as one that took no time: do
         not.
         """
-        self.runs[0] -= 1
+        self.done -= 1
+
+    def ranFor(self, seconds: float) -> None:
+        """The job that has just been counted was not a quick one."""
+        self._slow[bisect_right(BOUNDS, seconds)] += 1
+
+    def waitedFor(self, seconds: float) -> tuple[float, float]:
+        """
+        The job that is about to be counted has waited for so long. Returns the bounds, in seconds,
+        within which others do not have to be told of.
+        """
+        self._waits[self._bucket] += self.done - sum(self._waits)
+        self._bucket = bucket = bisect_right(BOUNDS, seconds)
+        low = BOUNDS[bucket - 1] if bucket else float("-inf")
+        return low, BOUNDS[bucket] if bucket < len(BOUNDS) else float("inf")
+
+    def runTimes(self) -> list[int]:
+        """Return how many jobs ran for how long, by bucket."""
+        return [self.done - sum(self._slow[1:]), *self._slow[1:]]
+
+    def waitTimes(self) -> list[int]:
+        """Return how many jobs waited for how long, by bucket."""
+        waits = list(self._waits)
+        waits[self._bucket] += self.done - sum(waits)
+        return waits
 
     def add(self, other: Tally) -> None:
         """Count another's on top."""
-        self.runs = [a + b for a, b in zip(self.runs, other.runs, strict=True)]
-        self.waits = [a + b for a, b in zip(self.waits, other.waits, strict=True)]
+        waits = zip(self.waitTimes(), other.waitTimes(), strict=True)
+        self._slow = [a + b for a, b in zip(self._slow, other._slow, strict=True)]
+        self.done += other.done
+        self._waits = [a + b for a, b in waits]
         self.failed += other.failed
         self.cancelled += other.cancelled
 
@@ -200,7 +240,7 @@ def ageOfOldest(crew: Crew, now: float) -> float:
         item = crew.queue[0]
     except IndexError:
         return 0.0
-    return now - (item[4] if isinstance(item, tuple) else item.queued)
+    return now - (item[3] if isinstance(item, tuple) else item.queued)
 
 
 def takeStock(crew: Crew, name: str | None) -> PoolStats:
@@ -235,11 +275,11 @@ def takeStock(crew: Crew, name: str | None) -> PoolStats:
         lent=crew.loans.lent(),
         queued=len(crew.queue),
         oldest=ageOfOldest(crew, now),
-        done=sum(total.runs),
+        done=total.done,
         failed=total.failed,
         cancelled=total.cancelled + crew.cancelled,
         abandoned=crew.abandoned,
-        waitTimes=Histogram(BOUNDS, tuple(total.waits)),
-        runTimes=Histogram(BOUNDS, tuple(total.runs)),
+        waitTimes=Histogram(BOUNDS, tuple(total.waitTimes())),
+        runTimes=Histogram(BOUNDS, tuple(total.runTimes())),
         activity=activity,
     )

@@ -6,7 +6,6 @@ in the worker's own thread, except `Worker.bell.release()`.
 from __future__ import annotations
 
 import threading
-from bisect import bisect_right
 from contextvars import Context
 from threading import Lock
 from time import monotonic
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Worker", "currentWorker"]
 
 _local = threading.local()
-
-# Jobs that take less are counted in the first bucket without a look at the others.
-_QUICK = BOUNDS[0]
 
 
 def currentWorker() -> Worker | None:
@@ -115,15 +111,15 @@ class Worker:
     def _work(self) -> None:
         crew = self.crew
         excess = crew.excess
-        runs = self.tally.runs
-        waits = self.tally.waits
-        # The bucket of the last job's time in the queue, and its bounds: the next one's is mostly
-        # the same.
-        bucket, low, high = 0, 0.0, _QUICK
+        queue = crew.queue
+        tally = self.tally
+        quick = BOUNDS[0]
+        # Between these was the last job's time in the queue: the next one's mostly is, too.
+        low, high = 0.0, quick
         # `for` over an iterator and not `item = popleft()`: a thread can be killed
         # (PyThreadState_SetAsyncExc) where a call returns, before its result is stored, and the job
         # would be lost. There is no such point between the iterator and the loop's variable.
-        source = iter(crew.queue.popleft, None)
+        source = iter(queue.popleft, None)
         item: Any
         # What jobs run in whose submitters had an empty context, as most threads have: to keep one
         # for each job that is queued would cost more than to look whether the last job left one.
@@ -145,19 +141,16 @@ class Worker:
                         # One sleeper is woken at a time: whoever wakes calls the next, if there is
                         # work left.
                         woken = False
-                        if crew.queue:
+                        if queue:
                             crew.attend(begin)
-                    if item.__class__ is tuple:
+                    if type(item) is tuple:
                         # Not unpacked: names would keep the function and its arguments alive
                         # while a later job, which is no tuple, runs.
-                        queued = item[4]
+                        queued = item[3]
                         if (context := item[0]) is None:
                             context = empty
                         try:
-                            if item[3] is None:
-                                context.run(item[1], *item[2])
-                            else:
-                                context.run(item[1], *item[2], **item[3])
+                            context.run(item[1], *item[2])
                         except BaseException as error:
                             self._callFailed(error, item[1])
                     else:
@@ -173,18 +166,16 @@ class Worker:
                         empty = Context()  # the job has set something, which is nobody else's
                     # One look at the clock is the end of this job and the beginning of the next.
                     end = monotonic()
-                    if end - begin < _QUICK:
-                        runs[0] += 1
-                    else:
-                        runs[bisect_right(BOUNDS, end - begin)] += 1
                     if not low <= begin - queued < high:
-                        bucket, low, high = _bucketOf(begin - queued)
-                    waits[bucket] += 1
+                        low, high = tally.waitedFor(begin - queued)
+                    tally.done += 1
+                    if end - begin >= quick:
+                        tally.ranFor(end - begin)
                     begin = end
-                    if excess:
+                    if excess or not queue:
                         break
             except IndexError:
-                pass  # the queue is empty
+                pass  # another worker was quicker
             # Nothing of the last job stays alive in this frame while we sleep.
             item = context = None
             if not self._rest(begin):
@@ -248,14 +239,6 @@ class Worker:
             self._callFailed(error, item[1])
         else:
             item.hit(error)
-
-
-def _bucketOf(seconds: float) -> tuple[int, float, float]:
-    """Return the number of the bucket that a time belongs to, and the bounds of that bucket."""
-    bucket = bisect_right(BOUNDS, seconds)
-    low = BOUNDS[bucket - 1] if bucket else float("-inf")
-    high = BOUNDS[bucket] if bucket < len(BOUNDS) else float("inf")
-    return bucket, low, high
 
 
 def _nameOf(worker: Worker) -> str:
