@@ -43,7 +43,7 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
         finishedCount: how many have.
     """
 
-    __slots__ = ("_deferredList", "consumeErrors", "finishedCount", "resultList")
+    __slots__ = ("_deferredList", "_firesOnOne", "consumeErrors", "finishedCount", "resultList")
 
     fireOnOneCallback: bool = False
     fireOnOneErrback: bool = False
@@ -73,6 +73,7 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
             self.fireOnOneCallback = True
         if fireOnOneErrback:
             self.fireOnOneErrback = True
+        self._firesOnOne = self.fireOnOneCallback  # in a slot, since each result asks for it
         if not self._deferredList and not fireOnOneCallback:
             self.callback(self.resultList)
         ours = Deferred.addCallbacks
@@ -100,17 +101,17 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
 
     def _collect(self, result: Any, index: int, failed: bool) -> bool:
         """Note what one has come to; return whether it is to be taken away from it."""
-        self.resultList[index] = (not failed, result)
-        self.finishedCount += 1
-        if not self.called:
-            if failed:
-                if self.fireOnOneErrback:
-                    self.errback(Failure(FirstError(result, index)))
-            elif self.fireOnOneCallback:
-                first: Any = (result, index)
-                self.callback(first)
-            if self.finishedCount == len(self.resultList) and not self.called:
-                self.callback(self.resultList)
+        results = self.resultList
+        results[index] = (not failed, result)
+        self.finishedCount = finished = self.finishedCount + 1
+        if failed:
+            if self.fireOnOneErrback and not self.called:
+                self.errback(Failure(FirstError(result, index)))
+        elif self._firesOnOne and not self.called:
+            first: Any = (result, index)
+            self.callback(first)
+        if finished == len(results) and not self.called:
+            self.callback(results)
         return failed and self.consumeErrors
 
     def _cbDeferred(self, result: Any, index: int, succeeded: bool) -> Any:
