@@ -24,6 +24,7 @@ from twistlike.parts.consumers import ForConsumers
 from twistlike.parts.descriptors import Descriptors
 from twistlike.parts.events import SystemEvents
 from twistlike.parts.guard import HandedOverCall, Policy
+from twistlike.parts.homes import Homes
 from twistlike.parts.inbox import Inbox
 from twistlike.parts.lifecycle import LifeCycle
 from twistlike.parts.loops import runningLoop, setLoopFactory
@@ -59,13 +60,7 @@ __all__ = [
     "setLoopFactory",
 ]
 
-# In which reactors' hands the loops are, by the loop's id: a weak reference to the first reactor
-# that was bound to the loop. Plain dictionaries, whose single operations are atomic: threads with
-# loops of their own meet here.
-_bound: dict[int, weakref.ref[Reactor]] = {}
-
-# The reactors that nobody but their loop knows of: they live as long as they are bound.
-_kept: dict[int, Reactor] = {}
+_homes: Homes[Reactor] = Homes()
 
 # All that are alive, for the child of a fork.
 _alive: dict[int, weakref.ref[Reactor]] = {}
@@ -99,6 +94,7 @@ class Reactor(ForConsumers):
         _alive[key] = weakref.ref(self, lambda _: _alive.pop(key, None))
 
     def _setUp(self) -> None:
+        self._home: AbstractEventLoop | None = None  # the loop whose first reactor this is
         self._inbox = Inbox(self._callFailed)
         self._timers = LoopTimers(
             self._callFailed, self._inbox.drainEarly, lambda name: self._life.enter(name)
@@ -476,14 +472,10 @@ class Reactor(ForConsumers):
     def _noteLoop(self, loop: AbstractEventLoop | None) -> None:
         """Hear that the reactor has got a loop, or has none any more."""
         if loop is not None:
-            known = _bound.get(id(loop))
-            if known is None or known() is None:
-                _bound[id(loop)] = weakref.ref(self)
+            self._home = loop if _homes.enter(loop, self) else None
         else:
-            for key, reference in list(_bound.items()):
-                if reference() in (self, None):
-                    _bound.pop(key, None)
-            _kept.pop(id(self), None)
+            self._home = None
+            _homes.leave(self)
 
     def _afterFork(self) -> None:
         """Begin anew in a child process: the loop and the threads are the parent's."""
@@ -533,8 +525,9 @@ def currentReactor() -> Reactor:
     loop = _border.runningLoop()
     if loop is None:
         return _ofWorker() or defaultReactor()
-    reference = _bound.get(id(loop))
-    reactor = None if reference is None else reference()
+    if _default is not None and _default._home is loop:
+        return _default  # the hot case
+    reactor = _homes.of(loop)
     if reactor is not None and reactor._life.loop is loop:
         return reactor
     reactor = defaultReactor()
@@ -542,7 +535,8 @@ def currentReactor() -> Reactor:
         reactor._life.attachIfLoopRuns()
     if reactor._life.loop in (loop, None):
         return reactor
-    reactor = _kept[id(reactor)] = Reactor()
+    reactor = Reactor()
+    _homes.keep(reactor)
     reactor._life.attach(loop)
     return reactor
 
@@ -587,8 +581,7 @@ def install(eventloop: AbstractEventLoop | None = None) -> None:
 
 def _afterForkInChild() -> None:
     forgetThreads()
-    _bound.clear()
-    _kept.clear()
+    _homes.clear()
     for reference in list(_alive.values()):
         reactor = reference()
         if reactor is not None:
