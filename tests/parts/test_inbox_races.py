@@ -200,7 +200,7 @@ def test_drained_while_the_poster_counts(inbox: Inbox, loop: FakeLoop) -> None:
     ran: list[int] = []
     for number in range(CALLS_A_LOOK):
         inbox.post(ran.append, (number,), {})
-    # postCall counts once, _look a second time: between that count and what follows from it.
+    # put counts once, _look a second time: between that count and what follows from it.
     queueOf(inbox).after.append(lambda: queueOf(inbox).measured.extend([int, loop.turn]))
     inbox.post(ran.append, (CALLS_A_LOOK,), {})
     for number in range(CALLS_A_LOOK + 1, CALLS_A_LOOK + 5):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -391,7 +392,8 @@ class Reactor(ForConsumers):
                 raise TypeError(f"callFromThread needs something to call, not {call[:1]!r}")
             if kwargs:
                 call = (partial(*call, **kwargs),)
-            self._inbox.postCall(call)
+            context = copy_context()
+            self._inbox.put((context.run, *call) if context else call)
 
     def callInThread(
         self, callable: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs

@@ -148,20 +148,14 @@ class Inbox:
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
     ) -> None:
-        """Do ``postCall`` with a function and its arguments."""
-        self.postCall((partial(function, **kwargs) if kwargs else function, *args))
-
-    def postCall(self, call: Call) -> None:
         """Have a function called in the loop's thread, in a copy of the present context.
-
-        Args:
-            call: The function, and its arguments after it.
 
         Raises:
             ReactorNotRunning: If the inbox or the loop is closed; the call will not run.
 
         Thread: any.
         """
+        call = (partial(function, **kwargs) if kwargs else function, *args)
         context = copy_context()
         self.put((context.run, *call) if context else call)
 
@@ -169,7 +163,8 @@ class Inbox:
         """Have a function called in the loop's thread, in an empty context.
 
         Args:
-            call: The function, and its arguments after it.
+            call: The function, and its arguments after it: the very tuple that is kept. With
+                ``context.run`` before them it is called in that context.
 
         Raises:
             ReactorNotRunning: If the inbox or the loop is closed; the call will not run.
