@@ -458,7 +458,7 @@ class Deferred(DeferredBase[_T]):
             yield waiter
             result = waiter.outcome
             del waiter  # it keeps the outcome: see below
-            if not isinstance(result, Failure):
+            if type(result) in PLAIN or not isinstance(result, Failure):
                 return result  # type: ignore[no-any-return]
         # No frame of the exception's traceback may keep the Deferred that keeps the exception.
         error = result.value.with_traceback(result.tb)
