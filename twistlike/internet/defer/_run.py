@@ -17,6 +17,8 @@ that it has not finished on a stack of its own. So a chain of any length runs at
 recursion.
 """
 
+# pyright: reportPossiblyUnboundVariable=false
+# In runCallbacks, where each name costs, "following" and "inner" are set where they are read.
 from __future__ import annotations
 
 from types import MappingProxyType, NoneType
@@ -153,14 +155,17 @@ def runCallbacks(current: Any, result: Any) -> None:
     """
     stack: list[_Frame] | None = None
     taken: Any = None  # an error that somebody who waits has got: not to be reported
+    raised = False  # whether an exception may know this frame
     failed = type(result) not in PLAIN and isinstance(result, Failure)
     current._state = RUNNING
     callback: Any
-    following: Any = None
-    inner: Any = None
+    following: Any
+    inner: Any
     outer: Any
     while True:
-        entries: Any = current._callbacks or ()
+        entries: Any = current._callbacks
+        if entries is None:
+            entries = ()
         done = 0  # how many of them have run
         for entry in entries:
             done += 1
@@ -206,7 +211,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                         continue
             except BaseException as error:
                 result = current.result = Failure.fromException(error)
-                failed = True
+                failed = raised = True
                 continue
             if type(result) in PLAIN:
                 failed = False
@@ -244,7 +249,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                 if result is not taken:
                     if current._debugInfo is None:
                         current._debugInfo = DebugInfo()
-                    current._debugInfo.failResult = result
+                    current._debugInfo.failResult = result  # pyright: ignore[reportAttributeAccessIssue]
             elif current._debugInfo is not None:
                 current._debugInfo.failResult = None
             if stack is None:
@@ -277,6 +282,11 @@ def runCallbacks(current: Any, result: Any) -> None:
                     if stack is None:
                         stack = []
                     stack.append((current, False, None))
+                if not outer.paused:
+                    current = outer
+                    current._state = RUNNING
+                    taken = None
+                    continue
             elif callback is PENDING:
                 if current._debugInfo is not None:
                     current._debugInfo.failResult = None
@@ -290,7 +300,9 @@ def runCallbacks(current: Any, result: Any) -> None:
                 else:
                     chain(current, inner)
                 if not stack:
-                    break
+                    if raised:
+                        break
+                    return
                 following = None
             else:
                 if stack is None:
