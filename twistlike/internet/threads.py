@@ -107,7 +107,7 @@ def deferToThreadPool(
 
 def _isThreadPool(executor: Executor) -> TypeGuard[ThreadPool]:
     # Not isinstance: see parts/pools, the pool is slow to import.
-    return hasattr(executor, "put")
+    return hasattr(executor, "enqueueCall")
 
 
 def callMultipleInThread(

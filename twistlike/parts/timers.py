@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
 from itertools import chain
 from math import inf, isnan, nan
@@ -37,7 +37,6 @@ from twistlike.internet.error import AlreadyCalled, AlreadyCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from contextvars import Context
     from types import FrameType
     from typing import ParamSpec
 
@@ -137,7 +136,7 @@ class DelayedCall:
         self.args = args
         self.kw = kw
         self.clock = _Hands(cancel, reset, seconds)
-        self.context = copy_context()
+        self.context = copy_context() or None
         self.cancelled = self.called = False
         self.number = 0
         if self.debug:
@@ -239,7 +238,8 @@ class DelayedCall:
         func: Any = self.func
         args: Any = self.args
         kw: Any = self.kw
-        run: Any = self.context.run  # type: ignore[union-attr]  # it has not run before
+        # An empty context was not kept: one object fewer for each call that waits.
+        run: Any = (self.context or Context()).run
         self.called = True
         self.timeOfEntry = nan
         self.func = self.args = self.kw = self.context = None
@@ -371,7 +371,7 @@ class TimerQueue:
         call.args = args
         call.kw = kw
         call.clock = self
-        call.context = copy_context()
+        call.context = copy_context() or None
         call.cancelled = call.called = False
         call.number = self._asked = number = self._asked + 1
         if DelayedCall.debug:
