@@ -1,16 +1,16 @@
 """Calls from any thread into the loop's: the one door through which work comes back.
 
-``post`` may be called in any thread, in a signal handler and in ``__del__``; everything else is for
-the loop's thread.
+``post`` and ``put`` may be called in any thread, in a signal handler and in ``__del__``; everything
+else is for the loop's thread.
 
 How it works
 ------------
-``post`` appends to a deque and rings the loop's bell (see ``bell``) only if no wakeup is pending.
+``put`` appends to a deque and rings the loop's bell (see ``bell``) only if no wakeup is pending.
 The loop's side forgets the pending wakeup and then takes as many calls as are there at that moment.
-Of the two orders in which ``post`` and the loop can meet:
+Of the two orders in which ``put`` and the loop can meet:
 
 * the call is appended before the loop looks: it is in the batch;
-* it is appended after that: ``post`` looks for a wakeup later still, finds none and rings again.
+* it is appended after that: ``put`` looks for a wakeup later still, finds none and rings again.
 
 So no call is left behind, and there is no lock that a signal handler could find held by the very
 frame that it interrupted.
@@ -235,7 +235,7 @@ class Inbox:
         self._wakeup = NONE
         self._loop = self._bell = None
         calls, self._calls = self._calls, CLOSED
-        # Race: see post(). What is still appended to the queue that we have taken is taken back by
+        # Race: see put(). What is still appended to the queue that we have taken is taken back by
         # its poster, or is run here; popleft() and the poster's remove() cannot both get it.
         self._runAll(calls)
 
