@@ -43,7 +43,8 @@ def test_nobody_is_kept_who_need_not_be() -> None:
     del guest
     gc.collect()
     kept = alive()
-    assert homes.of(loop) is kept is not None
+    assert kept is not None
+    assert homes.of(loop) is kept
     homes.leave(kept)
     homes.enter(loop, kept)
     del kept
