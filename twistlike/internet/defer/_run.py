@@ -209,12 +209,12 @@ def runCallbacks(current: Any, result: Any) -> None:
                             result = current.result = None
                             failed = False
                         continue
+                    if type(result) in PLAIN:
+                        failed = False
+                        continue
             except BaseException as error:
                 result = current.result = Failure.fromException(error)
                 failed = raised = True
-                continue
-            if type(result) in PLAIN:
-                failed = False
                 continue
             if isinstance(result, DeferredBase):
                 inner = result
