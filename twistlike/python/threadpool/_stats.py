@@ -153,8 +153,8 @@ class Tally:
     What a worker, or all workers that have left, did. Written by one thread at a time.
 
     How it works: one number counts the jobs. Most of them are quick, and have waited for about as
-    long as the one before, so those that are not make the histograms: `slow` has the jobs of all
-    buckets but the first, and in `waits` each job is missing that came since the bucket changed.
+    long as the one before, so those that are not make the histograms: `_slow` has the jobs of all
+    buckets but the first, and in `_waits` each job is missing that came since the bucket changed.
 
     Attributes:
         done: How many jobs have run.
