@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from twistlike.internet.defer import CancelledError, Deferred, setDebugging
+from twistlike.internet.defer import (
+    AlreadyCalledError,
+    CancelledError,
+    Deferred,
+    setDebugging,
+)
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.parts.jobs import FutureDeferred, JobDeferred, runInPool
 from twistlike.python.failure import Failure
@@ -239,6 +244,16 @@ def test_an_outcome_that_comes_after_the_end(hall: Hall) -> None:
         job._send(Context(), "late")
     hall.open(2)
     assert [failure.type for (failure,) in found] == [ReactorNotRunning] * 2
+
+
+def test_a_deferred_that_somebody_else_fires(hall: Hall) -> None:
+    """That is a mistake, of which the reactor hears when the outcome comes: it is not dropped."""
+    hall.pool.start()
+    job = hall.run(int)
+    job.callback(1)
+    with pytest.raises(AlreadyCalledError):
+        hall.open()
+    assert not hall.owed
 
 
 def test_callbacks_run_in_the_jobs_context(hall: Hall) -> None:

@@ -53,12 +53,15 @@ class OwedDeferred(Deferred[T]):
     Attributes:
         door: The way into the thread of the reactor where it fires.
         owed: The Deferreds of that reactor that have not fired.
+        unwanted: Whether an outcome that comes after it has fired is to be dropped.
     """
 
     __slots__ = ("door", "owed")
 
     door: Door
     owed: set[Owing]
+
+    unwanted = False
 
     @property
     def what(self) -> object:
@@ -68,14 +71,19 @@ class OwedDeferred(Deferred[T]):
     def abandon(self, failure: Failure) -> None:
         """Fail: the reactor has ended, and no outcome can come any more. Thread: the reactor's."""
         if not self.called:
+            self.unwanted = True
             self.errback(failure)
 
 
 def settle(deferred: OwedDeferred[Any], outcome: Any) -> None:
-    """Fire a Deferred with what its function has come to. Thread: the reactor's."""
+    """Fire a Deferred with what its function has come to. Thread: the reactor's.
+
+    Raises:
+        AlreadyCalledError: Somebody else has fired it.
+    """
     deferred.owed.discard(deferred)
     try:
-        if not deferred.called:
+        if not (deferred.called and deferred.unwanted):
             deferred.callback(outcome)
     finally:
         del deferred, outcome  # no traceback of a callback's error may lead to the Deferred
@@ -201,6 +209,7 @@ class JobDeferred(OwedDeferred[T]):
             True: should the outcome have been sent, this one comes later, and is dropped.
         """
         if not self.fail(error):
+            self.unwanted = True
             self._send(self.context or Context(), Failure.fromException(error, 0))
         return True
 
@@ -228,6 +237,7 @@ class JobDeferred(OwedDeferred[T]):
 def _cancel(job: Deferred[Any]) -> None:
     """Keep the function from running, or tell it; the Deferred then fails by itself."""
     assert isinstance(job, JobDeferred)
+    job.unwanted = True
     job.owed.discard(job)
     try:
         del job.claim
@@ -293,6 +303,7 @@ class FutureDeferred(OwedDeferred[T]):
 def _cancelFuture(deferred: Deferred[Any]) -> None:
     """Cancel the future; the Deferred then fails by itself."""
     assert isinstance(deferred, FutureDeferred)
+    deferred.unwanted = True
     deferred.owed.discard(deferred)
     future, deferred._future = deferred._future, None
     if future is not None:
