@@ -296,12 +296,12 @@ def test_nothing_of_a_job_is_kept(hall: Hall, bad: bool) -> None:
         found = outcomes(job)
         hall.open()
         hall.pool.stop()
+        ended = weakref.ref(job)
+        del job
+        assert ended() is None  # not even the failure has it
         if bad:
             found.pop().cleanFailure()
         assert alive() is None
-        ended = weakref.ref(job)
-        del job, found
-        assert ended() is None
     finally:
         gc.enable()
 

@@ -441,10 +441,11 @@ def test_calls_that_are_due_at_once_stand_in_a_line(hand: Hand) -> None:
     assert hand.queue.calls() == [first, fourth, third, late]
     assert hand.runDue() == [0, 3]
     assert hand.queue.nextTime() == 1
+    hand.later(0, "now")
     hand.now = -1.0  # a clock of somebody's that goes back: then the heap serves
     hand.later(0, "before")
     hand.later(2, "after")
-    assert hand.runTo(1) == ["before", 2, "after"]
+    assert hand.runTo(1) == ["before", "now", 2, "after"]
 
 
 def test_handles_compare_by_time(hand: Hand) -> None:

@@ -176,8 +176,7 @@ class JobDeferred(OwedDeferred[T]):
         except BaseException as error:
             worker.tally.failed += 1
             # The error's traceback holds this frame, by the f_back of the function's frame if not
-            # by an entry of its own. So no variable of it may lead to the failure.
-            function = args = None
+            # by an entry of its own. So the Deferred is not kept by the failure that it is given.
             try:
                 self._send(context, Failure.fromException(error))
             finally:
