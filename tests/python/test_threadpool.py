@@ -1231,3 +1231,14 @@ def test_a_tally_counts_each_job_once_in_each_histogram() -> None:
     assert tally.done == 6
     tally.add(Tally())
     assert sum(tally.waitTimes()) == sum(tally.runTimes()) == 6
+
+
+def test_a_job_that_takes_its_time_is_not_counted_as_a_quick_one() -> None:
+    """The histogram of running times has it in the bucket of its time."""
+    pool = ThreadPool(0, 1)
+    pool.start()
+    pool.callInThread(threading.Event().wait, 0.002)  # twice the bound of the second bucket
+    pool.stop()
+    counts = pool.stats().runTimes.counts
+    assert counts[:2] == (0, 0)
+    assert sum(counts) == 1
