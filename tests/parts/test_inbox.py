@@ -125,6 +125,17 @@ def test_anErrorIsReportedAndTheRestRuns() -> None:
     assert [(type(error), function) for error, function in rig.errors] == [(SystemExit, bad)]
 
 
+def test_anErrorOfAContextsRunIsReportedAndTheRestRuns() -> None:
+    """Also where a caller has posted a context's ``run`` itself, with nothing for it to run."""
+    rig = Rig().open()
+    empty = contextvars.Context().run
+    empty(rig.inbox.post, contextvars.Context().run, (), {})
+    empty(rig.post, 1)
+    rig.loop.turn()
+    assert rig.out == [1]
+    assert [type(error) for error, _ in rig.errors] == [TypeError]
+
+
 def test_whatMustLeaveTheLoopLeavesItAfterTheBatch() -> None:
     """An error that the owner returns is raised out of the loop's turn, when the batch is done."""
     rig = Rig().open()

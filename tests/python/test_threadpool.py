@@ -444,41 +444,6 @@ def test_cancelled_job_lets_go_at_once(makePool: MakePool) -> None:
     gate.open()
 
 
-def test_no_cycles(makePool: MakePool) -> None:
-    """1,000 jobs, one in ten failing, leave nothing for the garbage collector."""
-    pool = makePool(0, 2)
-    pool.onError = lambda failure, message: None
-
-    def work(number: int) -> int:
-        if number % 10 == 0:
-            raise ValueError(number)
-        return number
-
-    def burst() -> None:
-        for number in range(1000):
-            if number % 3 == 0:
-                pool.callInThread(work, number)
-            elif number % 3 == 1:
-                pool.submit(work, number)
-            else:
-                pool.callInThreadWithCallback(lambda success, result: None, work, number)
-        settle(pool)
-
-    burst()
-    gc.collect()
-    gc.disable()
-    try:
-        left = []
-        for _ in range(3):
-            burst()
-            left.append(gc.collect())
-        # A cycle of a job's is there each time. What threads of earlier tests let go of just then
-        # is counted, too.
-        assert 0 in left, left
-    finally:
-        gc.enable()
-
-
 def test_dropped_pool_ends_its_workers() -> None:
     """
     A pool that nobody holds any more is collected, what is queued is run, and its threads end.

@@ -27,6 +27,48 @@ def runProgram(program: str, timeout: float = 20) -> Transcript:
     return runPython(["-W", "error", "-c", start + textwrap.dedent(program)], timeout=timeout)
 
 
+# ---- what jobs leave behind ----------------------------------------------------------------------
+
+
+def test_no_cycles() -> None:
+    """1,000 jobs, one in ten failing, leave nothing for the garbage collector.
+
+    In a process of its own, where no thread of an earlier test lets go of anything meanwhile.
+    """
+    done = runProgram("""
+        import gc
+
+        pool = ThreadPool(0, 2)
+        pool.start()
+        pool.onError = lambda failure, message: None
+
+        def work(number):
+            if number % 10 == 0:
+                raise ValueError(number)
+            return number
+
+        def burst():
+            for number in range(1000):
+                if number % 3 == 0:
+                    pool.callInThread(work, number)
+                elif number % 3 == 1:
+                    pool.submit(work, number)
+                else:
+                    pool.callInThreadWithCallback(lambda success, result: None, work, number)
+            while pool.stats().queued or pool.stats().busy:
+                time.sleep(0.001)
+
+        burst()
+        gc.collect()
+        gc.disable()
+        for _ in range(3):
+            burst()
+            print(gc.collect())
+        pool.stop()
+    """)
+    assert (done.stdout, done.stderr) == ("0\n0\n0\n", "")
+
+
 # ---- threads that cannot be started -------------------------------------------------------------
 
 

@@ -114,7 +114,7 @@ CLOSED = _Closed()
 def _functionOf(call: Call) -> Any:
     """Return the function that a call was made of."""
     function = call[0]
-    if type(getattr(function, "__self__", None)) is Context:
+    if len(call) > 1 and type(getattr(function, "__self__", None)) is Context:
         function = call[1]
     return function.func if type(function) is partial else function
 
