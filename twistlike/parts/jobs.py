@@ -159,8 +159,12 @@ class JobDeferred(OwedDeferred[T]):
 
     # ---- what the pool calls ---------------------------------------------------------------------
 
-    def run(self, worker: Worker, context: Context) -> None:
-        """Run the function, and send its outcome. Thread: the worker's."""
+    def run(self, worker: Worker, here: Context) -> None:
+        """Run the function in its context or else ``here``, and send its outcome.
+
+        Thread: the worker's.
+        """
+        context = self.context
         function: Any = self.function
         args: Any = self.args
         try:
@@ -172,7 +176,11 @@ class JobDeferred(OwedDeferred[T]):
                 self.crew.loans.end(self)  # cancelled twice, the second time it seemed to run
             return
         try:
-            result = context.run(function, *args)
+            if context is None:
+                context = here
+                result = function(*args)
+            else:
+                result = context.run(function, *args)
         except BaseException as error:
             worker.tally.failed += 1
             # The error's traceback holds this frame, by the f_back of the function's frame if not
@@ -185,7 +193,7 @@ class JobDeferred(OwedDeferred[T]):
         function = args = None
         self._send(context, result)
 
-    def _send(self, context: Context, outcome: Any) -> None:
+    def _send(self, context: Context | None, outcome: Any) -> None:
         """Send the outcome to the reactor's thread, to be met with in the job's context."""
         # Before that: what the outcome sets going may want the memory again.
         self.function = self.args = self.context = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from operator import call
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -100,11 +101,9 @@ class FutureJob:
 
     told = False
 
-    def run(self, worker: Worker, context: Context) -> None:
-        """
-        Run the function and set the future, both in `context`. Called once, by the worker that took
-        the job.
-        """
+    def run(self, worker: Worker, here: Context) -> None:
+        """Run the function and set the future, see `QueuedJob.run`."""
+        run: Any = call if self.context is None else self.context.run
         try:
             self.running = load = self._load[0]
             self._load.pop()
@@ -119,16 +118,16 @@ class FutureJob:
             worker.tally.skip()
             return
         try:
-            result = context.run(function, *args, **kwargs)
+            result = run(function, *args, **kwargs)
         except BaseException as error:
             worker.tally.failed += 1
-            context.run(future.set_exception, _withoutThisFrame(error))
+            run(future.set_exception, _withoutThisFrame(error))
             # By the `f_back` of the function's frame the error holds this frame all the same: so
             # it keeps nothing that holds the error.
             self.running = None
             del load, future, function, args, kwargs
         else:
-            context.run(future.set_result, result)
+            run(future.set_result, result)
             self.running = None
 
     def hit(self, error: BaseException) -> bool:

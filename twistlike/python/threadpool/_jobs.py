@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 from contextvars import Context
+from operator import call
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twistlike.python.failure import Failure
@@ -52,10 +53,14 @@ class QueuedJob(Protocol):
     def function(self) -> Callable[..., Any] | None:
         """The function, while it runs."""
 
-    def run(self, worker: Worker, context: Context) -> None:
+    def run(self, worker: Worker, here: Context) -> None:
         """
-        Run, and hand the outcome over, both in `context`, unless somebody else has the job. Called
-        once, by the worker that took it.
+        Run, and hand the outcome over, both in the job's context, unless somebody else has the job.
+        Called once, by the worker that took it.
+
+        Args:
+            here: The context that this is called in, an empty one: it serves a job without one. The
+                worker gives it to no other job if anything is in it afterwards.
         """
         ...
 
@@ -143,11 +148,9 @@ class Job:
         if self.running is None:
             self.crew.loans.end(self)
 
-    def run(self, worker: Worker, context: Context) -> None:
-        """
-        Run the function and hand its outcome to `onResult`, both in `context`. Called once, by the
-        worker that took the job.
-        """
+    def run(self, worker: Worker, here: Context) -> None:
+        """Run the function and hand its outcome to `onResult`, see `QueuedJob.run`."""
+        run: Any = call if self.context is None else self.context.run
         try:
             # Noted before it is popped: a thread that is killed right after `pop` would drop what
             # it returned.
@@ -163,7 +166,7 @@ class Job:
         result = None
         failed: list[Any] | None = None
         try:
-            result = context.run(load[1], *load[2], **load[3])
+            result = run(load[1], *load[2], **load[3])
         except BaseException as error:
             worker.tally.failed += 1
             # The error's traceback holds this frame, by the `f_back` of the function's frame if not
@@ -181,9 +184,9 @@ class Job:
         self.ended = True
         try:
             if failed is not None:
-                context.run(self._handOver, failed.pop(0), failed.pop(), "failed")
+                run(self._handOver, failed.pop(0), failed.pop(), "failed")
             elif onResult is not None:
-                context.run(onResult, True, result)
+                run(onResult, True, result)
         finally:
             if self.told:
                 self.crew.loans.end(self)

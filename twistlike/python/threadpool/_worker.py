@@ -85,7 +85,8 @@ class Worker:
             _local.worker = self
             if self._isTaken() and crew.initialize():
                 try:
-                    self._work()
+                    while (context := Context()).run(self._work, context):
+                        pass
                 except BaseException as error:
                     killed = True
                     self._killed(error)
@@ -108,7 +109,19 @@ class Worker:
             return False
         return True
 
-    def _work(self) -> None:
+    def _work(self, empty: Context) -> bool:
+        """
+        Run jobs, and sleep between them.
+
+        Args:
+            empty: The context that this is called in. Jobs run in it whose submitters had an empty
+                context, as most threads have: to keep one for each job that is queued, and to enter
+                it, would cost more than to look whether the last job left something in it.
+
+        Returns:
+            False if the worker is to leave; True if the last job has set something in the context,
+            which is nobody else's, so that the next one needs another.
+        """
         crew = self.crew
         excess = crew.excess
         queue = crew.queue
@@ -121,13 +134,10 @@ class Worker:
         # would be lost. There is no such point between the iterator and the loop's variable.
         source = iter(queue.popleft, None)
         item: Any
-        # What jobs run in whose submitters had an empty context, as most threads have: to keep one
-        # for each job that is queued would cost more than to look whether the last job left one.
-        empty = Context()
         context: Context | None
         while True:
             if excess and crew.dismiss(self):
-                return
+                return False
             # Reset before we look at the queue: a submitter that relied on our coming had appended
             # before, so we see its job; one that appends later sees the reset, and calls again.
             crew.callBy = 0.0
@@ -147,23 +157,20 @@ class Worker:
                         # Not unpacked: names would keep the function and its arguments alive
                         # while a later job, which is no tuple, runs.
                         queued = item[3]
-                        if (context := item[0]) is None:
-                            context = empty
                         try:
-                            context.run(item[1], *item[2])
+                            if (context := item[0]) is None:
+                                item[1](*item[2])
+                            else:
+                                context.run(item[1], *item[2])
                         except BaseException as error:
                             self._callFailed(error, item[1])
                     else:
                         queued = item.queued
-                        if (context := item.context) is None:
-                            context = empty
                         try:
-                            item.run(self, context)
+                            item.run(self, empty)
                         except BaseException as error:
                             self._jobFailed(error, item)
                     self.item = None
-                    if empty:
-                        empty = Context()  # the job has set something, which is nobody else's
                     # One look at the clock is the end of this job and the beginning of the next.
                     end = monotonic()
                     if not low <= begin - queued < high:
@@ -172,6 +179,8 @@ class Worker:
                     if end - begin >= quick:
                         tally.ranFor(end - begin)
                     begin = end
+                    if empty:
+                        return True
                     if excess or not queue:
                         break
             except IndexError:
@@ -179,7 +188,7 @@ class Worker:
             # Nothing of the last job stays alive in this frame while we sleep.
             item = context = None
             if not self._rest(begin):
-                return
+                return False
 
     def _rest(self, now: float) -> bool:
         """Sleep until there may be work. Returns False if the worker is to leave."""
