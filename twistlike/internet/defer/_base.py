@@ -44,6 +44,8 @@ class Fed:
 
     __slots__ = ("source",)
 
+    loop = thread = None  # as those have who wait on a loop
+
     def __init__(self, source: DeferredBase[Any]) -> None:
         self.source = source
 
@@ -68,10 +70,11 @@ class DeferredBase(_Awaitable[_T]):
     called: bool
     paused: int
 
-    _callbacks: list[Any] | None
+    # None, a list of entries, or the only entry, if it is that of somebody who waits: see _run.
+    _callbacks: Any
     _canceller: Callable[[Deferred[Any]], None] | None
     _debugInfo: DebugInfo | None
-    # Before it fires: None, or who waits for it on a loop, and so in which thread it must fire, or
+    # Before it fires: None; or who waits for it, if on a loop to be fired in its thread only; or
     # what will fire it.
     # Afterwards: None, RUNNING, or the Deferred that it waits for.
     _state: Any
@@ -84,7 +87,7 @@ class DeferredBase(_Awaitable[_T]):
     def chainDeferred(self: Any, d: Deferred[_T]) -> Deferred[None]:
         """Fire another Deferred with this one's result; this one goes on with None."""
         mine: Deferred[_T] = self
-        if d._state is None and not d.called:
+        if not d.called and (d._state is None or d._state.loop is None):
             d._state = Fed(self)
         return mine.addCallbacks(d.callback, d.errback)
 

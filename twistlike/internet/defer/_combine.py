@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -43,7 +44,17 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
         finishedCount: how many have.
     """
 
-    __slots__ = ("_deferredList", "_firesOnOne", "consumeErrors", "finishedCount", "resultList")
+    __slots__ = (
+        "_deferredList",
+        "_firesOnOne",
+        "consumeErrors",
+        "finishedCount",
+        "resultList",
+        "thread",
+    )
+
+    loop = None  # it does not wait on a loop
+    thread: int  # where those that it waits for most likely fire
 
     fireOnOneCallback: bool = False
     fireOnOneErrback: bool = False
@@ -68,6 +79,7 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
         self.resultList: list[Any] = [None] * len(self._deferredList)
         self.finishedCount = 0
         self.consumeErrors = consumeErrors
+        self.thread = get_ident()
         super().__init__()
         if fireOnOneCallback:
             self.fireOnOneCallback = True
@@ -85,8 +97,12 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
                 )
             elif deferred._callbacks is not None:
                 deferred._add((COLLECT, index, self))
-            elif not deferred.called or deferred.paused or deferred._state is not None:
-                deferred._callbacks = [(COLLECT, index, self)]
+            elif not deferred.called:
+                deferred._callbacks = (COLLECT, index, self)
+                if deferred._state is None:
+                    deferred._state = self
+            elif deferred.paused or deferred._state is not None:
+                deferred._callbacks = (COLLECT, index, self)
             else:
                 self._collectFired(deferred, index)
 
@@ -134,10 +150,34 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
                 log.report(Failure(), "Exception raised from user supplied canceller", source=self)
 
 
+class _Gathered(DeferredList):
+    """What `gatherResults` returns: the results as they are, for all have succeeded if it does.
+
+    So no pairs are made, for each of which the garbage collector would have one thing more to look
+    at until the last one has come.
+    """
+
+    __slots__ = ()
+
+    _shownAs = "DeferredList"
+
+    def _collect(self, result: Any, index: int, failed: bool) -> bool:
+        results = self.resultList
+        results[index] = result
+        self.finishedCount = finished = self.finishedCount + 1
+        if failed:
+            if not self.called:
+                self.errback(Failure(FirstError(result, index)))
+            return self.consumeErrors
+        if finished == len(results) and not self.called:
+            self.callback(results)
+        return False
+
+
 def _parseDeferredListResult(
     resultList: list[tuple[bool, _T]], fireOnOneErrback: bool = False, /
 ) -> list[_T]:
-    """Return a `DeferredList`'s results without the notes of which succeeded."""
+    """Return a `DeferredList`'s results without the notes of which succeeded. (For ported code.)"""
     return [result for _, result in resultList]
 
 
@@ -150,8 +190,8 @@ def gatherResults(
         deferredList: the Deferreds.
         consumeErrors: do not have the errors reported that nobody handles in those Deferreds.
     """
-    d = DeferredList(deferredList, fireOnOneErrback=True, consumeErrors=consumeErrors)
-    return d.addCallback(_parseDeferredListResult)
+    gathered: Any = _Gathered(deferredList, fireOnOneErrback=True, consumeErrors=consumeErrors)
+    return gathered  # type: ignore[no-any-return]
 
 
 def race(ds: Sequence[Deferred[_T]]) -> Deferred[tuple[int, _T]]:

@@ -12,6 +12,8 @@ callbacks are to run. Nothing recurses. A step goes on as long as what is waited
 Where a loop runs, a stand-in (see `_standin`) is the current task during each step.
 """
 
+# pyright: reportPossiblyUnboundVariable=false
+# In CoroutineDeferred._resume, where each name costs, "before" is set where it is read.
 from __future__ import annotations
 
 from _thread import get_ident
@@ -21,7 +23,6 @@ from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from twistlike.internet.defer import _border
-from twistlike.internet.defer._base import Fed
 from twistlike.internet.defer._debug import DebugInfo, currentStack
 from twistlike.internet.defer._deferred import Deferred
 from twistlike.internet.defer._errors import CancelledError, NotACoroutineError
@@ -30,7 +31,6 @@ from twistlike.internet.defer._run import (
     PLAIN,
     RESUME,
     addWaiter,
-    bindThread,
     runCallbacks,
     runFromAfar,
 )
@@ -109,7 +109,7 @@ class CoroutineDeferred(Deferred[_T]):
     _standIn: StandIn | None
     _yielded: bool  # whether that is a future that was yielded, rather than awaited
     loop: AbstractEventLoop | None  # the loop on which it waits
-    thread: int  # and its thread
+    thread: int  # and its thread; without a loop, the one that is most likely to go on
 
     # The Deferred has failed because a canceller raised, and the coroutine has gone on.
     _orphaned = False
@@ -129,6 +129,7 @@ class CoroutineDeferred(Deferred[_T]):
         self._waitingOn = None
         self._standIn = None
         self.loop = None
+        self.thread = get_ident()
         if Deferred.debug:
             self._debugInfo = info = DebugInfo()
             info.creator = currentStack(3)
@@ -147,7 +148,6 @@ class CoroutineDeferred(Deferred[_T]):
         send = self._send
         if send is None:
             return None  # it has ended
-        before: Any = None
         loop = _border.runningLoop()
         if loop is not None:
             standIn = self._standIn
@@ -185,15 +185,12 @@ class CoroutineDeferred(Deferred[_T]):
                 if loop is not None:
                     self.loop = loop
                     self.thread = get_ident()
-                    if value._state is None and not value.called:
-                        value._state = self
-                    else:
-                        bindThread(value, self)
                 entry = self._entry
                 if entry is None:
                     entry = self._entry = (RESUME, RESUME, self)
-                if value._callbacks is None:
-                    value._callbacks = [entry]
+                if value._callbacks is None and value._state is None and not value.called:
+                    value._callbacks = entry
+                    value._state = self
                 else:
                     addWaiter(value, entry)
                 return None
@@ -203,11 +200,11 @@ class CoroutineDeferred(Deferred[_T]):
             outcome = self._failed(error, send.__self__)
         finally:
             if loop is not None:
-                _border.swapTask(loop, before)
+                _border.swapTask(loop, before)  # type: ignore[possibly-undefined]
         try:
             return self._end(outcome)
         finally:
-            standIn = before = None
+            standIn = None
             del self, outcome  # see the end of runCallbacks
 
     def _end(self, outcome: Any) -> Deferred[Any] | None:
@@ -238,7 +235,7 @@ class CoroutineDeferred(Deferred[_T]):
             self._noteInvoker(4)
         if state is not None:
             self._state = None
-            if type(state) is not Fed and state.thread != get_ident():
+            if state.thread != get_ident() and state.loop is not None:
                 # It waited without a loop, and went on in a thread that is not its waiter's.
                 state.loop.call_soon_threadsafe(runFromAfar, self)
                 return None

@@ -13,7 +13,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike.internet.defer import _border
-from twistlike.internet.defer._base import DeferredBase, Fed
+from twistlike.internet.defer._base import DeferredBase
 from twistlike.internet.defer._debug import DebugInfo, currentStack
 from twistlike.internet.defer._errors import AlreadyCalledError, CancelledError
 from twistlike.internet.defer._run import (
@@ -23,7 +23,7 @@ from twistlike.internet.defer._run import (
     PLAIN,
     RUNNING,
     addWaiter,
-    bindThread,
+    resume,
     runCallbacks,
 )
 from twistlike.internet.defer._small import failthru, passthru
@@ -215,7 +215,10 @@ class Deferred(DeferredBase[_T]):
         if callbacks is None:
             self._callbacks = [callback]
         else:
-            callbacks.append(callback)
+            try:
+                callbacks.append(callback)
+            except AttributeError:  # the entry of somebody who waits, see _run
+                self._callbacks = [callbacks, callback]
         if self.called and self._state is None and not self.paused:
             runCallbacks(self, self.result)
             try:
@@ -257,7 +260,10 @@ class Deferred(DeferredBase[_T]):
         if callbacks is None:
             self._callbacks = [entry]
         else:
-            callbacks.append(entry)
+            try:
+                callbacks.append(entry)
+            except AttributeError:  # the entry of somebody who waits, see _run
+                self._callbacks = [callbacks, entry]
         if self.called and self._state is None and not self.paused:
             runCallbacks(self, self.result)
             try:
@@ -304,7 +310,10 @@ class Deferred(DeferredBase[_T]):
         if callbacks is None:
             self._callbacks = [entry]
         else:
-            callbacks.append(entry)
+            try:
+                callbacks.append(entry)
+            except AttributeError:  # the entry of somebody who waits, see _run
+                self._callbacks = [callbacks, entry]
         if self.called and self._state is None and not self.paused:
             runCallbacks(self, self.result)
             try:
@@ -326,9 +335,16 @@ class Deferred(DeferredBase[_T]):
             self._firedAgain()
             return
         if self._state is not None:
-            # _checkThread, without the call: a coroutine on a loop comes here each time.
-            if type(self._state) is not Fed and self._state.thread != get_ident():
+            # _checkThread, without the call: what a coroutine or a task awaits comes here.
+            if self._state.thread != get_ident():
                 self._checkThread()
+            if type(self._callbacks) is tuple and not self.paused and not Deferred.debug:
+                self.called = True
+                self._canceller = None
+                self.result = result
+                resume(self, result)
+                del self, result  # see the end of runCallbacks
+                return
             self._state = None
         self.called = True
         self._canceller = None
@@ -376,12 +392,11 @@ class Deferred(DeferredBase[_T]):
 
     def _checkThread(self) -> None:
         """Before it fires: raise WrongThreadError if a loop in another thread waits for it."""
-        if type(self._state) is not Fed and self._state.thread != get_ident():
+        if self._state.loop is not None and self._state.thread != get_ident():
             raise WrongThreadError(
                 f"{self!r} was fired in another thread than that of the asyncio loop which waits"
                 " for it; use reactor.callFromThread(d.callback, result)"
             )
-        self._state = None
 
     # Pausing
 
@@ -419,10 +434,8 @@ class Deferred(DeferredBase[_T]):
                 inner.cancel()
                 return
             target = inner
-        state = target._state
-        if state is not None:
+        if target._state is not None:
             target._checkThread()
-            target._state = state
         if target._canceller is not None:
             target._canceller(target)
         else:
@@ -450,11 +463,10 @@ class Deferred(DeferredBase[_T]):
                 return result  # type: ignore[no-any-return]
             waiter = TaskWaiter(self, loop)
             if self._callbacks is None and self._state is None and not self.called:
-                self._callbacks = [(KEEP, KEEP, waiter)]
+                self._callbacks = (KEEP, KEEP, waiter)
                 self._state = waiter
             else:
                 addWaiter(self, (KEEP, KEEP, waiter))
-                bindThread(self, waiter)
             yield waiter
             result = waiter.outcome
             del waiter  # it keeps the outcome: see below
@@ -486,7 +498,8 @@ class Deferred(DeferredBase[_T]):
             category=DeprecationWarning,
             stacklevel=2,
         )
-        return [_shown(entry) for entry in self._callbacks or ()]
+        entries = self._callbacks or ()
+        return [_shown(entry) for entry in ([entries] if type(entries) is tuple else entries)]
 
 
 def _shown(entry: Any) -> tuple[Any, Any]:

@@ -11,6 +11,9 @@ None, or the arguments. Four kinds of entries are not calls of somebody's functi
 - ``(KEEP, KEEP, waiter)``: somebody waits here, and leaves the result to those who come after.
 - ``(COLLECT, index, list)``: a `DeferredList` notes the result as the one at that index.
 
+Mostly a coroutine, a task or a `DeferredList` that waits is the only one who wants to know. Then
+its entry stands in the place of the list, itself in `_state`, and `resume` runs the entry.
+
 `runCallbacks` runs a fired Deferred's entries. What an entry sets going (a Deferred that continues,
 a coroutine that ended and so fired its own Deferred) comes back to the same loop, which keeps those
 that it has not finished on a stack of its own. So a chain of any length runs at once and without
@@ -24,7 +27,7 @@ from __future__ import annotations
 from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any
 
-from twistlike.internet.defer._base import DeferredBase, Fed
+from twistlike.internet.defer._base import DeferredBase
 from twistlike.internet.defer._debug import DebugInfo
 from twistlike.python.failure import Failure
 
@@ -48,6 +51,7 @@ __all__ = [
     "addWaiter",
     "bindThread",
     "chain",
+    "resume",
     "runCallbacks",
     "runFromAfar",
 ]
@@ -86,7 +90,7 @@ def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
     outer.paused += 1
     outer._state = inner
     if outer._callbacks is not None:
-        for entry in outer._callbacks:
+        for entry in _listed(outer):
             if type(entry) is tuple and (entry[0] is KEEP or entry[0] is RESUME):
                 if entry[2].loop is not None:
                     bindThread(inner, entry[2])
@@ -95,20 +99,34 @@ def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
     if inner._callbacks is None:
         inner._callbacks = [entry]
     else:
-        inner._callbacks.append(entry)
+        _listed(inner).append(entry)
+
+
+def _listed(deferred: DeferredBase[Any]) -> list[Any]:
+    """Return the entries of a Deferred that has some, as the list that it has from now on."""
+    callbacks = deferred._callbacks
+    if type(callbacks) is tuple:
+        callbacks = deferred._callbacks = [callbacks]
+    entries: list[Any] = callbacks
+    return entries
 
 
 def addWaiter(deferred: Deferred[Any], entry: Any) -> None:
-    """Add an entry for somebody on a loop who waits for a Deferred without a result for them."""
-    callbacks = deferred._callbacks
-    if callbacks is None:
-        deferred._callbacks = [entry]
+    """Add the entry of somebody who waits for a Deferred that has no result for them yet."""
+    if deferred._callbacks is None:
+        deferred._callbacks = entry
     else:
+        callbacks = _listed(deferred)
         last = callbacks[-1]
         if type(last) is tuple and last[0] is RESUME:
             # Two that wait in a row both get the outcome. (In Twisted the second gets None.)
             callbacks[-1] = (KEEP, KEEP, last[2])
         callbacks.append(entry)
+    waiter = entry[2]
+    if waiter.loop is not None:
+        bindThread(deferred, waiter)
+    elif deferred._state is None and not deferred.called:
+        deferred._state = waiter
 
 
 def bindThread(deferred: DeferredBase[Any], waiter: Any) -> None:
@@ -118,7 +136,7 @@ def bindThread(deferred: DeferredBase[Any], waiter: Any) -> None:
         if not isinstance(state, DeferredBase) or state is deferred:
             return
         deferred = state
-    if deferred._state is None or type(deferred._state) is Fed:
+    if deferred._state is None or deferred._state.loop is None:
         deferred._state = waiter
 
 
@@ -126,6 +144,37 @@ def runFromAfar(deferred: Deferred[Any]) -> None:
     """Run the callbacks of a fired Deferred, unless something keeps them from it."""
     if deferred.called and deferred._state is None and not deferred.paused:
         runCallbacks(deferred, deferred.result)
+
+
+def resume(current: Deferred[Any], result: Any) -> None:
+    """Run the only entry of a Deferred that has fired: that of somebody who waits.
+
+    What `runCallbacks` does, for the most frequent case, at half of its cost.
+    """
+    kind, index, waiter = current._callbacks
+    current._callbacks = None
+    current._state = RUNNING
+    try:
+        if kind is COLLECT:
+            following = None
+            failed = type(result) not in PLAIN and isinstance(result, Failure)
+            if waiter._collect(result, index, failed):
+                current.result = None
+            elif failed:
+                kind = None  # runCallbacks sees to it that it is reported
+        else:
+            following = waiter._resume(result)
+    except BaseException as error:
+        kind = following = None
+        current.result = Failure.fromException(error)
+    if following is not None and not following.paused:
+        runCallbacks(following, following.result)
+    if kind is RESUME:
+        current.result = None
+    current._state = None
+    if current._callbacks is not None or kind is None:
+        runCallbacks(current, current.result)
+    del current, result, waiter, following  # see the end of runCallbacks
 
 
 def _unwind(stack: list[_Frame] | None, following: Deferred[Any] | None) -> _Frame | None:
@@ -164,8 +213,8 @@ def runCallbacks(current: Any, result: Any) -> None:
     outer: Any
     while True:
         entries: Any = current._callbacks
-        if entries is None:
-            entries = ()
+        if type(entries) is not list:
+            entries = () if entries is None else _listed(current)
         done = 0  # how many of them have run
         for entry in entries:
             done += 1
@@ -296,7 +345,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                     if inner._callbacks is None:
                         inner._callbacks = [(CONTINUE, CONTINUE, current)]
                     else:
-                        inner._callbacks.append((CONTINUE, CONTINUE, current))
+                        _listed(inner).append((CONTINUE, CONTINUE, current))
                 else:
                     chain(current, inner)
                 if not stack:
