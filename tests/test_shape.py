@@ -24,8 +24,8 @@ from tests.oracle import ROOT, runPython
 PACKAGE = ROOT / "twistlike"
 
 LAYERS: list[list[str]] = [
-    ["internet.address", "internet.error", "internet.interfaces"],
-    ["python.context", "python.lockfile", "python.reflect", "python.threadable"],
+    ["eventcounter", "internet.address", "internet.error", "internet.interfaces"],
+    ["handover", "python.context", "python.lockfile", "python.reflect", "python.threadable"],
     ["python.failure"],
     ["logger"],
     ["python.log"],
@@ -75,6 +75,7 @@ LAZY: dict[str, dict[str, str]] = {
         "twistlike.python.failure": REPORTS,
         "twistlike.python.log": REPORTS,
     },
+    "handover": {"select": "1 ms; only threads that wait need it"},
     "internet.threads": {"twistlike.python.threadpool": POOL},
     "logger": {"string": "imports re: 3 ms; only formats with calls in them need it"},
     "overlay": {

@@ -42,6 +42,9 @@ class Hall:
         self.calls.append(call)
         self.came.release()
 
+    def isQuiet(self) -> bool:
+        return len(self.calls) <= 1
+
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> JobDeferred[Any]:
         return runInPool(self, self.owed, self.pool, function, args, kwargs)
 
@@ -340,3 +343,15 @@ def test_a_future_that_is_not_a_pools_job(hall: Hall) -> None:
     assert found[1][0].check(ValueError)
     assert [failure.type for failure in found[2]] == [CancelledError]
     assert not hall.owed
+
+
+def test_a_job_whose_outcome_is_alone_was_awaited(hall: Hall) -> None:
+    """Of a flood only the first one is."""
+    hall.pool.start()
+    jobs = []
+    for _ in range(3):
+        jobs.append(hall.run(int))
+        assert hall.came.acquire(timeout=WAIT)
+        if len(jobs) == 1:
+            assert jobs[0].isAwaited()
+    assert not jobs[-1].isAwaited()

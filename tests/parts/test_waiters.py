@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import threading
 
 import pytest
@@ -90,3 +92,55 @@ def test_whoLeavesIsForgotten() -> None:
     waiters.waiting.discard(waiter)
     waiters.release()
     assert waiter.outcome() == "done"
+
+
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
+def test_oneSleepsOnTheQuickBell() -> None:
+    """It gives the bell back when it has heard it, and the next one takes it."""
+    waiters = Waiters()
+    first: Waiter[int] = Waiter(waiters.bells.take())
+    second: Waiter[int] = Waiter(waiters.bells.take())
+    assert first.quick is not None
+    assert second.quick is None
+    for waiter in (second, first):
+        waiters.waiting.add(waiter)
+        threading.Timer(0.02, waiter.succeed, [1]).start()
+        assert waiter.wait(10)
+        assert waiter.outcome() == 1
+        waiters.leave(waiter)
+    assert len(waiters) == 0
+    assert waiters.bells.take() is first.quick
+
+
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
+def test_aBellThatMayStillBeRungIsNotGivenBack() -> None:
+    """An answer that comes too late for one would wake the next."""
+    waiters = Waiters()
+    late: Waiter[int] = Waiter(waiters.bells.take())
+    waiters.waiting.add(late)
+    assert not late.wait(0.01)
+    waiters.leave(late)
+    after: Waiter[int] = Waiter(waiters.bells.take())
+    assert after.quick is not None
+    late.succeed(1)
+    assert not after.wait(0.01)
+
+
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
+def test_theEndClosesTheBell() -> None:
+    """Whether somebody sleeps on it or not."""
+    waiters = Waiters()
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    for heard in (True, False):
+        waiters.open()
+        waiter: Waiter[int] = Waiter(waiters.bells.take())
+        waiters.waiting.add(waiter)
+        assert len(os.listdir("/proc/self/fd")) == before + 1
+        if heard:
+            waiter.succeed(1)
+        waiters.release()
+        assert waiter.wait(10)
+        waiters.leave(waiter)
+        del waiter
+        assert len(os.listdir("/proc/self/fd")) == before

@@ -257,6 +257,10 @@ class _ForeignDoor:
         """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
         self._reactor.callFromThread(*call)
 
+    def isQuiet(self) -> bool:
+        """Return False: nobody can know. Thread: any."""
+        return False
+
 
 def _blockingCall(
     reactor: IReactorFromThreads,
@@ -293,7 +297,7 @@ def _blockingCall(
             raise TimeoutError(string=f"{f!r} has given no result within {timeout} s")
         return wait.outcome()
     finally:
-        waiters.waiting.discard(wait)
+        waiters.leave(wait)
 
 
 def _waitFor(wait: _Wait, timeout: float | None) -> bool:
@@ -321,7 +325,7 @@ class _Wait(Waiter[Any]):
         kwargs: Mapping[str, Any],
         waiters: Waiters,
     ) -> None:
-        super().__init__()
+        super().__init__(waiters.bells.take())
         self._f = f
         self._args = args
         self._kwargs = kwargs

@@ -15,6 +15,7 @@ import weakref
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twistlike.eventcounter import EventCounter
 from twistlike.parts.loops import runningLoop
 
 if TYPE_CHECKING:
@@ -68,25 +69,6 @@ class LoopBell:
         self._loop.call_soon_threadsafe(self._answer, token, context=self._context)
 
 
-class _Counter:
-    """An event counter of the system's, closed when nobody has it in their hands any more.
-
-    Not before: a thread that is about to write to the descriptor would write to whatever has got
-    its number by then.
-    """
-
-    __slots__ = ("number",)
-
-    def __init__(self) -> None:
-        self.number = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-
-    def __del__(self) -> None:
-        try:
-            os.close(self.number)
-        except (AttributeError, OSError):
-            pass  # there was none to be had
-
-
 class CounterBell:
     """Wakes the loop by an event counter that the loop watches."""
 
@@ -94,7 +76,7 @@ class CounterBell:
         self, loop: AbstractEventLoop, answer: Answer, latest: Callable[[], object]
     ) -> None:
         self._process = os.getpid()
-        self._counter = _Counter()
+        self._counter = EventCounter()
         self._answer = answer
         self._latest = latest
         # Weak: the loop must not keep alive what nobody else wants any more.
@@ -132,6 +114,6 @@ class CounterBell:
             pass  # it was not put up, or the loop has been closed just now
 
 
-def _unwatch(loop: AbstractEventLoop, counter: _Counter) -> None:
+def _unwatch(loop: AbstractEventLoop, counter: EventCounter) -> None:
     """Have the loop watch a counter no longer; after that it is closed. Thread: the loop's."""
     loop.remove_reader(counter.number)

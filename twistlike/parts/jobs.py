@@ -46,6 +46,10 @@ class Door(Protocol):
         """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
         ...
 
+    def isQuiet(self) -> bool:
+        """Return whether at most one call waits there. Thread: any."""
+        ...
+
 
 class OwedDeferred(Deferred[T]):
     """A Deferred that a thread has still to fire.
@@ -208,6 +212,13 @@ class JobDeferred(OwedDeferred[T]):
         finally:
             if self.told:
                 self.crew.loans.end(self)
+
+    def isAwaited(self) -> bool:
+        """Return whether this outcome is the only one that waits for the reactor's thread.
+
+        Thread: the worker's.
+        """
+        return self.door.isQuiet()
 
     def hit(self, error: BaseException) -> bool:
         """Fail, because the worker was hit by ``error`` outside the function. Thread: the worker's.

@@ -77,6 +77,9 @@ KEEP = _Marker("KEEP")
 PENDING = _Marker("PENDING")  # in runCallbacks: the result is a Deferred that is to be waited for
 RUNNING = _Marker("RUNNING")  # in Deferred._state: runCallbacks is at it
 
+# Looked up once: an attribute that is a class's method is made anew each time.
+_failureOf = Failure.fromException
+
 NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 
 # What most results are made of. One look into a set is cheaper than two calls of isinstance (15 ns
@@ -262,7 +265,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                         failed = False
                         continue
             except BaseException as error:
-                result = current.result = Failure.fromException(error)
+                result = current.result = _failureOf(error)
                 failed = raised = True
                 continue
             if isinstance(result, DeferredBase):

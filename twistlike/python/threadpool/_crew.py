@@ -29,6 +29,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
+from twistlike.handover import Bells
 from twistlike.python.failure import Failure
 from twistlike.python.threadpool import _watchdog as watchdog
 from twistlike.python.threadpool._errors import PoolStoppedError
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from twistlike.python.threadpool._jobs import Call, QueuedJob
     from twistlike.python.threadpool._pool import ThreadPool
 
-__all__ = ["Crew", "endAll", "threadsOf"]
+__all__ = ["Crew", "threadsOf"]
 
 # Seconds after which a call that nobody has answered is made again. A tenth of a second is long for
 # a thread to wake up, and costs at most ten needless looks a second.
@@ -64,7 +65,8 @@ class Crew:
         # Weak: a pool that nobody holds any more is collected, and its workers leave.
         self.pool = weakref.ref(pool, self._orphaned)
         self.queue: deque[Call | QueuedJob] = deque()
-        self.idle: list[Worker] = []  # asleep; the last is the most recently used
+        self.idle: list[Worker] = []  # asleep; the last is woken first: mostly the last one used
+        self.bells = Bells()
         self.slots: list[int] = []  # permits that nobody holds
         self.excess: list[bool] = []
         self.callBy = 0.0
@@ -457,6 +459,7 @@ class Crew:
                 return
             self.ended = True
             callbacks, self.onStopped = self.onStopped, []
+        self.bells.lose()
         watchdog.ended(self)
         self._failQueued(PoolStoppedError("the pool was stopped before this job could run"))
         for callback in callbacks:
@@ -516,6 +519,7 @@ class Crew:
             # Nobody waits for them any more, `stop` and `shutdown` neither.
             self.members.clear()
             self.leaving.clear()
+        self.bells.lose()
         watchdog.ended(self)
         self._failQueued(error)
         return [stuck for worker in members if (stuck := whereabouts(worker)) is not None]
@@ -564,33 +568,3 @@ def threadsOf(crew: Crew, busy: bool | None = None) -> list[threading.Thread]:
         and worker.thread is not None
         and (busy is None or busy is (worker.item is not None))
     ]
-
-
-def endAll(crews: list[Crew], seconds: float) -> list[StuckWorker]:
-    """
-    End crews as the interpreter exits: let them finish for `seconds`, then leave them behind.
-
-    What was queued before a start that never came is dropped in silence: nobody is left to hear of
-    it.
-
-    Returns:
-        Who was left behind.
-    """
-    deadline = monotonic() + seconds
-    for crew in crews:
-        if not crew.started:
-            crew.queue.clear()
-        crew.close()
-    for crew in crews:
-        # Anew after each: a worker that is needed for what is queued may be starting just now.
-        while not crew.ended and (left := deadline - monotonic()) > 0:
-            for thread in threadsOf(crew)[:1]:
-                thread.join(left)
-            crew.reap()
-    stuck = []
-    for crew in crews:
-        if not crew.ended:
-            stuck += crew.abandon(
-                PoolStoppedError("the interpreter exits before this job could run")
-            )
-    return stuck

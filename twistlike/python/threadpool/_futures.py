@@ -130,6 +130,10 @@ class FutureJob:
             run(future.set_result, result)
             self.running = None
 
+    def isAwaited(self) -> bool:
+        """False: nobody can know."""
+        return False
+
     def hit(self, error: BaseException) -> bool:
         """
         The worker was hit by `error` outside the function: set that in the future, unless something

@@ -64,6 +64,14 @@ class QueuedJob(Protocol):
         """
         ...
 
+    def isAwaited(self) -> bool:
+        """
+        Does whoever asked for the job seem to wait for its outcome, which has just been handed
+        over, and for nothing else? Then the next one may be asked for in the same way. Thread: the
+        worker's.
+        """
+        ...
+
     def hit(self, error: BaseException) -> bool:
         """
         The worker was hit by `error` outside the function: hand that over. False: something has
@@ -190,6 +198,10 @@ class Job:
         finally:
             if self.told:
                 self.crew.loans.end(self)
+
+    def isAwaited(self) -> bool:
+        """False: nobody can know."""
+        return False
 
     def hit(self, error: BaseException) -> bool:
         """

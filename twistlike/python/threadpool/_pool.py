@@ -15,8 +15,9 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from twistlike.python.threadpool._crew import Crew, endAll, threadsOf
+from twistlike.python.threadpool._crew import Crew, threadsOf
 from twistlike.python.threadpool._errors import PoolSizeError
+from twistlike.python.threadpool._exit import endAll
 from twistlike.python.threadpool._futures import FutureJob, PoolFuture
 from twistlike.python.threadpool._jobs import Job, cancelledError
 from twistlike.python.threadpool._loans import Loan

@@ -11,6 +11,7 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from twistlike.handover import QuickBell
 from twistlike.python.failure import Failure
 from twistlike.python.threadpool._jobs import describe
 from twistlike.python.threadpool._stats import BOUNDS, Tally
@@ -37,7 +38,8 @@ class Worker:
         number: The number in its name.
         permit: Its permit to work: its number, in a list that is empty once the permit was given
             back or taken away.
-        bell: What it sleeps on, held by it. Who takes it off `Crew.idle` releases it, exactly once.
+        bell: What it sleeps on, held by it: its own lock, or the pool's quick bell. Who takes it
+            off `Crew.idle` releases it, exactly once.
         birth: One token. Popped by the new thread as it begins to work, or by the starter who gives
             it up.
         item: The job that it runs, or None.
@@ -47,6 +49,7 @@ class Worker:
     """
 
     __slots__ = (
+        "_lock",
         "bell",
         "birth",
         "crew",
@@ -63,8 +66,9 @@ class Worker:
         self.crew = crew
         self.number = number
         self.permit = [number]
-        self.bell = Lock()
-        self.bell.acquire()
+        self._lock = Lock()
+        self._lock.acquire()
+        self.bell: Lock | QuickBell = self._lock
         self.birth = [None]
         self.item: Call | QueuedJob | None = None
         self.lent = False
@@ -143,6 +147,7 @@ class Worker:
             crew.callBy = 0.0
             begin = monotonic()
             woken = True
+            awaited = False
             try:
                 for item in source:
                     self.item = item
@@ -182,21 +187,56 @@ class Worker:
                     if empty:
                         return True
                     if excess or not queue:
+                        awaited = type(item) is not tuple and item.isAwaited()
                         break
             except IndexError:
                 pass  # another worker was quicker
             # Nothing of the last job stays alive in this frame while we sleep.
             item = context = None
-            if not self._rest(begin):
+            if not self._rest(begin, awaited):
                 return False
 
-    def _rest(self, now: float) -> bool:
-        """Sleep until there may be work. Returns False if the worker is to leave."""
-        crew = self.crew
+    def _rest(self, now: float, awaited: bool) -> bool:
+        """
+        Sleep until there may be work.
+
+        Args:
+            now: `time.monotonic()`
+            awaited: Has somebody waited for the last job?
+
+        Returns:
+            False if the worker is to leave.
+        """
         self.since = now
-        if not crew.open and not crew.queue:
+        if not self.crew.open and not self.crew.queue:
             return False
-        crew.idle.append(self)
+        # If somebody waits for a job, it is best to be woken at once: see `handover`.
+        bells = self.crew.bells
+        quick = bells.take() if awaited else None
+        if quick is None:
+            # The one that sleeps on the quick bell is to be woken before us.
+            return self._sleep(first=not (awaited and bells.exist))
+        self.bell = quick
+        stay = self._sleep(first=True)
+        self.bell = self._lock
+        bells.giveBack(quick)
+        return stay
+
+    def _sleep(self, first: bool) -> bool:
+        """
+        Sleep on the bell.
+
+        Args:
+            first: Be the next one to be woken, not the last.
+
+        Returns:
+            False if the worker is to leave.
+        """
+        crew = self.crew
+        if first:
+            crew.idle.append(self)
+        else:
+            crew.idle.insert(0, self)
         # Race: a submitter appends, finds nobody idle, and leaves; we had looked at the queue
         # before that. It appends before it looks at `callBy` or `idle`, we publish ourselves in
         # `idle` and reset `callBy` before we look at the queue once more: one of us sees the other.
@@ -238,6 +278,8 @@ class Worker:
 
     def _killed(self, error: BaseException) -> None:
         """An exception from outside hit the thread between two jobs, or while it slept."""
+        if self.bell is not self._lock:
+            self.crew.bells.lose()  # it may still be rung, and would wake somebody for nothing
         item, self.item = self.item, None
         if item is None:
             self._withdraw()

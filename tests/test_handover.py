@@ -1,0 +1,272 @@
+"""What idle workers sleep on: their locks, or the pool's quick bell after an awaited job."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import random
+import threading
+import time
+from contextvars import Context
+from typing import Any
+
+import pytest
+
+from tests.oracle import runPython
+from twistlike.eventcounter import EventCounter
+from twistlike.handover import Bells, QuickBell
+from twistlike.python.threadpool import ThreadPool, _watchdog
+from twistlike.python.threadpool._crew import Crew
+
+WAIT = 5.0
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
+
+
+class Asked:
+    """A job that somebody waits for, or not."""
+
+    context: Context | None = None
+    told = False
+    function = None
+    crew: Crew
+    queued: float
+
+    def __init__(self, awaited: bool = True, until: threading.Event | None = None) -> None:
+        self.awaited = awaited
+        self.until = until
+        self.begun = threading.Event()
+        self.ran = threading.Event()
+
+    def run(self, worker: Any, here: Any) -> None:
+        self.begun.set()
+        if self.until is not None:
+            assert self.until.wait(WAIT)
+        self.worker = worker
+        self.ran.set()
+
+    def isAwaited(self) -> bool:
+        return self.awaited
+
+    def hit(self, error: BaseException) -> bool:
+        return False
+
+    def fail(self, error: BaseException) -> bool:
+        return False
+
+    def drop(self) -> bool:
+        return False
+
+
+def ask(pool: ThreadPool, **kw: Any) -> Asked:
+    """Have a job run, and wait until it has."""
+    job = Asked(**kw)
+    pool.put(job)
+    assert job.ran.wait(WAIT)
+    return job
+
+
+def restOf(pool: ThreadPool, count: int = 1) -> list[Any]:
+    """Return the workers that sleep, once there are so many."""
+    idle = pool._crew.idle
+    deadline = time.monotonic() + WAIT
+    while len(idle) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    return idle
+
+
+@pytest.fixture(autouse=True)
+def noWatchdog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody repairs what a bell has lost."""
+    monkeypatch.setattr(_watchdog, "watch", lambda crew: None)
+
+
+def test_aRingIsHeardOnce() -> None:
+    """Before the sleep or in it; without one the sleep ends with its time."""
+    bell = QuickBell()
+    bell.release()
+    assert bell.acquire(True, WAIT)
+    assert not bell.acquire(True, 0.01)
+    threading.Timer(0.02, bell.release).start()
+    assert bell.acquire()
+    assert not bell.acquire(True, 0)
+    bell.release()
+    assert bell.acquire(True, 1e300)
+
+
+def test_thereIsOneBell() -> None:
+    """Who has it gives it back, or loses it: then there is another."""
+    bells = Bells()
+    bell = bells.take()
+    assert bell is not None
+    assert bells.take() is None
+    bells.giveBack(bell)
+    assert bells.take() is bell
+    bells.lose()
+    other = bells.take()
+    assert other is not None
+    assert other is not bell
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+def test_theLastJobDecides(awaited: bool) -> None:
+    """After an awaited one the worker sleeps on the quick bell, after another on its lock."""
+    pool = ThreadPool(1, 1)
+    pool.start()
+    for last in (not awaited, awaited):
+        ask(pool, awaited=last)
+        (worker,) = restOf(pool)
+        assert isinstance(worker.bell, QuickBell) is last
+    pool.callInThread(int)
+    ask(pool, awaited=awaited)
+    pool.stop()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_whoSleepsOnItIsWokenFirst(order: tuple[int, int]) -> None:
+    """A second worker whose job was awaited, too, sleeps on its lock and is woken last."""
+    pool = ThreadPool(2, 2)
+    pool.start()
+    go = [threading.Event(), threading.Event()]
+    jobs = [Asked(until=event) for event in go]
+    for job in jobs:
+        pool.put(job)
+        assert job.begun.wait(WAIT)
+    for count, number in enumerate(order):
+        go[number].set()
+        restOf(pool, count + 1)
+    first, second = jobs[order[0]].worker, jobs[order[1]].worker
+    assert pool._crew.idle == [second, first]
+    assert isinstance(first.bell, QuickBell)
+    assert not isinstance(second.bell, QuickBell)
+    assert ask(pool).worker is first
+    pool.stop()
+
+
+@pytest.mark.parametrize("how", ["none left", "no such thing"])
+def test_withoutCounters(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers sleep on their locks, and the one used last is woken first."""
+    if how == "none left":
+
+        def eventfd(*args: int) -> int:
+            raise OSError(errno.EMFILE, "no descriptor is left")
+
+        monkeypatch.setattr(os, "eventfd", eventfd)
+    else:
+        monkeypatch.delattr(os, "eventfd")
+    pool = ThreadPool(2, 2)
+    pool.start()
+    for _ in range(5):
+        ask(pool)
+        restOf(pool, 2)
+    assert not pool._crew.bells.exist
+    assert ask(pool).worker is restOf(pool, 2)[-1]
+    pool.stop()
+
+
+def test_aWorkerThatRetiresGivesItBack() -> None:
+    """The next one sleeps on it."""
+    pool = ThreadPool(0, 1, idleTimeout=0.02)
+    pool.start()
+    first = ask(pool).worker
+    first.thread.join(WAIT)
+    assert not first.thread.is_alive()
+    (bell,) = pool._crew.bells._free
+    pool.adjustPoolsize(1, 1)
+    ask(pool)
+    (worker,) = restOf(pool)
+    assert worker is not first
+    assert worker.bell is bell
+    pool.stop()
+
+
+def test_noRingIsLostWhenTimeRunsOut() -> None:
+    """Jobs that come about when the worker's patience ends are all run."""
+    pool = ThreadPool(0, 1, idleTimeout=0.001)
+    pool.start()
+    rng = random.Random(7)
+    for _ in range(400):
+        ask(pool)
+        time.sleep(rng.random() * 0.002)
+    pool.stop()
+
+
+def test_aSleeperIsKilled() -> None:
+    """It takes the bell along, for that may be rung still; there is another one."""
+    program = """
+import ctypes, time, threading
+from tests.test_handover import ThreadPool, ask, restOf
+from twistlike.handover import QuickBell
+pool = ThreadPool(1, 1); pool.start()
+pool.onError = lambda failure, message: None
+bells = set()
+for _ in range(30):
+    ask(pool)
+    (worker,) = restOf(pool)
+    assert isinstance(worker.bell, QuickBell)
+    bells.add(worker.bell)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(worker.thread.ident), ctypes.py_object(SystemExit))
+    pool.callInThread(int)
+    worker.thread.join(5)
+    assert not worker.thread.is_alive()
+    assert pool.submit(int).result(5) == 0
+assert len(bells) == 30, len(bells)
+pool.stop()
+print("ok")
+"""
+    transcript = runPython(["-W", "error", "-c", program])
+    assert (transcript.stdout, transcript.stderr) == ("ok\n", "")
+
+
+def test_itsDescriptorIsClosed() -> None:
+    """With the pool's workers."""
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        pool = ThreadPool(0, 1)
+        pool.start()
+        ask(pool)
+        restOf(pool)
+        assert len(os.listdir("/proc/self/fd")) == before + 1
+        pool.stop()
+        del pool
+        gc.collect()
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_aCounterThatWasNotMade(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raises, and closes nothing."""
+
+    def eventfd(*args: int) -> int:
+        raise OSError(errno.EMFILE, "no descriptor is left")
+
+    closed: list[int] = []
+    monkeypatch.setattr(os, "eventfd", eventfd)
+    monkeypatch.setattr(os, "close", closed.append)
+    with pytest.raises(OSError, match="no descriptor"):
+        EventCounter()
+    assert closed == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_aChildHasItsOwn() -> None:
+    """The counter is one with the parent: what the parent rings, the child would hear."""
+    program = """
+import os, sys
+from twistlike.handover import Bells
+bells = Bells()
+bell = bells.take()
+bells.giveBack(bell)
+if not (child := os.fork()):
+    own = bells.take()
+    bell.release()
+    os._exit(0 if own not in (None, bell) and not own.acquire(True, 0.01) else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert bells.take() is bell
+print("ok")
+"""
+    transcript = runPython(["-W", "error", "-c", program])
+    assert (transcript.stdout, transcript.stderr) == ("ok\n", "")
