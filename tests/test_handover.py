@@ -59,6 +59,12 @@ class Asked:
         return False
 
 
+def descriptors() -> int:
+    """Return how many this process has."""
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
+
+
 def ask(pool: ThreadPool, **kw: Any) -> Asked:
     """Have a job run, and wait until it has."""
     job = Asked(**kw)
@@ -89,16 +95,18 @@ def test_aRingIsHeardOnce() -> None:
     bell.release()
     assert bell.acquire(True, WAIT)
     assert not bell.acquire(True, 0.01)
-    threading.Timer(0.02, bell.release).start()
-    assert bell.acquire()
+    for timeout in (-1, WAIT):
+        threading.Timer(0.05, bell.release).start()
+        assert bell.acquire(True, timeout)
     assert not bell.acquire(True, 0)
     bell.release()
     assert bell.acquire(True, 1e300)
 
 
 def test_thereIsOneBell() -> None:
-    """Who has it gives it back, or loses it: then there is another."""
+    """Who has it gives it back, or loses it: then there is another, and the first is closed."""
     bells = Bells()
+    before = descriptors()
     bell = bells.take()
     assert bell is not None
     assert bells.take() is None
@@ -108,6 +116,12 @@ def test_thereIsOneBell() -> None:
     other = bells.take()
     assert other is not None
     assert other is not bell
+    del bell
+    bells.giveBack(other)
+    del other
+    assert descriptors() == before + 1
+    bells.lose()
+    assert descriptors() == before
 
 
 @pytest.mark.parametrize("awaited", [True, False])
@@ -223,18 +237,15 @@ print("ok")
 
 def test_itsDescriptorIsClosed() -> None:
     """With the pool's workers."""
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     for _ in range(3):
         pool = ThreadPool(0, 1)
         pool.start()
         ask(pool)
         restOf(pool)
-        assert len(os.listdir("/proc/self/fd")) == before + 1
+        assert descriptors() == before + 1
         pool.stop()
-        del pool
-        gc.collect()
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert descriptors() == before
 
 
 def test_aCounterThatWasNotMade(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,19 +128,24 @@ def test_aBellThatMayStillBeRungIsNotGivenBack() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
 def test_theEndClosesTheBell() -> None:
-    """Whether somebody sleeps on it or not."""
+    """Whether somebody sleeps on it, has just heard it, or was the last to do so."""
     waiters = Waiters()
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))
-    for heard in (True, False):
+    for moment in ("asleep", "heard", "left"):
         waiters.open()
         waiter: Waiter[int] = Waiter(waiters.bells.take())
         waiters.waiting.add(waiter)
         assert len(os.listdir("/proc/self/fd")) == before + 1
-        if heard:
+        if moment != "asleep":
             waiter.succeed(1)
-        waiters.release()
-        assert waiter.wait(10)
-        waiters.leave(waiter)
+        if moment == "left":
+            assert waiter.wait(10)
+            waiters.leave(waiter)
+        else:
+            waiters.release()
+            assert waiter.wait(10)
+            waiters.leave(waiter)
         del waiter
+        waiters.release()
         assert len(os.listdir("/proc/self/fd")) == before

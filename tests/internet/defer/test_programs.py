@@ -860,6 +860,124 @@ def queues(lib: Lib, size: int | None, backlog: int | None) -> None:
     lib.attempt(queue.put, "last")
 
 
+# One who waits alone
+
+
+@family(
+    ["coroutine", "generator", "list", "first", "gather", "consume"],
+    ["result", "error"],
+    ["nothing", "looks", "adds", "pauses", "cancels", "fires", "raises"],
+    ["then", "paused"],
+)
+def waitsAlone(lib: Lib, who: str, outcome: str, does: str, when: str) -> None:
+    """Who waits is the only one; what it does when its turn has come, the Deferred sees."""
+    d = lib.D()
+    others = [lib.D(), lib.D()]
+
+    def act() -> None:
+        lib.note("its turn", d, d.called, d.paused, getattr(d, "result", None))
+        match does:
+            case "looks":
+                lib.note(d._runningCallbacks, d._chainedTo is None)
+            case "adds":
+                d.addBoth(lib.noting("added"))
+                d.addBoth(lambda _: others[0]).addBoth(lib.noting("after another"))
+            case "pauses":
+                d.pause()
+                d.addBoth(lib.noting("unpaused"))
+                d.unpause()
+            case "cancels":
+                d.cancel()
+            case "fires":
+                others[1].addBoth(lib.noting("the second"))
+                others[1].callback("in between")
+            case "raises":
+                raise ValueError("its own")
+
+    def acting(result: Any) -> Any:
+        act()
+        return result
+
+    if who == "coroutine":
+
+        async def wait() -> Any:
+            try:
+                lib.note("got", await d)
+            except KeyError as error:
+                lib.note("caught", error)
+            act()
+            return "the end"
+
+        end = lib.defer.ensureDeferred(wait())
+    elif who == "generator":
+
+        def steps() -> Any:
+            try:
+                lib.note("got", (yield d))
+            except KeyError as error:
+                lib.note("caught", error)
+            act()
+            lib.note("next", (yield lib.defer.succeed("at once")))
+            return "the end"
+
+        end = lib.defer.inlineCallbacks(steps)()
+    else:
+        keywords: dict[str, dict[str, bool]] = {
+            "first": {"fireOnOneCallback": True, "fireOnOneErrback": True},
+            "consume": {"consumeErrors": True},
+        }
+        make = lib.defer.gatherResults if who == "gather" else lib.defer.DeferredList
+        end = make([d], **keywords.get(who, {}))
+        end.addBoth(acting)
+    end.addBoth(lib.noting("end"))
+    if when == "paused":
+        d.pause()
+    if outcome == "result":
+        d.callback("result")
+    else:
+        d.errback(KeyError("error"))
+    if when == "paused":
+        lib.note("paused", d, end)
+        d.unpause()
+    lib.note("fired", d, d.paused, end)
+    others[0].callback("another")
+    lib.note("at last", d, end)
+    d.addBoth(lib.noting("left"))
+
+
+@family(["coroutine", "generator", "list", "gather"], ["before", "after"])
+def oneMoreWaits(lib: Lib, who: str, when: str) -> None:
+    """A callback joins one who waits alone, or the other way round, and both are called."""
+    d = lib.D()
+    if when == "before":
+        d.addBoth(lib.noting("first"))
+    if who == "coroutine":
+
+        async def wait() -> Any:
+            return await d
+
+        end = lib.defer.ensureDeferred(wait())
+    elif who == "generator":
+
+        def steps() -> Any:
+            return (yield d)
+
+        end = lib.defer.inlineCallbacks(steps)()
+    else:
+        end = (lib.defer.gatherResults if who == "gather" else lib.defer.DeferredList)([d])
+    end.addBoth(lib.noting("end"))
+    if when == "after":
+        d.addCallback(lib.noting("callback"))
+        d.addErrback(lib.noting("errback"))
+        d.addCallbacks(lib.noting("both"), lib.noting("neither"))
+    other = lib.D()
+    other.addCallback(lambda _: d).addBoth(lib.noting("chained"))
+    other.callback(None)
+    lib.note(other)
+    d.callback("result")
+    lib.note(d, end, other)
+
+
 # Errors that nobody handles
 
 

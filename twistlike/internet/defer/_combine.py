@@ -89,13 +89,18 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
         if not self._deferredList and not fireOnOneCallback:
             self.callback(self.resultList)
         ours = Deferred.addCallbacks
+        known: Any = None  # the class of the one before, if that adds callbacks as ours does
         for index, deferred in enumerate(self._deferredList):
-            # What adds callbacks in its own way (a subclass, another library's) is asked to.
-            if getattr(type(deferred), "addCallbacks", None) is not ours:
-                deferred.addCallbacks(
-                    self._cbDeferred, self._cbDeferred, (index, SUCCESS), {}, (index, FAILURE)
-                )
-            elif deferred._callbacks is not None:
+            if type(deferred) is not known:
+                known = type(deferred)
+                if getattr(known, "addCallbacks", None) is not ours:
+                    # What adds callbacks in its own way (a subclass, another library's) is asked.
+                    known = None
+                    deferred.addCallbacks(
+                        self._cbDeferred, self._cbDeferred, (index, SUCCESS), {}, (index, FAILURE)
+                    )
+                    continue
+            if deferred._callbacks is not None:
                 deferred._add((COLLECT, index, self))
             elif not deferred.called:
                 deferred._callbacks = (COLLECT, index, self)
