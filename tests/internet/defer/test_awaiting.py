@@ -14,6 +14,7 @@ from tests.internet.defer.loops import KINDS, run
 from twistlike.internet.defer import (
     CancelledError,
     Deferred,
+    DeferredList,
     ensureDeferred,
     fail,
     inlineCallbacks,
@@ -520,6 +521,49 @@ def test_whatItWaitsForIsBoundToo(kind: str) -> None:
             assert len(errors) == 1
             inner.callback("here")
             assert await task == "here"
+
+    run(kind, main)
+
+
+@pytest.mark.parametrize("before", ["coroutine", "list", "chain"])
+def test_aTaskBindsWhatSomebodyElseAwaited(kind: str, before: str) -> None:
+    """Those who wait without a loop leave the thread open; a task that joins them does not."""
+
+    async def main() -> None:
+        d: Deferred[str] = Deferred()
+        fired: Deferred[str] = Deferred()
+
+        def elsewhere() -> None:
+            if before == "coroutine":
+                ensureDeferred(wait(fired))
+                ensureDeferred(wait(d))
+            elif before == "list":
+                DeferredList([fired])
+                DeferredList([d])
+            else:
+                fired.chainDeferred(Deferred())
+                d.chainDeferred(Deferred())
+
+        def fire() -> None:
+            fired.callback("nobody minds")
+            try:
+                d.callback("x")
+            except WrongThreadError as error:
+                errors.append(error)
+
+        errors: list[Any] = []
+        first = threading.Thread(target=elsewhere)
+        first.start()
+        first.join()
+        task = asyncio.create_task(wait(d))
+        await asyncio.sleep(0)
+        second = threading.Thread(target=fire)
+        second.start()
+        second.join()
+        assert len(errors) == 1
+        assert fired.called
+        d.callback("here")
+        await task
 
     run(kind, main)
 

@@ -125,11 +125,8 @@ def addWaiter(deferred: Deferred[Any], entry: Any) -> None:
             # Two that wait in a row both get the outcome. (In Twisted the second gets None.)
             callbacks[-1] = (KEEP, KEEP, last[2])
         callbacks.append(entry)
-    waiter = entry[2]
-    if waiter.loop is not None:
-        bindThread(deferred, waiter)
-    elif deferred._state is None and not deferred.called:
-        deferred._state = waiter
+    if entry[2].loop is not None:
+        bindThread(deferred, entry[2])
 
 
 def bindThread(deferred: DeferredBase[Any], waiter: Any) -> None:
