@@ -981,7 +981,10 @@ def oneMoreWaits(lib: Lib, who: str, when: str) -> None:
 # Errors that nobody handles
 
 
-@family(["dropped", "cycle", "handled", "late", "coroutine", "generator", "list", "awaited"])
+@family(
+    ["dropped", "cycle", "handled", "late", "coroutine", "generator", "list", "awaited"]
+    + ["failsLater", "failsLaterInAList", "failsLaterAndIsGathered", "failsLaterAndIsConsumed"]
+)
 def unhandled(lib: Lib, how: str) -> None:
     def fail() -> Any:
         return lib.defer.fail(KeyError(how))
@@ -1000,6 +1003,16 @@ def unhandled(lib: Lib, how: str) -> None:
             d.addErrback(lambda f: None)
         case "list":
             lib.defer.DeferredList([fail(), fail()])
+        case "failsLater" | "failsLaterInAList":
+            d = lib.D()
+            if how == "failsLaterInAList":
+                lib.defer.DeferredList([d])
+            d.errback(KeyError(how))
+        case "failsLaterAndIsGathered" | "failsLaterAndIsConsumed":
+            d = lib.D()
+            end = lib.defer.gatherResults([d], consumeErrors=how == "failsLaterAndIsConsumed")
+            end.addErrback(lambda f: None)
+            d.errback(KeyError(how))
         case "awaited":
 
             async def wait() -> None:
