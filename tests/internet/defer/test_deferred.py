@@ -6,6 +6,7 @@ import gc
 import logging
 import subprocess
 import sys
+import threading
 import tracemalloc
 import weakref
 from collections.abc import Callable
@@ -109,6 +110,24 @@ def test_manyFiredDeferredsAreAwaited() -> None:
 
     assert ensureDeferred(coroutine()).result == 100_000
     assert generator().result == 100_000
+
+
+def test_coroutinesWithoutALoopGoOnInAnyThread() -> None:
+    """Each of those that wait for each other goes on in the thread that fires the innermost."""
+    innermost: Deferred[int] = Deferred()
+    ends: list[tuple[int, int]] = []
+
+    async def inner() -> int:
+        return await innermost
+
+    async def outer() -> int:
+        return await ensureDeferred(inner()) + 1
+
+    ensureDeferred(outer()).addCallback(lambda value: ends.append((value, threading.get_ident())))
+    thread = threading.Thread(target=innermost.callback, args=(1,))
+    thread.start()
+    thread.join()
+    assert ends == [(2, thread.ident)]
 
 
 def test_manyCallbacks() -> None:

@@ -800,6 +800,14 @@ def debugMode(lib: Lib) -> None:
             lib.note([line for line in str(error).splitlines() if "File" not in line][:3])
         lib.note(len(d._debugInfo.creator) > 3, "texts" in str(d._debugInfo.creator))
         lib.note(len(d._debugInfo.creator) - len(d._debugInfo.invoker))
+        d = lib.D()
+
+        async def wait() -> None:
+            await d
+
+        lib.defer.ensureDeferred(wait())
+        d.callback(1)
+        lib.note(len(d._debugInfo.creator) - len(d._debugInfo.invoker))
     finally:
         lib.defer.setDebugging(False)
 
