@@ -275,6 +275,64 @@ def test_a_deferred_that_does_not_fire_fails_the_test(runTests: RunTests) -> Non
     result.stdout.fnmatch_lines(["FAILED *test_raises - Ti*"])
 
 
+def test_a_coroutine_that_does_not_end_fails_the_test(runTests: RunTests) -> None:
+    """The limit is the same for coroutines, whichever plugin runs them."""
+    result = runTests(
+        """
+        import asyncio
+        import pytest
+
+        async def test_ours(reactor):
+            await asyncio.sleep(100)
+
+        @pytest.mark.asyncio
+        async def test_asyncio(reactor):
+            await asyncio.sleep(100)
+
+        @pytest.mark.anyio
+        @pytest.mark.parametrize("anyio_backend", ["asyncio"])
+        async def test_anyio(reactor, anyio_backend):
+            await asyncio.sleep(100)
+
+        async def test_next(reactor):
+            await asyncio.sleep(0)
+        """,
+        ini="twistlike_timeout = 0.05",
+    )
+    result.assert_outcomes(failed=3, passed=1)
+    for name in ("ours", "asyncio", "anyio"):
+        result.stdout.fnmatch_lines(
+            [f"<coroutine object test_{name} at 0x*> has not ended within*"]
+        )
+
+
+def test_methods_of_unittest(runTests: RunTests) -> None:
+    """A coroutine runs on the reactor; another is warned of, for unittest calls it by itself."""
+    result = runTests(
+        """
+        import unittest
+        import pytest
+        from twistlike.internet import reactor
+        from twistlike.internet.defer import Deferred
+
+        @pytest.mark.usefixtures("reactor")
+        class TestIt(unittest.IsolatedAsyncioTestCase):
+            async def test_coroutine(self):
+                d = Deferred()
+                reactor.callLater(0, d.callback, 1)
+                assert await d == 1
+
+            def test_plain(self):
+                assert not reactor.running
+        """,
+        "-W",
+        "default",
+    )
+    result.assert_outcomes(passed=2, warnings=1)
+    result.stdout.fnmatch_lines(["*test_methods_of_unittest.py::TestIt::test_plain"])
+    result.stdout.fnmatch_lines(["*runs without the reactor; make it `async def`*"])
+
+
 def test_async_fixtures_use_the_reactor_on_both_sides(runTests: RunTests) -> None:
     """What a fixture does behind its yield, after the test, has timers and threads as before it."""
     result = runTests(

@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the ini option."""
     parser.addini(
         _TIMEOUT_OPTION,
-        "seconds after which a test fails whose Deferred (or other awaitable) has not fired",
+        "seconds after which a test fails whose Deferred or coroutine has not come to its end",
         default="120",
     )
 
@@ -103,11 +103,20 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         return (yield)
     function = item.obj
     if not inspect.iscoroutinefunction(function):
+        unittest = sys.modules.get("unittest")  # there, if there is a test of its kind
+        if unittest is not None and issubclass(item.cls or object, unittest.TestCase):
+            item.warn(
+                pytest.PytestWarning(
+                    "a unittest.TestCase calls its tests itself, outside of any loop: this one runs"
+                    " without the reactor; make it `async def` in an IsolatedAsyncioTestCase, or a"
+                    " test of pytest's own"
+                )
+            )
         return (yield)
 
     @functools.wraps(function)
     async def inScope(*args: Any, **kw: Any) -> None:
-        await watch.scope(lambda: function(*args, **kw), None)
+        await watch.scope(lambda: function(*args, **kw))
 
     watch.isCoroutine = True
     item.obj = inScope
@@ -131,7 +140,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     elif watch.isCoroutine:
         return None  # another plugin has made a plain function of it, which runs its own loop
     else:
-        _runLoop(functools.partial(watch.scope, call, watch.timeout))
+        _runLoop(functools.partial(watch.scope, call))
     return True
 
 
@@ -165,12 +174,12 @@ class _Watch:
         self._errors = [each for each in self._errors if each not in flushed]
         return flushed
 
-    async def scope(self, function: Callable[[], Any], timeout: float | None) -> None:
+    async def scope(self, function: Callable[[], Any]) -> None:
         """Call a test with the reactor attached to the running loop, and look at what it leaves.
 
         Args:
-            function: The test. If it returns something awaitable, that is waited for.
-            timeout: For how long, in seconds.
+            function: The test. If it returns something awaitable, that is waited for, as long as
+                the option allows.
         """
         from twistlike.internet.error import ReactorAlreadyRunning
 
@@ -185,7 +194,7 @@ class _Watch:
             "during", "shutdown", lambda: timers.extend(map(repr, reactor.getDelayedCalls()))
         )
         try:
-            await self._outcome(function, timeout)
+            await self._outcome(function)
         finally:
             await reactor.__aexit__(None, None, None)
             # What async fixtures do behind their yield, on this loop, may use it again.
@@ -199,14 +208,14 @@ class _Watch:
         if left:
             pytest.fail("The test has left behind\n- " + "\n- ".join(left), pytrace=False)
 
-    async def _outcome(self, function: Callable[[], Any], timeout: float | None) -> None:
+    async def _outcome(self, function: Callable[[], Any]) -> None:
         import asyncio
 
         result = function()
         if not hasattr(result, "__await__"):
             return
         waited = repr(result)  # before the limit cancels it
-        limit = asyncio.timeout(timeout)
+        limit = asyncio.timeout(self.timeout)
         try:
             async with limit:
                 await result
@@ -214,7 +223,8 @@ class _Watch:
             if not limit.expired():
                 raise
         if limit.expired():
-            pytest.fail(f"{waited} has not fired within {timeout} s", pytrace=False)
+            came = "fired" if hasattr(result, "addBoth") else "ended"
+            pytest.fail(f"{waited} has not {came} within {self.timeout} s", pytrace=False)
 
     def _livingThreads(self) -> Iterator[str]:
         deadline = time.monotonic() + _THREADS_GRACE
