@@ -77,16 +77,6 @@ def test_callsPostedBeforeTheStartAreKept() -> None:
     assert rig.out == ["asked for before", 1, 2, 3]
 
 
-def test_itIsQuietWhileAtMostOneCallWaits() -> None:
-    """Then whoever posted that one waits for it, more likely than not."""
-    inbox = Inbox(lambda error, function: None)
-    seen = [inbox.isQuiet()]
-    for _ in range(2):
-        inbox.put((int,))
-        seen.append(inbox.isQuiet())
-    assert seen == [True, True, False]
-
-
 def test_aCallPostedByACallRunsOnALaterTurn() -> None:
     """One batch a turn: a call that posts itself for ever leaves the loop's turns to others."""
     rig = Rig().open()

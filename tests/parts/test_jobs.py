@@ -42,9 +42,6 @@ class Hall:
         self.calls.append(call)
         self.came.release()
 
-    def isQuiet(self) -> bool:
-        return len(self.calls) <= 1
-
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> JobDeferred[Any]:
         return runInPool(self, self.owed, self.pool, function, args, kwargs)
 
@@ -345,13 +342,13 @@ def test_a_future_that_is_not_a_pools_job(hall: Hall) -> None:
     assert not hall.owed
 
 
-def test_a_job_whose_outcome_is_alone_was_awaited(hall: Hall) -> None:
-    """Of a flood only the first one is."""
+def test_a_job_that_is_owed_alone_is_awaited(hall: Hall) -> None:
+    """Not one of several, until the others have fired."""
     hall.pool.start()
-    jobs = []
-    for _ in range(3):
-        jobs.append(hall.run(int))
-        assert hall.came.acquire(timeout=WAIT)
-        if len(jobs) == 1:
-            assert jobs[0].isAwaited()
-    assert not jobs[-1].isAwaited()
+    one = hall.run(int)
+    hall.open()
+    assert one.isAwaited()
+    jobs = [hall.run(int) for _ in range(2)]
+    assert not jobs[1].isAwaited()
+    hall.open(2)
+    assert jobs[1].isAwaited()

@@ -257,10 +257,6 @@ class _ForeignDoor:
         """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
         self._reactor.callFromThread(*call)
 
-    def isQuiet(self) -> bool:
-        """Return False: nobody can know. Thread: any."""
-        return False
-
 
 def _blockingCall(
     reactor: IReactorFromThreads,

@@ -142,10 +142,6 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def isQuiet(self) -> bool:
-        """Return whether at most one call waits. Thread: any."""
-        return len(self._calls) <= 1
-
     def post(
         self,
         function: Callable[..., object],

@@ -46,10 +46,6 @@ class Door(Protocol):
         """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
         ...
 
-    def isQuiet(self) -> bool:
-        """Return whether at most one call waits there. Thread: any."""
-        ...
-
 
 class OwedDeferred(Deferred[T]):
     """A Deferred that a thread has still to fire.
@@ -214,11 +210,8 @@ class JobDeferred(OwedDeferred[T]):
                 self.crew.loans.end(self)
 
     def isAwaited(self) -> bool:
-        """Return whether this outcome is the only one that waits for the reactor's thread.
-
-        Thread: the worker's.
-        """
-        return self.door.isQuiet()
+        """Return whether the reactor waits for one job alone. Thread: the worker's."""
+        return len(self.owed) <= 1
 
     def hit(self, error: BaseException) -> bool:
         """Fail, because the worker was hit by ``error`` outside the function. Thread: the worker's.

@@ -66,9 +66,8 @@ class QueuedJob(Protocol):
 
     def isAwaited(self) -> bool:
         """
-        Does whoever asked for the job seem to wait for its outcome, which has just been handed
-        over, and for nothing else? Then the next one may be asked for in the same way. Thread: the
-        worker's.
+        Does whoever asked for the job seem to wait for it, and for no other? Then the next one may
+        be asked for in the same way. Thread: the worker's, when it has handed over the outcome.
         """
         ...
 
