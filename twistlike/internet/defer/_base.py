@@ -44,7 +44,7 @@ class Fed:
 
     __slots__ = ("source",)
 
-    loop = thread = None  # as those have who wait on a loop
+    thread = None  # those who wait on a loop have one
 
     def __init__(self, source: DeferredBase[Any]) -> None:
         self.source = source
@@ -87,7 +87,7 @@ class DeferredBase(_Awaitable[_T]):
     def chainDeferred(self: Any, d: Deferred[_T]) -> Deferred[None]:
         """Fire another Deferred with this one's result; this one goes on with None."""
         mine: Deferred[_T] = self
-        if not d.called and (d._state is None or d._state.loop is None):
+        if not d.called and (d._state is None or d._state.thread is None):
             d._state = Fed(self)
         return mine.addCallbacks(d.callback, d.errback)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from _thread import get_ident
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -44,17 +43,9 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
         finishedCount: how many have.
     """
 
-    __slots__ = (
-        "_deferredList",
-        "_firesOnOne",
-        "consumeErrors",
-        "finishedCount",
-        "resultList",
-        "thread",
-    )
+    __slots__ = ("_deferredList", "_firesOnOne", "consumeErrors", "finishedCount", "resultList")
 
-    loop = None  # it does not wait on a loop
-    thread: int  # where those that it waits for most likely fire
+    thread = None  # it does not wait on a loop
 
     fireOnOneCallback: bool = False
     fireOnOneErrback: bool = False
@@ -79,7 +70,6 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
         self.resultList: list[Any] = [None] * len(self._deferredList)
         self.finishedCount = 0
         self.consumeErrors = consumeErrors
-        self.thread = get_ident()
         super().__init__()
         if fireOnOneCallback:
             self.fireOnOneCallback = True

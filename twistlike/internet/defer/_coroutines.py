@@ -109,7 +109,7 @@ class CoroutineDeferred(Deferred[_T]):
     _standIn: StandIn | None
     _yielded: bool  # whether that is a future that was yielded, rather than awaited
     loop: AbstractEventLoop | None  # the loop on which it waits
-    thread: int  # and its thread; without a loop, the one that is most likely to go on
+    thread: int | None  # and its thread
 
     # The Deferred has failed because a canceller raised, and the coroutine has gone on.
     _orphaned = False
@@ -129,7 +129,7 @@ class CoroutineDeferred(Deferred[_T]):
         self._waitingOn = None
         self._standIn = None
         self.loop = None
-        self.thread = get_ident()
+        self.thread = None
         if Deferred.debug:
             self._debugInfo = info = DebugInfo()
             info.creator = currentStack(3)
@@ -235,7 +235,7 @@ class CoroutineDeferred(Deferred[_T]):
             self._noteInvoker(4)
         if state is not None:
             self._state = None
-            if state.thread != get_ident() and state.loop is not None:
+            if state.thread is not None and state.thread != get_ident():
                 # It waited without a loop, and went on in a thread that is not its waiter's.
                 state.loop.call_soon_threadsafe(runFromAfar, self)
                 return None

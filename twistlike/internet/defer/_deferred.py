@@ -336,7 +336,7 @@ class Deferred(DeferredBase[_T]):
             return
         if self._state is not None:
             # _checkThread, without the call: what a coroutine or a task awaits comes here.
-            if self._state.thread != get_ident():
+            if self._state.thread is not None and self._state.thread != get_ident():
                 self._checkThread()
             if type(self._callbacks) is tuple and not self.paused and not Deferred.debug:
                 self.called = True
@@ -392,7 +392,7 @@ class Deferred(DeferredBase[_T]):
 
     def _checkThread(self) -> None:
         """Before it fires: raise WrongThreadError if a loop in another thread waits for it."""
-        if self._state.loop is not None and self._state.thread != get_ident():
+        if self._state.thread not in (None, get_ident()):
             raise WrongThreadError(
                 f"{self!r} was fired in another thread than that of the asyncio loop which waits"
                 " for it; use reactor.callFromThread(d.callback, result)"

@@ -95,7 +95,7 @@ def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
     if outer._callbacks is not None:
         for entry in _listed(outer):
             if type(entry) is tuple and (entry[0] is KEEP or entry[0] is RESUME):
-                if entry[2].loop is not None:
+                if entry[2].thread is not None:
                     bindThread(inner, entry[2])
                 break
     entry = (CONTINUE, CONTINUE, outer)
@@ -125,7 +125,7 @@ def addWaiter(deferred: Deferred[Any], entry: Any) -> None:
             # Two that wait in a row both get the outcome. (In Twisted the second gets None.)
             callbacks[-1] = (KEEP, KEEP, last[2])
         callbacks.append(entry)
-    if entry[2].loop is not None:
+    if entry[2].thread is not None:
         bindThread(deferred, entry[2])
 
 
@@ -136,7 +136,7 @@ def bindThread(deferred: DeferredBase[Any], waiter: Any) -> None:
         if not isinstance(state, DeferredBase) or state is deferred:
             return
         deferred = state
-    if deferred._state is None or deferred._state.loop is None:
+    if deferred._state is None or deferred._state.thread is None:
         deferred._state = waiter
 
 
@@ -166,7 +166,7 @@ def resume(current: Deferred[Any], result: Any) -> None:
             following = waiter._resume(result)
     except BaseException as error:
         kind = following = None
-        current.result = Failure.fromException(error)
+        current.result = _failureOf(error)
     if following is not None and not following.paused:
         runCallbacks(following, following.result)
     if kind is RESUME:
