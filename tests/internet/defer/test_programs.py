@@ -786,6 +786,27 @@ def foreignAttributes(lib: Lib) -> None:
     lib.note([len(pair) for pair in lib.D().addCallback(str).addErrback(str).callbacks])
 
 
+@family(["pending", "fired", "failed", "paused", "chained", "deferred"])
+def theListOfCallbacks(lib: Lib, kind: str) -> None:
+    """As many as there are still to be called, whoever it is that waits."""
+
+    async def wait(d: Any) -> None:
+        await d
+
+    for attach in (
+        lambda d: None,
+        lambda d: lib.defer.ensureDeferred(wait(d)),
+        lambda d: lib.defer.DeferredList([d]),
+        lambda d: lib.D().addCallback(lambda _: d).callback(None),
+        lambda d: d.addBoth(str).addBoth(str),
+    ):
+        d = outcome(lib, kind)
+        lib.note(len(d.callbacks))
+        attach(d)
+        lib.note(len(d.callbacks))
+        d.addErrback(lambda _: None)
+
+
 @program
 def debugMode(lib: Lib) -> None:
     lib.note(lib.defer.getDebugging())

@@ -498,8 +498,10 @@ class Deferred(DeferredBase[_T]):
             category=DeprecationWarning,
             stacklevel=2,
         )
-        entries = self._callbacks or ()
-        return [_shown(entry) for entry in ([entries] if type(entries) is tuple else entries)]
+        entries = self._callbacks
+        if entries is None:
+            return []
+        return [_shown(entry) for entry in (entries if type(entries) is list else [entries])]
 
 
 def _shown(entry: Any) -> tuple[Any, Any]:
