@@ -425,6 +425,10 @@ def test_texts_are_twisteds() -> None:
                     observer.emit({**event, "time": when, "system": "x"})
             print(file.getvalue())
             print(observer.getTimezoneOffset(0), observer.getTimezoneOffset(1.72e9))
+        observer.timeFormat = None
+        for offset in (0, 18000, -20700):
+            observer.getTimezoneOffset = lambda when, offset=offset: offset
+            print(observer.formatTime(1.7e9))
         print(log.textFromEventDict(
             {"message": (), "isError": 0, "format": "%(missing)s"}).partition(":")[0])
         """,

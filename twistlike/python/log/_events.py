@@ -359,8 +359,13 @@ class FileLogObserver(_Startable):
         return -time.localtime(when).tm_gmtoff
 
     def formatTime(self, when: float) -> str:
-        """Format a moment (seconds since the epoch)."""
-        return formatTime(when, self.timeFormat or "%Y-%m-%d %H:%M:%S%z")
+        """Format a moment (seconds since the epoch), by `timeFormat` or `getTimezoneOffset`."""
+        if self.timeFormat is not None:
+            return formatTime(when, self.timeFormat)
+        ahead = -self.getTimezoneOffset(when)
+        hours, minutes = divmod(abs(ahead) // 60, 60)
+        local = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(when + ahead))
+        return f"{local}{'-' if ahead < 0 else '+'}{hours:02d}{minutes:02d}"
 
     def emit(self, eventDict: EventDict) -> None:
         """Write an event, if it has a text."""
