@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import random
+import sys
 import threading
 import time
 from contextvars import Context
@@ -104,24 +105,56 @@ def test_aRingIsHeardOnce() -> None:
 
 
 def test_thereIsOneBell() -> None:
-    """Who has it gives it back, or loses it: then there is another, and the first is closed."""
+    """Who has it gives it back, or drops it: then there is another, and the first is closed."""
     bells = Bells()
     before = descriptors()
+    taken = [bells.taken]
     bell = bells.take()
     assert bell is not None
     assert bells.take() is None
+    taken.append(bells.taken)
     bells.giveBack(bell)
+    taken.append(bells.taken)
     assert bells.take() is bell
-    bells.lose()
+    del bell
+    assert descriptors() == before
+    taken.append(bells.taken)
     other = bells.take()
     assert other is not None
-    assert other is not bell
-    del bell
+    taken.append(bells.taken)
     bells.giveBack(other)
     del other
     assert descriptors() == before + 1
-    bells.lose()
+    bells.clear()
     assert descriptors() == before
+    bells.take()
+    assert descriptors() == before
+    assert taken == [False, True, False, False, True]
+
+
+def test_aRingIsOneStep() -> None:
+    """No handler of a signal comes between the call and the ring: there is no code of Python's."""
+    bell = QuickBell()
+    calls: list[str] = []
+    sys.setprofile(lambda frame, event, arg: calls.append(event))
+    try:
+        bell.release()
+    finally:
+        sys.setprofile(None)
+    assert "call" not in calls
+    assert bell.acquire(True, WAIT)
+
+
+def test_aRingHoldsTheCounter() -> None:
+    """Who is about to ring has it in their hands, whatever becomes of the bell."""
+    bell = QuickBell()
+    ring = bell.release
+    before = descriptors()
+    del bell
+    assert descriptors() == before
+    ring()
+    del ring
+    assert descriptors() == before - 1
 
 
 @pytest.mark.parametrize("awaited", [True, False])
@@ -175,7 +208,8 @@ def test_withoutCounters(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(5):
         ask(pool)
         restOf(pool, 2)
-    assert not pool._crew.bells.exist
+    assert pool._crew.bells.take() is None
+    assert not pool._crew.bells.taken
     assert ask(pool).worker is restOf(pool, 2)[-1]
     pool.stop()
 
@@ -210,24 +244,23 @@ def test_noRingIsLostWhenTimeRunsOut() -> None:
 def test_aSleeperIsKilled() -> None:
     """It takes the bell along, for that may be rung still; there is another one."""
     program = """
-import ctypes, time, threading
+import ctypes, time, threading, weakref
 from tests.test_handover import ThreadPool, ask, restOf
 from twistlike.handover import QuickBell
 pool = ThreadPool(1, 1); pool.start()
 pool.onError = lambda failure, message: None
-bells = set()
 for _ in range(30):
     ask(pool)
     (worker,) = restOf(pool)
     assert isinstance(worker.bell, QuickBell)
-    bells.add(worker.bell)
+    bell = weakref.ref(worker.bell)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(worker.thread.ident), ctypes.py_object(SystemExit))
     pool.callInThread(int)
     worker.thread.join(5)
     assert not worker.thread.is_alive()
+    assert bell() is None
     assert pool.submit(int).result(5) == 0
-assert len(bells) == 30, len(bells)
 pool.stop()
 print("ok")
 """
@@ -281,3 +314,25 @@ print("ok")
 """
     transcript = runPython(["-W", "error", "-c", program])
     assert (transcript.stdout, transcript.stderr) == ("ok\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("count", [1, 3])
+def test_whatAChildRingsIsNotHeardInItsParent(count: int) -> None:
+    """Whoever has a bell of before the fork: they ring in the child alone."""
+    program = f"""
+import os
+from twistlike.handover import QuickBell
+bells = [QuickBell() for _ in range({count})]
+if not (child := os.fork()):
+    for bell in bells:
+        bell.release()
+    os._exit(0 if len(os.listdir("/proc/self/fd")) == {count} + 4 else 1)
+assert os.waitpid(child, 0)[1] == 0
+print([bell.acquire(True, 0) for bell in bells])
+bells[0].release()
+print([bell.acquire(True, 0) for bell in bells])
+"""
+    transcript = runPython(["-W", "error", "-c", program])
+    heard = [[False] * count, [True] + [False] * (count - 1)]
+    assert (transcript.stdout, transcript.stderr) == (f"{heard[0]}\n{heard[1]}\n", "")

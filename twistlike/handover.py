@@ -17,86 +17,106 @@ Thread: any.
 from __future__ import annotations
 
 import os
+import weakref
+from functools import partial
+from typing import TYPE_CHECKING
 
 from twistlike.eventcounter import EventCounter
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["Bells", "QuickBell"]
 
-_LONGEST = 1_000_000.0  # seconds; poll() takes milliseconds in a C int
+_LONGEST = 2_000_000.0  # seconds: 23 days. poll() takes milliseconds in a C int
 
-_process = object()  # another one in the child of a fork, which shares the counters of its parent
+_process = object()  # another one in the child of a fork
 
 
 class QuickBell:
     """A bell that hands the interpreter over to the sleeper; used as a lock that is held.
+
+    Attributes:
+        release: rings; for any thread. It is no method but a function of C, so that a signal's
+            handler, or a kill, can come before it is called or after it has rung, but not between.
 
     Raises:
         AttributeError: this system has no event counters.
         OSError: no descriptor is left.
     """
 
-    __slots__ = ("_counter", "_poll")
+    __slots__ = ("__weakref__", "_counter", "_poll", "release")
+
+    release: Callable[[], object]
 
     def __init__(self) -> None:
         import select  # 1 ms; only threads that wait need it
 
         self._counter = EventCounter()
         poll = select.poll()
-        poll.register(self._counter.number, select.POLLIN)
+        poll.register(self._counter, select.POLLIN)
         self._poll = poll.poll
-
-    def release(self) -> None:
-        """Ring. Thread: any."""
-        os.eventfd_write(self._counter.number, 1)
+        self.release = partial(os.eventfd_write, self._counter, 1)
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Sleep until somebody rings, or until the time is over: then return False. Thread: one.
 
         Args:
             blocking: True.
-            timeout: in seconds; -1 is for ever.
+            timeout: in seconds; -1, or more than 23 days, is for ever.
         """
-        if not self._poll(timeout if timeout < 0 else min(timeout, _LONGEST) * 1000):
+        if not self._poll(timeout * 1000 if 0 <= timeout < _LONGEST else -1):
             return False
-        os.eventfd_read(self._counter.number)
+        os.eventfd_read(self._counter)
         return True
 
 
 class Bells:
     """The quick bell of a pool, or of the threads that wait for a reactor.
 
-    Attributes:
-        exist: whether there can be one; until it is needed, that is taken for granted.
+    There is one at a time. Who has taken it gives it back if nobody can be about to ring it, or
+    drops it: when it is gone, another is made for whoever comes next.
     """
 
     def __init__(self) -> None:
-        self.exist = True
-        self._made: object = None  # in which process
         self._free: list[QuickBell] = []
+        self._last: Callable[[], QuickBell | None] = _nothing
+        self._madeIn = _process
 
     def take(self) -> QuickBell | None:
-        """Return the quick bell, or None: somebody sleeps on it, or there can be none."""
-        if self._made is _process:
-            try:
-                return self._free.pop()
-            except IndexError:
-                return None
-        self._made = _process
-        self._free.clear()
+        """Return the quick bell, or None: somebody has it, or there can be none."""
+        if self._madeIn is not _process:
+            self.clear()  # the parent's
         try:
-            return QuickBell()
+            return self._free.pop()
+        except IndexError:
+            if self._last() is not None:
+                return None
+        try:
+            bell = QuickBell()
         except (AttributeError, OSError):
-            self.exist = False
             return None
+        self._last = weakref.ref(bell)
+        return bell
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody has it."""
+        return not self._free and self._last() is not None
 
     def giveBack(self, bell: QuickBell) -> None:
         """Let somebody else have it. Nobody may be about to ring it."""
         self._free.append(bell)
 
-    def lose(self) -> None:
-        """Let go of the bell, which somebody may have. When one is needed, another is made."""
-        self._made = None
+    def clear(self) -> None:
+        """Let go of the bell: for now nobody is to come who wants it."""
         self._free.clear()
+        self._last = _nothing
+        self._madeIn = _process
+
+
+def _nothing() -> None:
+    """Stand for a reference to a bell that is gone."""
 
 
 def _afterFork() -> None:

@@ -7,13 +7,14 @@ import concurrent.futures
 import contextvars
 import gc
 import operator
+import os
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.oracle import assertSame
+from tests.oracle import assertSame, runPython
 from twistlike.internet import threads
 from twistlike.internet.asyncioreactor import Reactor, currentReactor
 from twistlike.internet.defer import CancelledError, Deferred, gatherResults
@@ -474,6 +475,67 @@ async def test_blockingCallsDoNotWedgeThePool() -> None:
 
         jobs = [threads.deferToThread(outer, number) for number in range(20)]
         assert await gatherResults(jobs) == [number * 10 for number in range(20)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_aChildThatAnswersDoesNotAnswerInItsParent() -> None:
+    """A thread waits before the reactor runs; a child runs it first, then the parent does."""
+    program = """
+import os, threading, time
+from twistlike.internet import reactor
+from twistlike.internet.threads import blockingCallFromThread
+
+out = []
+def ask():
+    out.append(blockingCallFromThread(reactor, os.getpid))
+    reactor.callFromThread(reactor.stop)
+thread = threading.Thread(target=ask)
+thread.start()
+while not len(reactor._waiters):
+    time.sleep(0.001)
+time.sleep(0.05)
+if not (child := os.fork()):
+    reactor.callLater(0.05, reactor.stop)
+    reactor.run()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+time.sleep(0.05)
+print(out)
+reactor.run()
+thread.join()
+print(out == [os.getpid()])
+"""
+    transcript = runPython(["-W", "ignore::DeprecationWarning", "-c", program])
+    assert (transcript.stdout, transcript.stderr) == ("[]\nTrue\n", "")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+def test_blockingCallsThatGiveUpKeepNoDescriptor() -> None:
+    """Without the garbage collector, too, whatever it is that they have waited for."""
+
+    async def slow() -> None:
+        await asyncio.sleep(10)
+
+    async def main() -> list[int]:
+        def ask() -> None:
+            for _ in range(20):
+                with pytest.raises(TimeoutError):
+                    threads.blockingCallWithTimeout(0.001, reactor, slow)
+
+        reactor = currentReactor()
+        seen = []
+        for _ in range(2):
+            await threads.deferToThread(ask)
+            seen.append(len(os.listdir("/proc/self/fd")))
+        return seen
+
+    gc.collect()
+    gc.disable()
+    try:
+        before, after = asyncio.run(main())
+    finally:
+        gc.enable()
+    assert after <= before + 1
 
 
 def test_blockingCallBeforeTheStartIsServedAfterIt() -> None:

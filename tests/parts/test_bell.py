@@ -116,7 +116,7 @@ def test_a_bell_is_taken_down_by_letting_go_of_it(loop: asyncio.AbstractEventLoo
     """In the loop's thread at once: the loop watches it no longer, and its descriptor is closed."""
     rig = Rig(loop)
     bells = [rig.counterBell()]
-    number = bells[0]._counter.number
+    number = int(bells[0]._counter)
     loop.call_soon(bells.clear)
     rig.turn()
     assert not isOpen(number)
@@ -128,7 +128,7 @@ def test_a_bell_is_let_go_of_in_another_thread(loop: asyncio.AbstractEventLoop) 
     """The loop takes it down on its next turn. Until then it must not be closed: it is watched."""
     rig = Rig(loop)
     bells = [rig.counterBell()]
-    number = bells[0]._counter.number
+    number = int(bells[0]._counter)
     thread = threading.Thread(target=bells.clear)
     thread.start()
     thread.join()
@@ -144,7 +144,7 @@ def test_a_bell_and_a_loop_that_is_closed(order: str) -> None:
     """Neither leaves the descriptor open, whichever goes first."""
     loop = asyncio.new_event_loop()
     bells = [Rig(loop).counterBell()]
-    number = bells[0]._counter.number
+    number = int(bells[0]._counter)
     if order == "bell first":
         bells.clear()
     loop.close()

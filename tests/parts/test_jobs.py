@@ -342,6 +342,42 @@ def test_a_future_that_is_not_a_pools_job(hall: Hall) -> None:
     assert not hall.owed
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_outcome_is_met_with_while_its_worker_goes_on(hall: Hall, fails: bool) -> None:
+    """In what the job has set, although the worker has not left the job's context yet."""
+    variable: ContextVar[str] = ContextVar("variable", default="none")
+    seen: list[str] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        variable.set("the job's")
+        if fails:
+            raise ValueError
+
+    def open() -> None:
+        try:
+            (call,) = hall.calls
+            call[0](*call[1:])
+        except BaseException as error:
+            errors.append(error)
+
+    def put(call: tuple[Any, ...]) -> None:
+        hall.calls.append(call)
+        thread = threading.Thread(target=open)
+        thread.start()
+        thread.join()
+        hall.came.release()
+
+    hall.put = put  # type: ignore[method-assign]
+    job = Context().run(hall.run, work)
+    job.addBoth(lambda _: seen.append(variable.get()))
+    hall.pool.start()
+    assert hall.came.acquire(timeout=WAIT)
+    assert errors == []
+    assert seen == ["the job's"]
+    assert variable.get() == "none"
+
+
 def test_a_job_that_is_owed_alone_is_awaited(hall: Hall) -> None:
     """Not one of several, until the others have fired."""
     hall.pool.start()

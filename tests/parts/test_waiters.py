@@ -100,7 +100,8 @@ def test_oneSleepsOnTheQuickBell() -> None:
     waiters = Waiters()
     first: Waiter[int] = Waiter(waiters.bells.take())
     second: Waiter[int] = Waiter(waiters.bells.take())
-    assert first.quick is not None
+    quick = first.quick
+    assert quick is not None
     assert second.quick is None
     for waiter in (second, first):
         waiters.waiting.add(waiter)
@@ -109,7 +110,7 @@ def test_oneSleepsOnTheQuickBell() -> None:
         assert waiter.outcome() == 1
         waiters.leave(waiter)
     assert len(waiters) == 0
-    assert waiters.bells.take() is first.quick
+    assert waiters.bells.take() is quick
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
@@ -128,7 +129,8 @@ def test_aBellThatMayStillBeRungIsNotGivenBack() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
 def test_theEndClosesTheBell() -> None:
-    """Whether somebody sleeps on it, has just heard it, or was the last to do so."""
+    """Whether somebody sleeps on it, has just heard it, or was the last to do so, and still is."""
+    kept: list[Waiter[int]] = []
     waiters = Waiters()
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))
@@ -146,6 +148,6 @@ def test_theEndClosesTheBell() -> None:
             waiters.release()
             assert waiter.wait(10)
             waiters.leave(waiter)
-        del waiter
+        kept.append(waiter)
         waiters.release()
         assert len(os.listdir("/proc/self/fd")) == before

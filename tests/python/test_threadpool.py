@@ -1173,6 +1173,33 @@ def test_jobs_of_submitters_with_no_context_do_not_see_each_others() -> None:
     assert seen == ["none", "none"]
 
 
+def test_a_worker_that_starts_another_leaves_its_own_context_empty(makePool: MakePool) -> None:
+    """What a `threadFactory` sets while a worker calls it, the worker's job does not see."""
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="none")
+    seen: list[str] = []
+    go, all_ = threading.Event(), threading.Barrier(3)
+
+    def factory(*args: Any, **kw: Any) -> threading.Thread:
+        variable.set("the factory's")
+        return threading.Thread(*args, **kw)
+
+    def work() -> None:
+        seen.append(variable.get())
+        all_.wait(WAIT)
+
+    pool = ThreadPool(0, 2)
+    pool.threadFactory = factory
+    submit = contextvars.Context().run
+    pool.start()
+    submit(pool.callInThread, go.wait, WAIT)
+    for _ in range(2):
+        submit(pool.callInThread, work)
+    go.set()
+    all_.wait(WAIT)
+    pool.stop()
+    assert seen == ["none", "none"]
+
+
 def test_a_tally_counts_each_job_once_in_each_histogram() -> None:
     """Also where the bucket changes, and where two tallies are added."""
     tally = Tally()

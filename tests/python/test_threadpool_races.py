@@ -287,6 +287,37 @@ def test_shrinking_wakes_the_idle() -> None:
     pool.stop()
 
 
+@pytest.mark.parametrize("where", ["_wake", "_grow"])
+def test_interrupt_of_who_calls_a_worker(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A signal's handler raises while somebody sees to it that a worker comes: the next one does not
+    take it that one comes, and both jobs run.
+    """
+    pool = started(0, 1)
+    if where == "_wake":
+        first = threading.Event()
+        pool.callInThread(first.set)
+        assert first.wait(WAIT)
+        while not pool._crew.idle:
+            pass
+    real = getattr(Crew, where)
+
+    def interrupted(self: Crew) -> bool:
+        monkeypatch.setattr(Crew, where, real)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Crew, where, interrupted)
+    ran: list[int] = []
+    both = threading.Event()
+    with pytest.raises(KeyboardInterrupt):
+        pool.callInThread(ran.append, 1)
+    pool.callInThread(ran.append, 2)
+    pool.callInThread(both.set)
+    assert both.wait(WAIT)
+    assert ran == [1, 2]
+    pool.stop()
+
+
 def test_interrupt_between_taking_and_ringing(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     An interrupt of a starter whose thread runs already takes no permit back that the thread holds.

@@ -81,24 +81,24 @@ class CounterBell:
         self._latest = latest
         # Weak: the loop must not keep alive what nobody else wants any more.
         bell = weakref.ref(self)
-        number = self._counter.number
+        counter = int(self._counter)  # the loop is not to keep it open
         read = os.eventfd_read
 
         def rung() -> None:
             # Race: read before the token is asked for. Who rings in between rings once too often;
             # the other way round its ring would be read here, and its token never be answered.
-            read(number)
+            read(counter)
             if (alive := bell()) is not None:
                 alive._answer(alive._latest())
 
-        Context().run(loop.add_reader, number, rung)
+        Context().run(loop.add_reader, counter, rung)
         self._loop = loop  # last: without it there is nothing to be taken down
 
     def ring(self, token: object) -> None:
         """Ring. Thread: any."""
         if self._loop.is_closed():
             raise RuntimeError("Event loop is closed")
-        os.eventfd_write(self._counter.number, 1)
+        os.eventfd_write(self._counter, 1)
 
     def __del__(self) -> None:
         """Take it down. Thread: any, whichever lets go of it last."""
@@ -116,4 +116,4 @@ class CounterBell:
 
 def _unwatch(loop: AbstractEventLoop, counter: EventCounter) -> None:
     """Have the loop watch a counter no longer; after that it is closed. Thread: the loop's."""
-    loop.remove_reader(counter.number)
+    loop.remove_reader(int(counter))

@@ -164,7 +164,6 @@ class JobDeferred(OwedDeferred[T]):
 
         Thread: the worker's.
         """
-        context = self.context
         function: Any = self.function
         args: Any = self.args
         try:
@@ -175,22 +174,23 @@ class JobDeferred(OwedDeferred[T]):
             if self.told:
                 self.crew.loans.end(self)  # cancelled twice, the second time it seemed to run
             return
+        context = self.context
         try:
-            if context is None:
-                context = here
-                result = function(*args)
-            else:
-                result = context.run(function, *args)
+            result = function(*args) if context is None else context.run(function, *args)
         except BaseException as error:
             worker.tally.failed += 1
             # The error's traceback holds this frame, by the f_back of the function's frame if not
             # by an entry of its own. So the Deferred is not kept by the failure that it is given.
+            if context is None and here:
+                context = copy_context()
             try:
                 self._send(context, Failure.fromException(error))
             finally:
                 del self
             return
         function = args = None
+        if context is None and here:
+            context = copy_context()  # the worker is in it still, so nobody else can enter it
         self._send(context, result)
 
     def _send(self, context: Context | None, outcome: Any) -> None:
@@ -198,7 +198,6 @@ class JobDeferred(OwedDeferred[T]):
         # Before that: what the outcome sets going may want the memory again.
         self.function = self.args = self.context = None
         try:
-            # The worker gives the context to no other job, if anything is in it.
             if context:
                 self.door.put((context.run, settle, self, outcome))
             else:

@@ -27,6 +27,10 @@ __all__ = ["Waiter", "Waiters", "ended"]
 T = TypeVar("T")
 
 
+# In the place of a bell that nobody rings any more.
+_SILENT = allocate_lock()
+
+
 class Waiter(Generic[T]):
     """One thread's wait for one outcome.
 
@@ -35,14 +39,13 @@ class Waiter(Generic[T]):
 
     Attributes:
         quick: The same.
-        heard: Whether the outcome has come, so that nobody will ring any more.
     """
 
-    __slots__ = ("_bell", "_failure", "_open", "_value", "heard", "quick")
+    __slots__ = ("_bell", "_failure", "_heard", "_open", "_value", "quick")
 
     def __init__(self, quick: QuickBell | None = None) -> None:
         self.quick = quick
-        self.heard = False
+        self._heard = False
         if quick is None:
             self._bell: LockType | QuickBell = allocate_lock()
             self._bell.acquire()
@@ -83,8 +86,12 @@ class Waiter(Generic[T]):
 
         Thread: the one that waits. A signal's exception gets through.
         """
-        self.heard = self._bell.acquire(True, -1 if timeout is None else min(timeout, TIMEOUT_MAX))
-        return self.heard
+        self._heard = self._bell.acquire(True, -1 if timeout is None else min(timeout, TIMEOUT_MAX))
+        return self._heard
+
+    def isOver(self) -> bool:
+        """Return whether nobody will ring any more; after this, nobody begins to."""
+        return self._heard or self._claim()
 
     def outcome(self) -> T:
         """Return the value or raise the error, after ``wait`` has returned true."""
@@ -122,16 +129,16 @@ class Waiters:
     def leave(self, waiter: Waiter[Any]) -> None:
         """Hear that a thread does not wait any more. Thread: that one."""
         self.waiting.discard(waiter)
-        if waiter.quick is not None:
-            if waiter.heard and not self._released:
-                self.bells.giveBack(waiter.quick)
-            else:
-                self.bells.lose()  # it may still be rung, or nobody else comes
+        quick, waiter.quick = waiter.quick, None
+        if quick is not None and waiter.isOver():
+            waiter._bell = _SILENT
+            if not self._released:
+                self.bells.giveBack(quick)
 
     def release(self) -> None:
         """End every wait with ``ReactorNotRunning``."""
         self._released = True
-        self.bells.lose()
+        self.bells.clear()
         while self.waiting:
             try:
                 waiter = self.waiting.pop()

@@ -568,6 +568,37 @@ def test_aTaskBindsWhatSomebodyElseAwaited(kind: str, before: str) -> None:
     run(kind, main)
 
 
+def test_aChainIsBoundByTheOneWhoWaitsOnALoop(kind: str) -> None:
+    """Whoever waited before without a loop."""
+
+    async def main() -> None:
+        inner: Deferred[str] = Deferred()
+        outer: Any = Deferred()
+        outer.addCallback(lambda _: inner)
+        first = threading.Thread(target=lambda: ensureDeferred(wait(outer)))
+        first.start()
+        first.join()
+        task = asyncio.create_task(wait(outer))
+        await asyncio.sleep(0)
+        outer.callback(None)
+        errors: list[Any] = []
+
+        def fire() -> None:
+            try:
+                inner.callback("x")
+            except WrongThreadError as error:
+                errors.append(error)
+
+        second = threading.Thread(target=fire)
+        second.start()
+        second.join()
+        assert len(errors) == 1
+        inner.callback("here")
+        assert await task == "here"
+
+    run(kind, main)
+
+
 def test_aCoroutineWithoutALoopThatEndsElsewhere(kind: str) -> None:
     """A coroutine may run in any thread; the task that awaits it goes on in its own."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import subprocess
@@ -128,6 +129,30 @@ def test_coroutinesWithoutALoopGoOnInAnyThread() -> None:
     thread.start()
     thread.join()
     assert ends == [(2, thread.ident)]
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_aCoroutineGoesOnWhenItsLoopHasEnded(behind: bool) -> None:
+    """In any thread: what it waits for then is bound to none."""
+    first: Deferred[int] = Deferred()
+    second: Deferred[int] = Deferred()
+
+    async def inner() -> int:
+        return await second
+
+    async def outer() -> int:
+        await first
+        return await (ensureDeferred(inner()) if behind else second)
+
+    async def main() -> Deferred[int]:
+        return ensureDeferred(outer())
+
+    waits = asyncio.run(main())
+    first.callback(1)
+    thread = threading.Thread(target=second.callback, args=(2,))
+    thread.start()
+    thread.join()
+    assert waits.result == 2
 
 
 def test_manyCallbacks() -> None:

@@ -889,6 +889,23 @@ def queues(lib: Lib, size: int | None, backlog: int | None) -> None:
     lib.attempt(queue.put, "last")
 
 
+@program
+def resultsSoFar(lib: Lib) -> None:
+    """What is known before all have come."""
+    for make in (lib.defer.DeferredList, lib.defer.gatherResults):
+        ds = [lib.D() for _ in range(4)]
+        d = make(ds)
+        d.addErrback(lambda f: lib.note(f.type))
+        ds[0].callback(None)
+        ds[2].callback("third")
+        lib.note(d.resultList, d.finishedCount)
+        ds[1].addErrback(lambda f: None)
+        ds[1].errback(KeyError("error"))
+        lib.note(d.resultList, d.finishedCount)
+        ds[3].callback(4)
+        lib.note(d.resultList, d.finishedCount)
+
+
 # One who waits alone
 
 

@@ -32,6 +32,8 @@ FAILURE = False
 
 _T = TypeVar("_T")
 
+_MISSING: Any = object()  # in the place of a result that has not come
+
 
 class DeferredList(Deferred[list[tuple[bool, Any]]]):
     """What several Deferreds have come to, as a list of (succeeded, result or Failure).
@@ -149,15 +151,28 @@ class _Gathered(DeferredList):
     """What `gatherResults` returns: the results as they are, for all have succeeded if it does.
 
     So no pairs are made, for each of which the garbage collector would have one thing more to look
-    at until the last one has come.
+    at until the last one has come; those who look at `resultList` see some all the same.
     """
 
-    __slots__ = ()
+    __slots__ = ("_results",)
 
     _shownAs = "DeferredList"
 
+    @property
+    def resultList(self) -> list[Any]:
+        return [
+            None if result is _MISSING else (not isinstance(result, Failure), result)
+            for result in self._results
+        ]
+
+    @resultList.setter
+    def resultList(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self, results: list[Any]
+    ) -> None:
+        self._results = [_MISSING] * len(results)
+
     def _collect(self, result: Any, index: int, failed: bool) -> bool:
-        results = self.resultList
+        results = self._results
         results[index] = result
         self.finishedCount = finished = self.finishedCount + 1
         if failed:
@@ -169,7 +184,7 @@ class _Gathered(DeferredList):
         return False
 
 
-def _parseDeferredListResult(
+def _parseDeferredListResult(  # pyright: ignore[reportUnusedFunction]
     resultList: list[tuple[bool, _T]], fireOnOneErrback: bool = False, /
 ) -> list[_T]:
     """Return a `DeferredList`'s results without the notes of which succeeded. (For ported code.)"""

@@ -185,6 +185,8 @@ class CoroutineDeferred(Deferred[_T]):
                 if loop is not None:
                     self.loop = loop
                     self.thread = get_ident()
+                elif self.thread is not None:
+                    self.loop = self.thread = None  # there was one before
                 entry = self._entry
                 if entry is None:
                     entry = self._entry = (RESUME, RESUME, self)

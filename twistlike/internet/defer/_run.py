@@ -94,9 +94,9 @@ def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
     outer._state = inner
     if outer._callbacks is not None:
         for entry in _listed(outer):
-            if type(entry) is tuple and (entry[0] is KEEP or entry[0] is RESUME):
-                if entry[2].thread is not None:
-                    bindThread(inner, entry[2])
+            waits = type(entry) is tuple and (entry[0] is KEEP or entry[0] is RESUME)
+            if waits and entry[2].thread is not None:
+                bindThread(inner, entry[2])
                 break
     entry = (CONTINUE, CONTINUE, outer)
     if inner._callbacks is None:

@@ -25,6 +25,7 @@ import threading
 import weakref
 from collections import deque
 from concurrent.futures.thread import BrokenThreadPool
+from contextvars import Context
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
@@ -117,25 +118,31 @@ class Crew:
         # reset comes after our setting.
         self.callBy = now + RECALL
         try:
+            if self._wake() or self._grow():
+                return
+        except Exception:
+            if not self.members:
+                self.callBy = 0.0
+                if item is not None and self.takeBack(item):
+                    raise
+                return
+            # The job waits for one of them.
+        except BaseException:
+            self.callBy = 0.0  # a signal's handler has raised, or a kill: perhaps nobody comes
+            raise
+        self.watch()
+
+    def _wake(self) -> bool:
+        """Wake the worker that is to be woken first, if any sleeps."""
+        try:
             # `for`: a signal handler that raises cannot come between taking a worker and ringing
             # its bell.
             for worker in iter(self.idle.pop, None):
                 worker.bell.release()
-                return
+                return True
         except IndexError:
             pass
-        try:
-            if self._grow():
-                return
-        except Exception:
-            if self.members:
-                self.watch()
-                return  # the job waits for one of them
-            self.callBy = 0.0
-            if item is not None and self.takeBack(item):
-                raise
-            return
-        self.watch()
+        return False
 
     def watch(self) -> None:
         """Jobs are queued and nobody is free: have it looked after, once there can be workers."""
@@ -166,13 +173,17 @@ class Crew:
         return False
 
     def _startThread(self, worker: Worker) -> None:
-        pool = self.pool()
-        factory = threading.Thread if pool is None else pool.threadFactory
-        name = "PoolThread" if pool is None else pool.threadName(worker.number)
-        thread = factory(target=worker.main, name=name)
+        # A worker that starts another is in the context that its next job is to find empty.
+        thread = Context().run(self._makeThread, worker)
         thread.daemon = True  # set, since a thread inherits its maker's
         worker.thread = thread
         thread.start()
+
+    def _makeThread(self, worker: Worker) -> threading.Thread:
+        pool = self.pool()
+        factory = threading.Thread if pool is None else pool.threadFactory
+        name = "PoolThread" if pool is None else pool.threadName(worker.number)
+        return factory(target=worker.main, name=name)
 
     def _unborn(self, worker: Worker | None, number: int) -> None:
         """
@@ -352,7 +363,7 @@ class Crew:
 
     def _wakeOldest(self) -> None:
         try:
-            for worker in iter(partial(self.idle.pop, 0), None):  # `for`: see `attend`
+            for worker in iter(partial(self.idle.pop, 0), None):  # `for`: see `_wake`
                 worker.bell.release()
                 return
         except IndexError:
@@ -459,7 +470,7 @@ class Crew:
                 return
             self.ended = True
             callbacks, self.onStopped = self.onStopped, []
-        self.bells.lose()
+        self.bells.clear()
         watchdog.ended(self)
         self._failQueued(PoolStoppedError("the pool was stopped before this job could run"))
         for callback in callbacks:
@@ -519,7 +530,7 @@ class Crew:
             # Nobody waits for them any more, `stop` and `shutdown` neither.
             self.members.clear()
             self.leaving.clear()
-        self.bells.lose()
+        self.bells.clear()
         watchdog.ended(self)
         self._failQueued(error)
         return [stuck for worker in members if (stuck := whereabouts(worker)) is not None]

@@ -187,7 +187,7 @@ class Worker:
                     if empty:
                         return True
                     if excess or not queue:
-                        awaited = type(item) is not tuple and item.isAwaited()
+                        awaited = not isinstance(item, tuple) and item.isAwaited()
                         break
             except IndexError:
                 pass  # another worker was quicker
@@ -215,7 +215,7 @@ class Worker:
         quick = bells.take() if awaited else None
         if quick is None:
             # The one that sleeps on the quick bell is to be woken before us.
-            return self._sleep(first=not (awaited and bells.exist))
+            return self._sleep(first=not (awaited and bells.taken))
         self.bell = quick
         stay = self._sleep(first=True)
         self.bell = self._lock
@@ -278,8 +278,7 @@ class Worker:
 
     def _killed(self, error: BaseException) -> None:
         """An exception from outside hit the thread between two jobs, or while it slept."""
-        if self.bell is not self._lock:
-            self.crew.bells.lose()  # it may still be rung, and would wake somebody for nothing
+        self.bell = self._lock  # a quick bell is not given back: it may still be rung
         item, self.item = self.item, None
         if item is None:
             self._withdraw()
