@@ -37,6 +37,22 @@ async def wait(d: Deferred[Any]) -> Any:
     return await d
 
 
+def refusedElsewhere(d: Deferred[str]) -> bool:
+    """Fire a Deferred in another thread; return whether it may not be."""
+    refused: list[WrongThreadError] = []
+
+    def fire() -> None:
+        try:
+            d.callback("x")
+        except WrongThreadError as error:
+            refused.append(error)
+
+    thread = threading.Thread(target=fire)
+    thread.start()
+    thread.join()
+    return bool(refused)
+
+
 @pytest.mark.parametrize("make", [soon, succeed])
 def test_await(kind: str, make: Callable[[Any], Deferred[Any]]) -> None:
     """A task gets the result, now or later, and leaves it in the Deferred."""
@@ -507,18 +523,7 @@ def test_whatItWaitsForIsBoundToo(kind: str) -> None:
             await asyncio.sleep(0)
             if late:
                 outer.callback(None)
-            errors: list[BaseException] = []
-
-            def fire(inner: Deferred[str] = inner, errors: list[Any] = errors) -> None:
-                try:
-                    inner.callback("x")
-                except WrongThreadError as error:
-                    errors.append(error)
-
-            thread = threading.Thread(target=fire)
-            thread.start()
-            thread.join()
-            assert len(errors) == 1
+            assert refusedElsewhere(inner)
             inner.callback("here")
             assert await task == "here"
 
@@ -544,23 +549,13 @@ def test_aTaskBindsWhatSomebodyElseAwaited(kind: str, before: str) -> None:
                 fired.chainDeferred(Deferred())
                 d.chainDeferred(Deferred())
 
-        def fire() -> None:
-            fired.callback("nobody minds")
-            try:
-                d.callback("x")
-            except WrongThreadError as error:
-                errors.append(error)
-
-        errors: list[Any] = []
         first = threading.Thread(target=elsewhere)
         first.start()
         first.join()
         task = asyncio.create_task(wait(d))
         await asyncio.sleep(0)
-        second = threading.Thread(target=fire)
-        second.start()
-        second.join()
-        assert len(errors) == 1
+        assert refusedElsewhere(d)
+        assert not refusedElsewhere(fired)
         assert fired.called
         d.callback("here")
         await task
@@ -581,18 +576,7 @@ def test_aChainIsBoundByTheOneWhoWaitsOnALoop(kind: str) -> None:
         task = asyncio.create_task(wait(outer))
         await asyncio.sleep(0)
         outer.callback(None)
-        errors: list[Any] = []
-
-        def fire() -> None:
-            try:
-                inner.callback("x")
-            except WrongThreadError as error:
-                errors.append(error)
-
-        second = threading.Thread(target=fire)
-        second.start()
-        second.join()
-        assert len(errors) == 1
+        assert refusedElsewhere(inner)
         inner.callback("here")
         assert await task == "here"
 
