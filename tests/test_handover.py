@@ -336,3 +336,23 @@ print([bell.acquire(True, 0) for bell in bells])
     transcript = runPython(["-W", "error", "-c", program])
     heard = [[False] * count, [True] + [False] * (count - 1)]
     assert (transcript.stdout, transcript.stderr) == (f"{heard[0]}\n{heard[1]}\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_aNumberThatSomebodyElseHasByNow() -> None:
+    """Of a counter that a daemon has closed: it is left alone at a fork, and in the end."""
+    program = """
+import os
+from twistlike.eventcounter import EventCounter
+counters = [EventCounter() for _ in range(3)]
+os.closerange(3, 64)
+files = [os.open("/dev/zero", os.O_RDONLY) for _ in range(4)]
+if not (child := os.fork()):
+    names = {os.readlink(f"/proc/self/fd/{number}") for number in files}
+    os._exit(0 if names == {"/dev/zero"} else 1)
+print(os.waitpid(child, 0)[1])
+counters.clear()
+print({os.readlink(f"/proc/self/fd/{number}") for number in files})
+"""
+    transcript = runPython(["-W", "error", "-c", program])
+    assert (transcript.stdout, transcript.stderr) == ("0\n{'/dev/zero'}\n", "")

@@ -10,8 +10,18 @@ from typing import Self
 
 __all__ = ["EventCounter"]
 
-# Those that are open. A plain dict: a fork may come in the middle of each of its operations.
-_open: dict[int, None] = {}
+# Those that are open, and by what the kernel knows each, if it tells. (Somebody may have closed the
+# descriptors of all, as daemons do, and then others have got their numbers.)
+_open: dict[int, str | None] = {}
+
+
+def _identityOf(number: int) -> str | None:
+    """Return by what the kernel knows the event counter with that number; None: it does not say."""
+    try:
+        with open(f"/proc/self/fdinfo/{number}") as lines:
+            return next((line for line in lines if line.startswith("eventfd-id:")), None)
+    except OSError:
+        return None
 
 
 class EventCounter(int):
@@ -29,33 +39,33 @@ class EventCounter(int):
     def __new__(cls) -> Self:
         number = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self = super().__new__(cls, number)
-        _open[number] = None
+        _open[number] = _identityOf(number)
         return self
 
     def __del__(self) -> None:
         try:
             number = int(self)
-            _open.pop(number, None)
-            os.close(number)
+            if _open.pop(number, None) == _identityOf(number):
+                os.close(number)
         except (AttributeError, OSError, TypeError):
             pass  # the interpreter ends, or somebody else has closed it
 
 
 def _afterFork() -> None:
     """In the child: what is written to these numbers must not be heard in the parent."""
-    numbers = list(_open)
-    if not numbers:
-        return
-    first, *others = numbers
-    # One of the child's own in the place of each, for nobody waits for them here. The first is
-    # closed before that: perhaps no other descriptor is left.
-    os.close(first)
-    own = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-    if own != first:
-        os.dup2(own, first, inheritable=False)
-        os.close(own)
-    for number in others:
-        os.dup2(first, number, inheritable=False)
+    for number, identity in list(_open.items()):
+        if identity is None or identity != _identityOf(number):
+            continue
+        # One of the child's own takes its place. Closed before: perhaps no other number is left.
+        os.close(number)
+        try:
+            own = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            if own != number:
+                os.dup2(own, number, inheritable=False)
+                os.close(own)
+        except OSError:
+            continue  # the limit is lower by now: this number cannot be had again
+        _open[number] = _identityOf(number)
 
 
 if hasattr(os, "register_at_fork"):

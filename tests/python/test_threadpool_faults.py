@@ -394,6 +394,42 @@ def test_signal_that_raises_in_a_submitter() -> None:
     assert hits > 5, transcript  # a busy machine has few
 
 
+@pytest.mark.parametrize("hidden", [False, True])
+def test_interrupt_of_who_hires_the_watchdog(monkeypatch: pytest.MonkeyPatch, hidden: bool) -> None:
+    """
+    It gets through, also where `Thread.start` has made a RuntimeError of it, and the next job that
+    waits is looked after.
+    """
+    pool = ThreadPool(0, 1)
+    pool.start()
+    go, busy = threading.Event(), threading.Event()
+
+    def block() -> None:
+        busy.set()
+        go.wait(WAIT)
+
+    pool.callInThread(block)
+    assert busy.wait(WAIT)
+
+    def start(thread: threading.Thread) -> None:
+        monkeypatch.undo()
+        try:
+            raise KeyboardInterrupt
+        finally:
+            if hidden:
+                threading.Lock().release()
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(KeyboardInterrupt):
+        pool.callInThread(int)
+    watched = [pool._crew.watched]
+    pool.callInThread(int)
+    watched.append(pool._crew.watched)
+    go.set()
+    pool.stop()
+    assert watched == [False, True]
+
+
 # ---- forks --------------------------------------------------------------------------------------
 
 

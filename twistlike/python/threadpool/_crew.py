@@ -118,6 +118,14 @@ class Crew:
         # reset comes after our setting.
         self.callBy = now + RECALL
         try:
+            self._call(item)
+        except BaseException:
+            self.callBy = 0.0  # perhaps nobody comes: a signal's handler has raised, or a kill
+            raise
+
+    def _call(self, item: Call | QueuedJob | None) -> None:
+        """Do what `attend` does, once it is known that somebody is at it."""
+        try:
             if self._wake() or self._grow():
                 return
         except Exception:
@@ -127,9 +135,6 @@ class Crew:
                     raise
                 return
             # The job waits for one of them.
-        except BaseException:
-            self.callBy = 0.0  # a signal's handler has raised, or a kill: perhaps nobody comes
-            raise
         self.watch()
 
     def _wake(self) -> bool:
@@ -177,7 +182,7 @@ class Crew:
         thread = Context().run(self._makeThread, worker)
         thread.daemon = True  # set, since a thread inherits its maker's
         worker.thread = thread
-        thread.start()
+        watchdog.startThread(thread)
 
     def _makeThread(self, worker: Worker) -> threading.Thread:
         pool = self.pool()

@@ -14,7 +14,7 @@ from twistlike.python.threadpool._stats import ageOfOldest, whereabouts
 if TYPE_CHECKING:
     from twistlike.python.threadpool._crew import Crew
 
-__all__ = ["ended", "forget", "watch"]
+__all__ = ["ended", "forget", "startThread", "watch"]
 
 # Seconds between two rounds. Fifty looks a second, of some 10 us, and only while a pool is full.
 TICK = 0.02
@@ -47,6 +47,20 @@ def ended(crew: Crew) -> None:
             pass  # it has been rung, and not been answered yet
 
 
+def startThread(thread: threading.Thread) -> None:
+    """
+    Start a thread. What a signal's handler raises meanwhile comes out: interrupted at the wrong
+    place, `Thread.start` raises a RuntimeError about its lock instead, and others would take that
+    for a thread that could not be started.
+    """
+    try:
+        thread.start()
+    except RuntimeError as error:
+        if error.__context__ is None or isinstance(error.__context__, Exception):
+            raise
+        raise error.__context__ from None
+
+
 def _hire() -> None:
     try:
         _token.pop()
@@ -55,17 +69,24 @@ def _hire() -> None:
     birth = [None]
     try:
         thread = threading.Thread(target=_rounds, args=(birth,), name="PoolWatchdog", daemon=True)
-        thread.start()
-    except BaseException:
-        try:
-            birth.pop()
-        except IndexError:
-            return  # only we were interrupted, the thread runs
-        # No thread to be had: nobody looks. Whoever finds the pool full next tries again.
-        for crew in _watched:
-            crew.watched = False
-        _watched.clear()
-        _token.append(None)
+        startThread(thread)
+    except BaseException as error:
+        _giveUp(birth)
+        if not isinstance(error, Exception):
+            raise  # a signal's handler has raised
+
+
+def _giveUp(birth: list[None]) -> None:
+    """The thread could not be started, or its starter was interrupted."""
+    try:
+        birth.pop()
+    except IndexError:
+        return  # the thread runs
+    # No thread to be had: nobody looks. Whoever finds the pool full next tries again.
+    for crew in _watched:
+        crew.watched = False
+    _watched.clear()
+    _token.append(None)
 
 
 def _rounds(birth: list[None]) -> None:
