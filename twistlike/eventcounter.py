@@ -18,10 +18,15 @@ _open: dict[int, str | None] = {}
 def _identityOf(number: int) -> str | None:
     """Return by what the kernel knows the event counter with that number; None: it does not say."""
     try:
-        with open(f"/proc/self/fdinfo/{number}") as lines:
-            return next((line for line in lines if line.startswith("eventfd-id:")), None)
+        # Not open(): at the interpreter's end there is none.
+        info = os.open(f"/proc/self/fdinfo/{number}", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        lines = os.read(info, 4096).decode().splitlines()
+    finally:
+        os.close(info)
+    return next((line for line in lines if line.startswith("eventfd-id:")), None)
 
 
 class EventCounter(int):

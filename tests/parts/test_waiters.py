@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 
 import pytest
 
+from tests.test_handover import descriptors
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.parts.waiters import Waiter, Waiters
 from twistlike.python.failure import Failure
@@ -132,13 +132,12 @@ def test_theEndClosesTheBell() -> None:
     """Whether somebody sleeps on it, has just heard it, or was the last to do so, and still is."""
     kept: list[Waiter[int]] = []
     waiters = Waiters()
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     for moment in ("asleep", "heard", "left"):
         waiters.open()
         waiter: Waiter[int] = Waiter(waiters.bells.take())
         waiters.waiting.add(waiter)
-        assert len(os.listdir("/proc/self/fd")) == before + 1
+        assert descriptors() == before + 1
         if moment != "asleep":
             waiter.succeed(1)
         if moment == "left":
@@ -150,4 +149,4 @@ def test_theEndClosesTheBell() -> None:
             waiters.leave(waiter)
         kept.append(waiter)
         waiters.release()
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert descriptors() == before
