@@ -344,6 +344,33 @@ print([bell.acquire(True, 0) for bell in bells])
     assert (transcript.stdout, transcript.stderr) == (f"{heard[0]}\n{heard[1]}\n", "")
 
 
+def test_aCounterIsClosedAtTheLimit() -> None:
+    """Where no descriptor is left to ask the kernel with; also one that took the last."""
+    program = """
+import os, resource
+from twistlike.eventcounter import EventCounter
+early = EventCounter()
+resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+files = []
+try:
+    while True:
+        files.append(os.dup(0))
+except OSError:
+    os.close(files.pop())
+last = EventCounter()
+for counter in (int(early), int(last)):
+    os.fstat(counter)
+numbers = [int(early), int(last)]
+del early
+files.append(os.dup(0))
+del last, counter
+files.append(os.dup(0))
+print(files[-2:] == numbers)
+"""
+    transcript = runPython(["-W", "error", "-c", program])
+    assert (transcript.stdout, transcript.stderr) == ("True\n", "")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_aNumberThatSomebodyElseHasByNow() -> None:
     """Of a counter that a daemon has closed: it is left alone at a fork, and in the end."""

@@ -16,7 +16,11 @@ _open: dict[int, str | None] = {}
 
 
 def _identityOf(number: int) -> str | None:
-    """Return by what the kernel knows the event counter with that number; None: it does not say."""
+    """Return by what the kernel knows the event counter with that number.
+
+    Nothing, if there is something else; None, if the kernel cannot be asked (no descriptor is left
+    to do so, or there is no ``/proc``).
+    """
     try:
         # Not open(): at the interpreter's end there is none.
         info = os.open(f"/proc/self/fdinfo/{number}", os.O_RDONLY | os.O_CLOEXEC)
@@ -26,7 +30,7 @@ def _identityOf(number: int) -> str | None:
         lines = os.read(info, 4096).decode().splitlines()
     finally:
         os.close(info)
-    return next((line for line in lines if line.startswith("eventfd-id:")), None)
+    return next((line for line in lines if line.startswith("eventfd-id:")), "")
 
 
 class EventCounter(int):
@@ -41,16 +45,19 @@ class EventCounter(int):
         OSError: no descriptor is left.
     """
 
+    _identity: str | None
+
     def __new__(cls) -> Self:
         number = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self = super().__new__(cls, number)
-        _open[number] = _identityOf(number)
+        self._identity = _open[number] = _identityOf(number)
         return self
 
     def __del__(self) -> None:
         try:
             number = int(self)
-            if _open.pop(number, None) == _identityOf(number):
+            if self._identity is None or _identityOf(number) in (self._identity, None):
+                _open.pop(number, None)
                 os.close(number)
         except (AttributeError, OSError, TypeError):
             pass  # the interpreter ends, or somebody else has closed it
@@ -59,7 +66,7 @@ class EventCounter(int):
 def _afterFork() -> None:
     """In the child: what is written to these numbers must not be heard in the parent."""
     for number, identity in list(_open.items()):
-        if identity is None or identity != _identityOf(number):
+        if not identity or identity != _identityOf(number):
             continue
         # One of the child's own takes its place. Closed before: perhaps no other number is left.
         os.close(number)
