@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from tests.oracle import runPython
-from twistlike.eventcounter import EventCounter
-from twistlike.handover import Bells, QuickBell
-from twistlike.python.threadpool import ThreadPool, _watchdog
-from twistlike.python.threadpool._crew import Crew
+from twistlike._pool import watchdog
+from twistlike._pool.workers import Crew
+from twistlike._wakeup.eventfd import EventCounter
+from twistlike._wakeup.gil_handoff import Bells, QuickBell
+from twistlike.python.threadpool import ThreadPool
 
 WAIT = 5.0
 
@@ -93,7 +94,7 @@ def restOf(pool: ThreadPool, count: int = 1) -> list[Any]:
 @pytest.fixture(autouse=True)
 def noWatchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody repairs what a bell has lost."""
-    monkeypatch.setattr(_watchdog, "watch", lambda crew: None)
+    monkeypatch.setattr(watchdog, "watch", lambda crew: None)
 
 
 def test_aRingIsHeardOnce() -> None:
@@ -252,7 +253,7 @@ def test_aSleeperIsKilled() -> None:
     program = """
 import ctypes, time, threading, weakref
 from tests.test_handover import ThreadPool, ask, restOf
-from twistlike.handover import QuickBell
+from twistlike._wakeup.gil_handoff import QuickBell
 pool = ThreadPool(1, 1); pool.start()
 pool.onError = lambda failure, message: None
 for _ in range(30):
@@ -306,7 +307,7 @@ def test_aChildHasItsOwn() -> None:
     """The counter is one with the parent: what the parent rings, the child would hear."""
     program = """
 import os, sys
-from twistlike.handover import Bells
+from twistlike._wakeup.gil_handoff import Bells
 bells = Bells()
 bell = bells.take()
 bells.giveBack(bell)
@@ -328,7 +329,7 @@ def test_whatAChildRingsIsNotHeardInItsParent(count: int) -> None:
     """Whoever has a bell of before the fork: they ring in the child alone."""
     program = f"""
 import os
-from twistlike.handover import QuickBell
+from twistlike._wakeup.gil_handoff import QuickBell
 bells = [QuickBell() for _ in range({count})]
 if not (child := os.fork()):
     for bell in bells:
@@ -348,7 +349,7 @@ def test_aCounterIsClosedAtTheLimit() -> None:
     """Where no descriptor is left to ask the kernel with; also one that took the last."""
     program = """
 import os, resource
-from twistlike.eventcounter import EventCounter
+from twistlike._wakeup.eventfd import EventCounter
 early = EventCounter()
 resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
 files = []
@@ -376,7 +377,7 @@ def test_aNumberThatSomebodyElseHasByNow() -> None:
     """Of a counter that a daemon has closed: it is left alone at a fork, and in the end."""
     program = """
 import os
-from twistlike.eventcounter import EventCounter
+from twistlike._wakeup.eventfd import EventCounter
 counters = [EventCounter() for _ in range(3)]
 os.closerange(3, 64)
 files = [os.open("/dev/zero", os.O_RDONLY) for _ in range(4)]

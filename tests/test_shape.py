@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
+import pickle
 import re
 import shlex
 import sys
@@ -14,6 +16,7 @@ import textwrap
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import NamedTuple
 
 import pytest
@@ -23,26 +26,28 @@ from tests.oracle import ROOT, runPython
 
 PACKAGE = ROOT / "twistlike"
 
-LAYERS: list[list[str]] = [
-    ["eventcounter", "internet.address", "internet.error", "internet.interfaces"],
-    ["handover", "python.context", "python.lockfile", "python.reflect", "python.threadable"],
-    ["python.failure"],
-    ["logger"],
-    ["python.log"],
-    ["internet.defer", "python.threadpool"],
-    ["parts"],
-    ["internet.base"],
-    ["internet.asyncioreactor"],
-    ["internet.task", "internet.threads"],
-    ["internet.testing"],
-    ["internet.reactor"],
-    ["overlay", "pytest_plugin"],
-    ["__main__"],
+ROOMS = [
+    "_base",
+    "_eventloop",
+    "_wakeup",
+    "_log",
+    "_pool",
+    "_defer",
+    "_timers",
+    "_reactor",
+    "_threads",
+    "_tasks",
 ]
-"""From the bottom up. A name stands for a module, or for a folder with all that is in it."""
+"""The rooms from the bottom up: a room imports of ours only what is in rooms before it."""
 
-FOLDERS = ["", "internet", "python", "protocols"]
-"""Packages that hold rooms: their own ``__init__`` imports nothing of ours."""
+FACE = ["internet", "logger", "protocols", "python"]
+"""Twisted's import paths: these files hand on names, and hold no logic. No room imports them."""
+
+OUTSIDE = ["", "__main__", "overlay", "porting", "pytest_plugin"]
+"""What stands beside the face: these may import all that is below."""
+
+FOLDERS = ["", "internet", "python", "protocols", *ROOMS]
+"""Packages that hold modules: their own ``__init__`` imports nothing of ours."""
 
 LAZY_EVERYWHERE = {
     "asyncio": "45 ms of import time, which a program that only imports twistlike must not pay",
@@ -63,36 +68,34 @@ LAZY: dict[str, dict[str, str]] = {
         "importlib": "running a plain script does not need it",
         "importlib.util": "running a plain script does not need it",
         "pkgutil": "running a plain script does not need it",
-        "twistlike.internet.asyncioreactor": "only --loop uvloop needs it",
+        "twistlike._eventloop.loops": "only --loop uvloop needs it",
         "twistlike.overlay": "--version and --help do not need it",
         "uvloop": "optional",
     },
-    "internet.defer": {
-        "twistlike.internet.asyncioreactor": "upwards: DeferredFilesystemLock is Twisted's name "
-        "here, and its clock is the reactor unless one is given",
-        "twistlike.internet.defer._coroutines": "cycle: Deferred.fromCoroutine is Twisted's name",
-        "twistlike.internet.defer._futures": "cycle: Deferred.fromFuture is Twisted's name",
-        "twistlike.python.failure": REPORTS,
-        "twistlike.python.log": REPORTS,
+    "_base": {"pdb": "only startDebugMode needs it"},
+    "_defer": {
+        "twistlike._defer.coroutines": "cycle: Deferred.fromCoroutine is Twisted's name",
+        "twistlike._defer.futures": "cycle: Deferred.fromFuture is Twisted's name",
+        "twistlike._base.failure": REPORTS,
+        "twistlike._log.report": REPORTS,
     },
-    "handover": {"select": "1 ms; only threads that wait need it"},
-    "internet.threads": {"twistlike.python.threadpool": POOL},
-    "logger": {"string": "imports re: 3 ms; only formats with calls in them need it"},
+    "_log": {"string": "imports re: 3 ms; only formats with calls in them need it"},
+    "_pool": {"twistlike._log.report": REPORTS},
+    "_reactor": {
+        "socket": "3 ms; only programs that resolve names need it",
+        "twistlike._pool.pool": POOL,
+    },
+    "_threads": {"twistlike._pool.pool": POOL},
+    "_wakeup": {"select": "1 ms; only threads that wait need it"},
     "overlay": {
         "difflib": "only where a program is about to fail",
         "pkgutil": "only where a program is about to fail",
     },
-    "parts": {
-        "socket": "3 ms; only programs that resolve names need it",
-        "twistlike.python.threadpool": POOL,
-    },
     "pytest_plugin": {"twistlike": "a suite that asks for no fixture of ours imports nothing"},
-    "python.failure": {"pdb": "only startDebugMode needs it"},
-    "python.threadpool": {"twistlike.python.log": REPORTS},
 }
-"""Room: what its modules import inside functions besides, and why.
+"""Top folder: what its modules import inside functions besides, and why.
 
-The two kinds that bend a rule say so: what closes a cycle, and what is in a higher layer.
+What closes a cycle says so.
 """
 
 NOT_AT_IMPORT = ["asyncio", "concurrent.futures", "dataclasses", "inspect", "linecache", "logging"]
@@ -102,12 +105,11 @@ MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 50  # without its docstring
 
 LONG: dict[str, str] = {
-    "internet.defer._coroutines:_resume": "a step of a coroutine: taken apart, each await would "
-    "make one call more",
-    "internet.defer._run:runCallbacks": "the loop that runs callbacks: taken apart, each callback "
-    "would make one call more, which costs as much as running it",
-    "python.threadpool._worker:_work": "the loop of a worker: taken apart, each job would make one "
+    "_defer.coroutines:_resume": "a step of a coroutine: taken apart, each await would make one "
     "call more",
+    "_defer.callbacks:runCallbacks": "the loop that runs callbacks: taken apart, each callback "
+    "would make one call more, which costs as much as running it",
+    "_pool.worker:_work": "the loop of a worker: taken apart, each job would make one call more",
 }
 """File, or ``file:function``, that is longer: why. Each entry is needed by something."""
 
@@ -182,11 +184,19 @@ def ownImports(name: str) -> Iterator[tuple[str, Import]]:
             yield rest, each
 
 
+def literalAll(module: ast.Module) -> list[str] | None:
+    """The ``__all__`` as it is written."""
+    for node in module.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(each, ast.Name) and each.id == "__all__" for each in targets):
+                return list(ast.literal_eval(node.value))
+    return None
+
+
 def room(name: str) -> str:
-    """The entry of LAYERS that a module belongs to."""
-    entries = [entry for layer in LAYERS for entry in layer]
-    fitting = [entry for entry in entries if f"{name}.".startswith(f"{entry}.")]
-    return max(fitting, key=len, default="")
+    """The folder below ``twistlike`` that a module is in, or the module itself if it is in none."""
+    return name.partition(".")[0]
 
 
 def reasonOf(name: str, target: str) -> str:
@@ -196,30 +206,64 @@ def reasonOf(name: str, target: str) -> str:
     return next((reasons[each] for each in packages if each in reasons), "")
 
 
-def layer(name: str) -> int:
-    """The number of the layer that a module is in."""
-    return next(number for number, entries in enumerate(LAYERS) if room(name) in entries)
-
-
 @pytest.mark.parametrize("name", MODULES)
 def test_each_module_has_its_place(name: str) -> None:
-    """A module is a package that holds rooms, or is in exactly one layer."""
-    assert name in FOLDERS or room(name), f"add {name} to LAYERS"
+    """A module is in a room, in the face, or outside; a folder with an underscore is a room."""
+    assert room(name) in [*ROOMS, *FACE, *OUTSIDE], f"add {name} to ROOMS, FACE or OUTSIDE"
+    assert room(name).startswith("_") == (room(name) in [*ROOMS, "__main__"])
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_imports_go_down_the_layers(name: str) -> None:
-    """A module imports of ours only what is in lower layers, or beside it in its own folder."""
+def test_imports_go_down_the_rooms(name: str) -> None:
+    """A room imports only rooms further down, for types as well; no room imports the face."""
     for target, where in ownImports(name):
-        if where.typesOnly:
-            continue  # a name in an annotation: nothing is imported when the program runs
         if name in FOLDERS:
-            pytest.fail(f"{name}:{where.line}: the __init__ of a folder imports nothing of ours")
-        if target in FOLDERS or room(target) == room(name):
+            assert where.typesOnly, f"{name}:{where.line}: the __init__ of a folder imports nothing"
+        if room(name) not in ROOMS or target in FOLDERS or room(target) == room(name):
             continue
-        if where.inFunction and reasonOf(name, where.target).startswith("upwards: "):
+        assert room(target) in ROOMS, f"{name}:{where.line} imports {target}: not a room"
+        downwards = ROOMS.index(room(target)) < ROOMS.index(room(name))
+        assert downwards, f"{name}:{where.line} imports {target}: not downwards"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in FACE])
+def test_the_face_holds_no_logic(name: str) -> None:
+    """A module of the face is a docstring, imports, and names bound to names or constants."""
+    for node in tree(name).body:
+        if isinstance(node, ast.If):  # what only type checkers see
+            assert ast.unparse(node.test) == "TYPE_CHECKING", f"{name}:{node.lineno}"
             continue
-        assert layer(target) < layer(name), f"{name}:{where.line} imports {target}: not downwards"
+        simple = ast.Expr | ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign
+        assert isinstance(node, simple), f"{name}:{node.lineno}: {ast.unparse(node)}"
+        if ast.unparse(node).startswith("sys.modules[__name__] ="):
+            continue  # the module is replaced by what it stands for
+        logic = ast.Call | ast.Lambda | ast.comprehension | ast.IfExp | ast.BoolOp
+        calls = [each for each in ast.walk(node) if isinstance(each, logic)]
+        assert not calls or "TypeVar(" in ast.unparse(node), f"{name}:{node.lineno}: logic"
+
+
+def faceNames() -> list[tuple[str, str]]:
+    """The public names of the face, each with its module."""
+    names = []
+    for module in MODULES:
+        if room(module) in FACE and modules()[module].name != "__init__.py":
+            names += [(module, name) for name in literalAll(tree(module)) or []]
+    return names
+
+
+@pytest.mark.parametrize(("module", "name"), faceNames())
+def test_what_is_public_is_known_by_its_public_name(module: str, name: str) -> None:
+    """A class or function of the face shows a public module, and its source can be looked at."""
+    value = getattr(importlib.import_module(fullName(module)), name)
+    shown = getattr(value, "__module__", None)
+    if not isinstance(value, type | FunctionType) or not str(shown).startswith("twistlike"):
+        return  # a constant, an instance, or a type of the standard library's
+    assert room(str(shown).removeprefix("twistlike.")) in FACE, shown
+    assert hasattr(importlib.import_module(str(shown)), name), f"{shown} has no {name}"
+    assert "._" not in repr(value)
+    assert value.__name__ in inspect.getsource(value)
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(value, protocol)) is value
 
 
 def test_there_are_no_cycles() -> None:
@@ -228,7 +272,7 @@ def test_there_are_no_cycles() -> None:
     for name in MODULES:
         for target, where in ownImports(name):
             reason = reasonOf(name, where.target) if where.inFunction else ""
-            bends = reason.startswith(("cycle: ", "upwards: "))
+            bends = reason.startswith("cycle: ")
             if not where.typesOnly and target in modules() and not bends:
                 graph[name].add(target)
     done: set[str] = set()
@@ -266,7 +310,7 @@ def test_the_list_of_imports_inside_functions_is_not_too_long() -> None:
 def test_each_module_says_what_it_is_and_what_it_offers(name: str) -> None:
     """A docstring; an ``__all__`` that names what exists, all that is public, nothing twice."""
     assert ast.get_docstring(tree(name)), f"{name} has no docstring"
-    isInternal = room(name) == "parts" or "._" in f".{name}"
+    isInternal = room(name) in ROOMS
     public = publicNames(tree(name), constants=not isInternal)
     module = importlib.import_module(fullName(name))
     offered = getattr(module, "__all__", None) or literalAll(tree(name))
@@ -294,16 +338,6 @@ def publicNames(module: ast.Module, constants: bool) -> set[str]:
         elif constants and isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names.add(node.target.id)
     return {name for name in names if not name.startswith("_") and len(name) > 2}
-
-
-def literalAll(module: ast.Module) -> list[str] | None:
-    """The ``__all__`` as it is written."""
-    for node in module.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(each, ast.Name) and each.id == "__all__" for each in targets):
-                return list(ast.literal_eval(node.value))
-    return None
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name != "pytest_plugin"])

@@ -152,9 +152,9 @@ def _prepare(loop: str) -> None:
             raise _CommandError(
                 f"--loop uvloop: {error}; install it by: pip install 'twistlike[uvloop]'"
             ) from None
-        from twistlike.internet import asyncioreactor
+        from twistlike._eventloop.loops import setLoopFactory
 
-        asyncioreactor.setLoopFactory(uvloop.new_event_loop)
+        setLoopFactory(uvloop.new_event_loop)
     try:
         overlay.install()
     except RuntimeError as error:

@@ -31,8 +31,11 @@ __all__ = ["install", "uninstall"]
 _THEIRS = "twisted"
 _OURS = "twistlike"
 
-_OURS_ALONE = ("__main__", "overlay", "parts", "porting", "pytest_plugin")
-"""What is below ``twistlike`` and has no counterpart in Twisted: not to be had as ``twisted.*``."""
+_OURS_ALONE = ("__main__", "overlay", "porting", "pytest_plugin")
+"""What is below ``twistlike`` and has no counterpart in Twisted: not to be had as ``twisted.*``.
+
+Neither are the rooms, whose names begin with ``_``.
+"""
 
 _PACKAGES = ("", "internet", "protocols", "python")
 """Those of ours that are packages in Twisted too. Any other folder of ours is a module there."""
@@ -149,7 +152,7 @@ class _Aliases:
         if fullname != _THEIRS and not fullname.startswith(_THEIRS + "."):
             return None
         name = fullname[len(_THEIRS) + 1 :]
-        if _isBelow(name, _OURS_ALONE):
+        if _isOursAlone(name):
             # Not None, whoever asks: the next finder would see the file in our package's folder.
             raise _notFound(name)
         found = _find(_ourName(fullname))
@@ -221,6 +224,13 @@ def _isBelow(name: str, parents: Sequence[str]) -> bool:
     return any(name == parent or name.startswith(parent + ".") for parent in parents)
 
 
+def _isOursAlone(name: str) -> bool:
+    """Whether something below ``twistlike`` is there, but not for programs written for Twisted."""
+    top = name.partition(".")[0]
+    isRoom = top.startswith("_") and importlib.util.find_spec(f"{_OURS}.{top}") is not None
+    return isRoom or _isBelow(name, _OURS_ALONE)
+
+
 def _find(name: str) -> ModuleSpec | None:
     """The spec of one of our modules, which is not imported for that; ``None`` if there is none."""
     module = sys.modules.get(name)
@@ -250,7 +260,7 @@ def _notFound(name: str) -> ImportError:
     theirs = f"{_THEIRS}.{name}"
     parent, _, last = name.rpartition(".")
     version = sys.modules[_OURS].__version__
-    if _isBelow(name, _OURS_ALONE):
+    if _isOursAlone(name):
         return ModuleNotFoundError(
             f"Twisted has no module {theirs!r}: it is twistlike's own; import {_OURS}.{name}",
             name=theirs,
@@ -286,7 +296,7 @@ def _nearModule(name: str) -> str:
     paths = (package and package.submodule_search_locations) or []
     siblings = [each.name for each in pkgutil.iter_modules(paths)]
     start = f"{parent}." if parent else ""
-    return _near(last, [each for each in siblings if not _isBelow(start + each, _OURS_ALONE)])
+    return _near(last, [each for each in siblings if not _isOursAlone(start + each)])
 
 
 def _near(name: str, names: Sequence[str]) -> str:

@@ -29,9 +29,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from twistlike.internet.asyncioreactor import Reactor
-    from twistlike.internet.task import Clock
-    from twistlike.python.failure import Failure
+    from twistlike._base.failure import Failure
+    from twistlike._reactor.reactor import Reactor
+    from twistlike._timers.clock import Clock
 
 __all__ = [
     "clock",
@@ -60,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def clock() -> Clock:
     """A clock that only the test moves: ``clock.advance(seconds)``."""
-    from twistlike.internet.task import Clock
+    from twistlike._timers.clock import Clock
 
     return Clock()
 
@@ -71,8 +71,8 @@ def reactor(request: pytest.FixtureRequest) -> Iterator[Reactor]:
 
     Being the default one, it is the one that ``from twistlike.internet import reactor`` gives.
     """
-    from twistlike.internet.asyncioreactor import defaultReactor
-    from twistlike.logger import globalLogPublisher
+    from twistlike._log.publisher import globalLogPublisher
+    from twistlike._reactor.current import defaultReactor
 
     watch = _Watch(defaultReactor(), float(request.config.getini(_TIMEOUT_OPTION)))
     request.node.stash[_watchKey] = watch
@@ -181,7 +181,7 @@ class _Watch:
             function: The test. If it returns something awaitable, that is waited for, as long as
                 the option allows.
         """
-        from twistlike.internet.error import ReactorAlreadyRunning
+        from twistlike._base.error import ReactorAlreadyRunning
 
         timers: list[str] = []
         reactor = self.reactor

@@ -325,9 +325,11 @@ def noNewThreads() -> Iterator[None]:
 @contextlib.contextmanager
 def ourClock(clock: Callable[[], float]) -> Iterator[None]:
     """Have the inbox and the timers go by another clock."""
-    from twistlike.parts import inbox, loops, looptimers
+    from twistlike._eventloop import loops
+    from twistlike._reactor import inbox
+    from twistlike._timers import loop_timers
 
-    modules: tuple[Any, ...] = (inbox, loops, looptimers)
+    modules: tuple[Any, ...] = (inbox, loops, loop_timers)
     real = [module.monotonic for module in modules]
     for module in modules:
         module.monotonic = clock

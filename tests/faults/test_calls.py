@@ -23,10 +23,10 @@ from tests.faults.harness import (
     until,
     waitFor,
 )
+from twistlike._wakeup.waker import CounterBell
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import Deferred
 from twistlike.internet.error import ReactorNotRunning
-from twistlike.parts.bell import CounterBell
 
 
 def startAll(functions: list[Any]) -> list[threading.Thread]:

@@ -14,10 +14,11 @@ from time import monotonic
 from typing import Any
 
 from tests.faults.harness import Host, atOnce, fault, inThread, until, waitFor
+from twistlike._pool import pool
 from twistlike.internet.asyncioreactor import Reactor, defaultReactor
 from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning, WrongThreadError
 from twistlike.internet.threads import blockingCallFromThread, deferToThread, deferToThreadPool
-from twistlike.python.threadpool import ThreadPool, _pool
+from twistlike.python.threadpool import ThreadPool
 
 # ---- stopping ------------------------------------------------------------------------------------
 
@@ -425,7 +426,7 @@ def test_sigint_pool_stuck_once(host: Host) -> None:
     with atOnce(5):
         reactor.run()
     with atOnce(2):
-        _pool._atExit()  # it has had its time: the interpreter does not wait for it once more
+        pool._atExit()  # it has had its time: the interpreter does not wait for it once more
 
 
 # ---- the interpreter's exit ----------------------------------------------------------------------

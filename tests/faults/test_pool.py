@@ -12,11 +12,12 @@ from time import monotonic
 from typing import Any
 
 from tests.faults.harness import Host, atOnce, fault, inThread, noNewThreads, until, waitFor
+from twistlike._pool import watchdog
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import gatherResults
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.internet.threads import blockingCallFromThread, deferToThreadPool
-from twistlike.python.threadpool import PoolStoppedError, ThreadPool, _watchdog, currentPool
+from twistlike.python.threadpool import PoolStoppedError, ThreadPool, currentPool
 
 # ---- wedges --------------------------------------------------------------------------------------
 
@@ -449,7 +450,7 @@ def test_watchdog_from_the_reactor(host: Host) -> None:
         jobs = [deferToThreadPool(reactor, pool, lambda: opens.wait()) for _ in range(7)]
         await asyncio.sleep(0.8)  # several times its patience: still one report
         assert len(jobs) == 7
-        pool.patience, _watchdog.TICK = 40.0, 10.0
+        pool.patience, watchdog.TICK = 40.0, 10.0
         await asyncio.sleep(0.1)  # the watchdog sleeps for ten seconds now
         opens.set()
 

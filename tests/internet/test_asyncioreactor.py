@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.oracle import assertSame, run
+from twistlike._reactor import signals
 from twistlike.internet import asyncioreactor, threads
 from twistlike.internet.asyncioreactor import Reactor, currentReactor
 from twistlike.internet.defer import Deferred, succeed
@@ -26,7 +27,6 @@ from twistlike.internet.error import (
     WrongThreadError,
 )
 from twistlike.internet.task import deferLater
-from twistlike.parts import signals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

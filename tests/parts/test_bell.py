@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.parts.fakeloop import FakeLoop
-from twistlike.parts.bell import CounterBell, LoopBell, bellFor
+from twistlike._wakeup.waker import CounterBell, LoopBell, bellFor
 
 counters = pytest.mark.skipif(not hasattr(os, "eventfd"), reason="there are no event counters")
 

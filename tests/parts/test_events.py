@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.oracle import assertSame
+from twistlike._reactor.system_events import SystemEvents
 from twistlike.internet.defer import Deferred
-from twistlike.parts.events import SystemEvents
 from twistlike.python.failure import Failure
 
 

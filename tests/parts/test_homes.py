@@ -7,7 +7,7 @@ import weakref
 from typing import Any
 
 from tests.parts.fakeloop import FakeLoop
-from twistlike.parts.homes import Homes
+from twistlike._reactor.registry import ReactorRegistry
 
 
 class Guest:
@@ -16,7 +16,7 @@ class Guest:
 
 def test_the_first_is_at_home() -> None:
     """Until it leaves; then the next one may be."""
-    homes: Homes[Guest] = Homes()
+    homes: ReactorRegistry[Guest] = ReactorRegistry()
     loop: Any = FakeLoop()
     first, second = Guest(), Guest()
     assert homes.of(loop) is None
@@ -34,7 +34,7 @@ def test_the_first_is_at_home() -> None:
 
 def test_nobody_is_kept_who_need_not_be() -> None:
     """Those that nobody holds are gone, and make room, unless they are kept."""
-    homes: Homes[Guest] = Homes()
+    homes: ReactorRegistry[Guest] = ReactorRegistry()
     loop: Any = FakeLoop()
     guest = Guest()
     alive = weakref.ref(guest)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.parts.fakeloop import FakeLoop
+from twistlike._reactor import inbox as inboxModule
+from twistlike._reactor.inbox import Inbox
 from twistlike.internet.error import ReactorNotRunning
-from twistlike.parts import inbox as inboxModule
-from twistlike.parts.inbox import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable

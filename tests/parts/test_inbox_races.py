@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.parts.fakeloop import FakeLoop
+from twistlike._reactor.inbox import CALLS_A_LOOK, Inbox
 from twistlike.internet.error import ReactorNotRunning
-from twistlike.parts.inbox import CALLS_A_LOOK, Inbox
 
 
 def raiseAgain(error: BaseException, function: Callable[..., object]) -> BaseException | None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from twistlike._pool.worker import Worker
+from twistlike._threads.jobs import FutureDeferred, JobDeferred, runInPool
 from twistlike.internet.defer import (
     AlreadyCalledError,
     CancelledError,
@@ -18,10 +20,8 @@ from twistlike.internet.defer import (
     setDebugging,
 )
 from twistlike.internet.error import ReactorNotRunning
-from twistlike.parts.jobs import FutureDeferred, JobDeferred, runInPool
 from twistlike.python.failure import Failure
 from twistlike.python.threadpool import PoolStoppedError, ThreadPool
-from twistlike.python.threadpool._worker import Worker
 
 WAIT = 10.0
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twistlike.parts import loops
+from twistlike._eventloop import loops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ def test_noLoopRunsOutsideOfOne(loop: asyncio.AbstractEventLoop) -> None:
 def test_whereAsyncioWasNeverImportedNoLoopRuns() -> None:
     """Asking for the running loop does not import asyncio."""
     program = (
-        "import sys; from twistlike.parts.loops import runningLoop;"
+        "import sys; from twistlike._eventloop.loops import runningLoop;"
         "assert runningLoop() is None; assert 'asyncio' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)

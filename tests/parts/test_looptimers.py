@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.parts.fakeloop import FakeLoop
-from twistlike.parts import looptimers
-from twistlike.parts.looptimers import LoopTimers
+from twistlike._timers import loop_timers
+from twistlike._timers.loop_timers import LoopTimers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ class Rig:
         self.errors: list[BaseException] = []
         self.fatal: type[BaseException] | tuple[()] = ()
         self.loop = FakeLoop()
-        monkeypatch.setattr(looptimers, "clockOf", lambda loop: loop.time)
+        monkeypatch.setattr(loop_timers, "clockOf", lambda loop: loop.time)
         self.mayEnter = True
         self.timers = LoopTimers(self.failed, lambda: self.out.append("first"), self.enter)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twistlike._reactor.outstanding import Owed, Owing
 from twistlike.internet.error import ReactorNotRunning
-from twistlike.parts.owed import Owed, Owing
 from twistlike.python.failure import Failure
 
 

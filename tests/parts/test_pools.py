@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from twistlike.parts.pools import Pools
+from twistlike._reactor.pools import Pools
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from twistlike.parts import signals
-from twistlike.parts.signals import StopSignals
+from twistlike._reactor import signals
+from twistlike._reactor.signals import StopSignals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

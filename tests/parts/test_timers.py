@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twistlike._timers.queue import DelayedCall, TimerQueue, checkDelay
 from twistlike.internet.error import AlreadyCalled, AlreadyCancelled
-from twistlike.parts.timers import DelayedCall, TimerQueue, checkDelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -549,7 +549,7 @@ def test_the_queue_does_what_a_sorted_list_does(
 ) -> None:
     """Any sequence of asking, cancelling, moving and waiting runs as on a plain sorted list."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("twistlike.parts.timers.SWEEP_AT", sweepAt)
+        patch.setattr("twistlike._timers.queue.SWEEP_AT", sweepAt)
         checkAgainstModel(program)
 
 

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from tests.test_handover import descriptors
+from twistlike._reactor.blocked import Waiter, Waiters
 from twistlike.internet.error import ReactorNotRunning
-from twistlike.parts.waiters import Waiter, Waiters
 from twistlike.python.failure import Failure
 
 

@@ -683,7 +683,7 @@ def test_makingOneLooksAtNothing(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("looked")
 
     monkeypatch.setattr(Failure, "_makeFrames", fail)
-    monkeypatch.setattr("twistlike.python.failure._failure.qual", fail)
+    monkeypatch.setattr("twistlike._base.failure.qual", fail)
     f = caught(failure)
     assert f.check(ValueError) is ValueError
     assert f.check(Exception) is Exception
@@ -891,7 +891,7 @@ def test_debugMode(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     """In debug mode a caught exception opens the debugger where it was raised; others do not."""
     opened: list[Any] = []
     monkeypatch.setattr(pdb, "post_mortem", opened.append)
-    monkeypatch.setattr("twistlike.python.failure._failure._debugging", False)
+    monkeypatch.setattr("twistlike._base.failure._debugging", False)
     caught(failure)
     assert opened == []
     failure.startDebugMode()

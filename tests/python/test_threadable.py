@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from twistlike.python import threadable
+from twistlike._base import threadable
 
 twisted: Any = pytest.importorskip("twisted.python.threadable")
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from twistlike._pool.stats import Tally
 from twistlike.python.failure import Failure
 from twistlike.python.threadpool import (
     PoolSizeError,
@@ -25,7 +26,6 @@ from twistlike.python.threadpool import (
     checkCancelled,
     currentPool,
 )
-from twistlike.python.threadpool._stats import Tally
 
 WAIT = 20.0  # seconds after which a test that waits for a thread has failed
 

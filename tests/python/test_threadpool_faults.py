@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.oracle import Transcript, runPython
-from twistlike.python.threadpool import ThreadPool, _worker
+from twistlike._pool import worker
+from twistlike.python.threadpool import ThreadPool
 
 WAIT = 20.0
 
@@ -296,7 +297,7 @@ class LyingLock:
 
 def test_idle_exit_races_with_submit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that wake too early, and retire while jobs are submitted, lose none of them."""
-    monkeypatch.setattr(_worker, "Lock", LyingLock)
+    monkeypatch.setattr(worker, "Lock", LyingLock)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     pool = ThreadPool(0, 3, idleTimeout=0.0001)

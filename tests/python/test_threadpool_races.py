@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from twistlike.python.threadpool import ThreadPool, _watchdog, _worker
-from twistlike.python.threadpool._crew import Crew
-from twistlike.python.threadpool._jobs import Job
+from twistlike._pool import watchdog, worker
+from twistlike._pool.jobs import Job
+from twistlike._pool.workers import Crew
+from twistlike.python.threadpool import ThreadPool
 
 WAIT = 3.0
 
@@ -22,7 +23,7 @@ WAIT = 3.0
 @pytest.fixture(autouse=True)
 def noWatchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody repairs what a race has broken."""
-    monkeypatch.setattr(_watchdog, "watch", lambda crew: None)
+    monkeypatch.setattr(watchdog, "watch", lambda crew: None)
 
 
 def started(low: int, high: int, **kw: Any) -> ThreadPool:
@@ -96,7 +97,7 @@ def test_bell_rings_while_the_time_runs_out(monkeypatch: pytest.MonkeyPatch) -> 
         def release(self) -> None:
             self._lock.release()
 
-    monkeypatch.setattr(_worker, "Lock", LateLock)
+    monkeypatch.setattr(worker, "Lock", LateLock)
     pool = ThreadPool(0, 1, idleTimeout=1000.0)
     ran: list[int] = []
     done = threading.Event()
@@ -106,7 +107,7 @@ def test_bell_rings_while_the_time_runs_out(monkeypatch: pytest.MonkeyPatch) -> 
     retired: list[bool] = []
     retire = crew.retire
 
-    def noteRetire(worker: _worker.Worker) -> bool:
+    def noteRetire(worker: worker.Worker) -> bool:
         retired.append(worker in crew.idle or bool(crew.queue))
         return retire(worker)
 
@@ -163,7 +164,7 @@ def test_job_comes_while_a_worker_retires() -> None:
     late: list[Any] = []
     came = threading.Event()
 
-    def slowly(worker: _worker.Worker) -> None:
+    def slowly(worker: worker.Worker) -> None:
         if not late:
             late.append(pool.submit(pow, 2, 5))  # finds nobody idle, and no permit
             came.set()
@@ -183,13 +184,13 @@ def test_pool_is_closed_while_a_submitter_comes(way: str, monkeypatch: pytest.Mo
     """
     pool = started(0, 1)
     crew = pool._crew
-    from twistlike.python.threadpool import _pool
+    from twistlike._pool import pool as module
 
     def clock() -> float:
         crew.close()
         return 0.0
 
-    monkeypatch.setattr(_pool, "monotonic", clock)
+    monkeypatch.setattr(module, "monotonic", clock)
     submit: Any = {
         "callInThread": lambda: pool.callInThread(int),
         "enqueue": lambda: pool.enqueue(None, int),
@@ -240,19 +241,19 @@ def test_watchdog_lets_go_while_a_job_comes(monkeypatch: pytest.MonkeyPatch) -> 
     """A job that is queued while the watchdog lets go of its pool has the pool watched again."""
     pool = started(0, 0)
     crew = pool._crew
-    checkUp = _watchdog._checkUp
+    checkUp = watchdog._checkUp
     watched: list[Crew] = []
 
     def slowly(crew: Crew, now: float) -> bool:
-        monkeypatch.setattr(_watchdog, "_checkUp", checkUp)
+        monkeypatch.setattr(watchdog, "_checkUp", checkUp)
         pool.callInThread(int)  # finds nobody, and sees that the pool is watched
         return False
 
-    monkeypatch.setattr(_watchdog, "_checkUp", slowly)
-    monkeypatch.setattr(_watchdog, "watch", watched.append)
-    monkeypatch.setattr(_watchdog, "_watched", [crew])
+    monkeypatch.setattr(watchdog, "_checkUp", slowly)
+    monkeypatch.setattr(watchdog, "watch", watched.append)
+    monkeypatch.setattr(watchdog, "_watched", [crew])
     crew.watched = True
-    _watchdog._visit(crew, 0.0)
+    watchdog._visit(crew, 0.0)
     assert watched == [crew]
     assert crew.callBy == 0.0
     pool.onError = lambda failure, message: None
@@ -354,7 +355,7 @@ def test_a_kill_before_the_first_line_of_a_job(monkeypatch: pytest.MonkeyPatch) 
 
     run = Job.run
 
-    def hit(job: Job, worker: _worker.Worker, context: Context) -> None:
+    def hit(job: Job, worker: worker.Worker, context: Context) -> None:
         monkeypatch.setattr(Job, "run", run)
         raise SystemExit
 

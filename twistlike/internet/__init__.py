@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     # The submodule puts the reactor in its own place, which no type checker can see.
-    from twistlike.internet.asyncioreactor import Reactor
+    from twistlike._reactor.reactor import Reactor
 
     reactor: Reactor
 

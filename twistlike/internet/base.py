@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from twistlike.parts.timers import DelayedCall
+from twistlike._timers.queue import DelayedCall
 
 __all__ = ["DelayedCall"]

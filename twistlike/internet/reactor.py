@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from twistlike.internet.asyncioreactor import defaultReactor
+from twistlike._reactor.current import defaultReactor
 
 __all__: list[str] = []
 

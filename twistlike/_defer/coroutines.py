@@ -1,0 +1,549 @@
+"""`inlineCallbacks` and `ensureDeferred`: generators and coroutines that wait for Deferreds.
+
+Thread: any, one at a time; on an asyncio loop, the loop's.
+
+How it works
+------------
+`CoroutineDeferred` is the Deferred of a coroutine's result and at the same time what drives it. It
+stands in the callbacks of the Deferred that the coroutine waits for (see `_run`), so `_resume` is
+called with the outcome, and answers with itself once the coroutine has ended: then its own
+callbacks are to run. Nothing recurses. A step goes on as long as what is waited for is there.
+
+Where a loop runs, a stand-in (see `_standin`) is the current task during each step.
+"""
+
+# pyright: reportPossiblyUnboundVariable=false
+# In CoroutineDeferred._resume, where each name costs, "before" is set where it is read.
+from __future__ import annotations
+
+from _thread import get_ident
+from contextvars import copy_context
+from functools import wraps
+from types import CoroutineType, GeneratorType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from twistlike._base.failure import Failure
+from twistlike._base.naming import showAs
+from twistlike._defer.callbacks import PLAIN, RESUME, addWaiter, runCallbacks, runFromAfar
+from twistlike._defer.debug import DebugInfo, currentStack
+from twistlike._defer.deferred import Deferred
+from twistlike._defer.errors import CancelledError, NotACoroutineError
+from twistlike._defer.futures import outcomeOf
+from twistlike._defer.task_proxy import StandIn
+from twistlike._eventloop import current
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from typing import ParamSpec
+
+    _P = ParamSpec("_P")
+
+__all__ = [
+    "CoroutineDeferred",
+    "cancelled",
+    "ensureDeferred",
+    "fromAwaitable",
+    "fromCoroutine",
+    "inlineCallbacks",
+    "isCancel",
+    "returnValue",
+    "start",
+]
+
+_T = TypeVar("_T")
+
+_WAITING: Any = object()  # what a step answers itself when it has to wait
+
+
+class _DefGen_Return(BaseException):
+    """Carries the value of `returnValue` out of a generator."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class _Unfinished(Deferred[Any]):
+    """What a cancelled coroutine's Deferred waits for while the coroutine goes on.
+
+    Attributes:
+        cancelling: whether the cancel is still going on: the callbacks then wait for its end.
+    """
+
+    __slots__ = ("cancelling",)
+
+    _shownAs = "Deferred"
+
+    cancelling: bool
+
+
+class CoroutineDeferred(Deferred[_T]):
+    """The result of a coroutine or generator, and what drives it."""
+
+    __slots__ = (
+        "_context",
+        "_entry",
+        "_send",
+        "_standIn",
+        "_waitingOn",
+        "_yielded",
+        "loop",
+        "thread",
+    )
+
+    _shownAs = "Deferred"
+
+    # None once the coroutine has ended.
+    _send: Any  # the coroutine's send, bound once because it is called for each step
+    _context: Any
+    _entry: Any  # what stands in the callbacks of what it waits for
+    # A Deferred (while it runs, the one before), a future, the handle of a call in the loop's next
+    # turn, or None.
+    _waitingOn: Any
+    _standIn: StandIn | None
+    _yielded: bool  # whether that is a future that was yielded, rather than awaited
+    loop: AbstractEventLoop | None  # the loop on which it waits
+    thread: int | None  # and its thread
+
+    # The Deferred has failed because a canceller raised, and the coroutine has gone on.
+    _orphaned = False
+    _atBorder = False  # whether it has ever waited for something of asyncio's
+
+    def __init__(self, coro: Any) -> None:
+        # Not by super(): this is made as often as a coroutine is.
+        self._callbacks = None
+        self._canceller = None
+        self._debugInfo = None
+        self._state = None
+        self.called = False
+        self.paused = 0
+        self._send = coro.send
+        self._context = copy_context()
+        self._entry = None
+        self._waitingOn = None
+        self._standIn = None
+        self.loop = None
+        self.thread = None
+        if Deferred.debug:
+            self._debugInfo = info = DebugInfo()
+            info.creator = currentStack(3)
+
+    # Running
+
+    def _resume(self, outcome: Any) -> Deferred[Any] | None:
+        """Go on with the outcome of what was waited for; where a loop runs, as its current task.
+
+        Args:
+            outcome: a result or a Failure.
+
+        Returns:
+            this Deferred, if the coroutine has ended and callbacks are to be run.
+        """
+        send = self._send
+        if send is None:
+            return None  # it has ended
+        loop = current.runningLoop()
+        if loop is not None:
+            standIn = self._standIn
+            if standIn is None or standIn._loop is not loop:
+                standIn = self._standIn = StandIn(self, loop)
+            elif standIn._must_cancel:
+                outcome = standIn._takeCancel()
+                self._atBorder = True
+            before = current.swapTask(loop, standIn)
+        try:
+            while True:
+                if type(outcome) in PLAIN or not isinstance(outcome, Failure):
+                    value = self._context.run(send, outcome)
+                else:
+                    value = self._context.run(
+                        send.__self__.throw, outcome.value.with_traceback(outcome.tb)
+                    )
+                if type(value) is not Deferred and not isinstance(value, Deferred):
+                    value = self._translate(value, loop)
+                    if not isinstance(value, Deferred):
+                        if value is _WAITING:
+                            return None
+                        outcome = value
+                        continue
+                if value.called:
+                    if value._callbacks is not None:
+                        runFromAfar(value)  # left behind one that was paused, or not through yet
+                    if not value.paused and value._state is None:
+                        outcome = value.result
+                        value.result = None
+                        if value._debugInfo is not None:
+                            value._debugInfo.failResult = None
+                        continue
+                self._waitingOn = value
+                if loop is not None:
+                    self.loop = loop
+                    self.thread = get_ident()
+                elif self.thread is not None:
+                    self.loop = self.thread = None  # there was one before
+                entry = self._entry
+                if entry is None:
+                    entry = self._entry = (RESUME, RESUME, self)
+                if value._callbacks is None and value._state is None and not value.called:
+                    value._callbacks = entry
+                    value._state = self
+                else:
+                    addWaiter(value, entry)
+                return None
+        except StopIteration as stop:
+            outcome = stop.value
+        except BaseException as error:
+            outcome = self._failed(error, send.__self__)
+        finally:
+            if loop is not None:
+                current.swapTask(loop, before)  # type: ignore[possibly-undefined]
+        try:
+            return self._end(outcome)
+        finally:
+            standIn = None
+            del self, outcome  # see the end of runCallbacks
+
+    def _end(self, outcome: Any) -> Deferred[Any] | None:
+        """Take the coroutine's result."""
+        self._send = self._context = self._entry = None
+        if self._standIn is not None:
+            self._standIn._end(outcome)
+            self._standIn = None
+        state = self._state
+        if not self.called:
+            self.called = True
+        elif type(state) is _Unfinished:
+            if state.cancelling:
+                self.result = outcome
+                return None
+            self.paused -= 1
+            self._state = None
+            state = state._state
+        elif self._orphaned:
+            if isinstance(outcome, Failure):
+                DebugInfo().failResult = outcome  # nobody can handle it: it is reported
+            return None
+        else:
+            self._firedAgain()  # somebody else has fired it
+            return None
+        self.result = outcome
+        if Deferred.debug:
+            self._noteInvoker(4)
+        if state is not None:
+            self._state = None
+            if state.thread is not None and state.thread != get_ident():
+                # It waited without a loop, and went on in a thread that is not its waiter's.
+                state.loop.call_soon_threadsafe(runFromAfar, self)
+                return None
+        if self._callbacks is None and type(outcome) in PLAIN:
+            return None
+        return self
+
+    def _failed(self, error: BaseException, coro: Any) -> Any:
+        """Return what the coroutine's end by an exception comes to."""
+        if isinstance(error, _DefGen_Return):
+            return _valueOf(error, coro)
+        if self._atBorder and isCancel(error):
+            return cancelled(error)
+        return Failure.fromException(error)
+
+    # What is waited for, if it is no Deferred
+
+    def _translate(self, value: Any, loop: AbstractEventLoop | None) -> Any:
+        """Return what to wait for or to send back, or _WAITING."""
+        if value is None:
+            if loop is None or self._isGenerator():
+                return None
+            # asyncio.sleep(0) and its like: the loop's next turn.
+            self._atBorder = True
+            self._waitingOn = loop.call_soon(self._wake)
+            return _WAITING
+        if type(value) in PLAIN:
+            return value
+        if getattr(value, "_asyncio_future_blocking", None) is not None:
+            return self._waitForFuture(value, loop)
+        if self._isGenerator():
+            if isinstance(value, GeneratorType):
+                return start(value)
+            return fromAwaitable(value) or value
+        return value
+
+    def _isGenerator(self) -> bool:
+        """Return whether plain values that are yielded are to be sent back, as in Twisted."""
+        return isinstance(self._coroutine(), GeneratorType)
+
+    def _coroutine(self) -> Any:
+        return getattr(self._send, "__self__", None)
+
+    def _waitForFuture(self, future: Any, loop: AbstractEventLoop | None) -> Any:
+        home = future.get_loop()
+        if home is not loop and (loop is not None or home.is_running()):
+            future._asyncio_future_blocking = False
+            return Failure(
+                RuntimeError(
+                    f"{future!r} belongs to another loop than the one that runs here: wait for it"
+                    " there, and send its result with callFromThread"
+                )
+            )
+        self._atBorder = True
+        if future._asyncio_future_blocking:
+            # ``await future``: it looks at its result itself once it is resumed.
+            future._asyncio_future_blocking = False
+            resume = self._futureAwaited
+            self._yielded = False
+        elif future.done():
+            return outcomeOf(future)
+        else:
+            resume = self._futureYielded
+            self._yielded = True
+        self._waitingOn = future
+        future.add_done_callback(resume)
+        return _WAITING
+
+    def _futureAwaited(self, future: Any) -> None:
+        if self._waitingOn is future:
+            self._wake()
+
+    def _futureYielded(self, future: Any) -> None:
+        if self._waitingOn is future:
+            self._wake(outcomeOf(future))
+
+    def _wake(self, outcome: Any = None) -> None:
+        """Go on after something of asyncio's."""
+        self._waitingOn = None
+        if self._resume(outcome) is not None:
+            runFromAfar(self)
+        del self, outcome
+
+    # Cancelling
+
+    def cancel(self) -> None:
+        """Cancel what the coroutine waits for, at once; what comes of that is its own affair."""
+        if self._send is None or (self.called and type(self._state) is not _Unfinished):
+            super().cancel()
+            return
+        # The innermost coroutine of those that wait for each other: not by recursion.
+        line: list[CoroutineDeferred[Any]] = []
+        inner: Any = self
+        while isinstance(inner, CoroutineDeferred) and inner._becomeUnfinished():
+            line.append(inner)
+            inner = inner._waitingOn
+        try:
+            if isinstance(inner, Deferred):
+                inner.cancel()
+            elif inner is not None:
+                line[-1]._cancelAtBorder(inner)
+        except BaseException as error:
+            line[-1]._orphan(Failure.fromException(error))
+        for driver in reversed(line):
+            driver._haveCancelled()
+
+    def _becomeUnfinished(self) -> bool:
+        """Count as fired, but wait for the coroutine's end: what Twisted's look like then.
+
+        Returns:
+            False if this has fired otherwise, and so cannot be cancelled.
+        """
+        if not self.called:
+            self.called = True
+            self.paused += 1
+            fed = self._state
+            self.result = self._state = _Unfinished()
+            self._state._state = fed
+        elif type(self._state) is not _Unfinished or self._send is None:
+            return False
+        self._state.cancelling = True
+        return True
+
+    def _haveCancelled(self) -> None:
+        """Run the callbacks, if the cancel has ended the coroutine."""
+        state = self._state
+        if type(state) is _Unfinished:
+            state.cancelling = False
+            if self.result is not state:
+                self._state = None
+                self.paused -= 1
+                runCallbacks(self, self.result)  # as in Twisted, also if it was paused meanwhile
+
+    def _orphan(self, failure: Failure) -> None:
+        """Fail, because the canceller of what is waited for raised, as Twisted's do."""
+        if type(self._state) is _Unfinished:
+            self._orphaned = True
+            self.result = failure
+
+    def _cancelAtBorder(self, waiting: Any) -> None:
+        if self._standIn is not None:
+            self._standIn._requests += 1
+        waiting.cancel()
+        from asyncio import CancelledError as asyncioCancelledError  # it is there: see _waitingOn
+
+        if hasattr(waiting, "done"):
+            if not waiting.done():
+                return  # a task that has to clean up first
+            if self._yielded:
+                self._wake(Failure(CancelledError()))
+                return
+        self._wake(Failure(asyncioCancelledError()))
+
+    def _cancelDeferred(self) -> None:
+        """Cancel the Deferred that is waited for. (The stand-in calls this, in its own turn.)"""
+        waiting = self._waitingOn
+        if isinstance(waiting, Deferred):
+            try:
+                waiting.cancel()
+            except BaseException:
+                from twistlike._log.report import report
+
+                report(Failure(), "A canceller raised", source=self)
+
+
+def isCancel(error: BaseException) -> bool:
+    """Return whether this is asyncio's way to say "cancelled"."""
+    from asyncio import CancelledError as asyncioCancelledError  # the coroutine waited for a future
+
+    return isinstance(error, asyncioCancelledError)
+
+
+def cancelled(error: BaseException) -> Failure:
+    """Return asyncio's way to say "cancelled" in Twisted's."""
+    ours = CancelledError(*error.args)
+    ours.__cause__ = error
+    return Failure(ours)
+
+
+def start(coro: Any) -> CoroutineDeferred[Any]:
+    """Run a coroutine or generator up to where it first waits."""
+    driver: CoroutineDeferred[Any] = CoroutineDeferred(coro)
+    if driver._resume(None) is not None:
+        runFromAfar(driver)
+    try:
+        return driver
+    finally:
+        del driver  # see the end of runCallbacks
+
+
+async def _await(awaitable: Awaitable[_T]) -> _T:
+    return await awaitable
+
+
+def fromAwaitable(awaitable: Any) -> Deferred[Any] | None:
+    """Return a Deferred of what something awaitable gives, or None if it is not awaitable.
+
+    Args:
+        awaitable: a Deferred (which is returned itself), a coroutine (which starts now), an asyncio
+            future or task, or anything else with ``__await__``.
+    """
+    if isinstance(awaitable, Deferred):
+        return awaitable
+    if isinstance(awaitable, CoroutineType):
+        return start(awaitable)
+    if getattr(awaitable, "_asyncio_future_blocking", None) is not None:
+        return Deferred.fromFuture(awaitable)
+    if hasattr(type(awaitable), "__await__"):
+        return start(_await(awaitable))
+    return None
+
+
+def _startsWith(coro: Any) -> bool:
+    """Return whether something can be driven: coroutines, also Cython's, and generators."""
+    if isinstance(coro, (CoroutineType, GeneratorType)):
+        return True
+    return all(hasattr(coro, name) for name in ("__await__", "send", "throw", "close"))
+
+
+def fromCoroutine(coro: Any) -> Deferred[Any]:
+    """Do what `Deferred.fromCoroutine` does."""
+    if _startsWith(coro):
+        return start(coro)
+    raise NotACoroutineError(f"{coro!r} is not a coroutine")
+
+
+def ensureDeferred(
+    coro: Coroutine[Any, Any, _T] | Generator[Any, Any, _T] | Deferred[_T],
+) -> Deferred[_T]:
+    """Run a coroutine, and return a Deferred of its result; a Deferred is returned itself.
+
+    Raises:
+        NotACoroutineError: it is neither.
+    """
+    if isinstance(coro, Deferred):
+        return coro
+    if _startsWith(coro):
+        return start(coro)
+    raise NotACoroutineError(f"{coro!r} is not a coroutine or a Deferred")
+
+
+def inlineCallbacks(f: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, Deferred[_T]]:
+    """Let a generator function wait for what it yields; what it returns is a Deferred's result.
+
+    It may yield Deferreds, coroutines, and on a loop asyncio's futures. Anything else that it
+    yields is sent back to it.
+
+    Returns:
+        a function that returns a Deferred. Cancelling that cancels what the generator waits for.
+    """
+
+    @wraps(f)
+    def unwindGenerator(*args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
+        try:
+            gen = f(*args, **kwargs)
+        except _DefGen_Return:
+            raise TypeError(
+                f"inlineCallbacks requires {f!r} to produce a generator; instead caught"
+                " returnValue being used in a non-generator"
+            ) from None
+        if not isinstance(gen, GeneratorType):
+            raise TypeError(
+                f"inlineCallbacks requires {f!r} to produce a generator; instead got {gen!r}"
+            )
+        return start(gen)
+
+    return unwindGenerator
+
+
+def returnValue(val: object) -> NoReturn:
+    """End a generator of `inlineCallbacks` with a result. Deprecated: use ``return``."""
+    import warnings  # for the deprecated only
+
+    warnings.warn(
+        "twistlike.internet.defer.returnValue is deprecated; use the return statement instead",
+        category=DeprecationWarning,
+        stacklevel=2,
+    )
+    raise _DefGen_Return(val)
+
+
+def _valueOf(error: _DefGen_Return, coro: Any) -> Any:
+    """Return what `returnValue` was given, with a warning if that was not in the generator itself.
+
+    Called from another function, it ends that function and, by surprise, the generator with it.
+    """
+    frames = []
+    tb = error.__traceback__
+    while tb is not None:
+        frames.append((tb.tb_frame.f_code, tb.tb_lineno))
+        tb = tb.tb_next
+    while frames and frames[-1][0] is returnValue.__code__:
+        frames.pop()
+    name = getattr(coro, "__name__", "?")
+    own = getattr(coro, "gi_code", None) or getattr(coro, "cr_code", None)
+    if frames and frames[-1][0] is not own:
+        import warnings  # for a mistake only
+
+        code, line = frames[-1]
+        warnings.warn_explicit(
+            f"returnValue() in {code.co_name!r} causing {name!r} to exit: returnValue should only"
+            " be invoked by functions decorated with inlineCallbacks",
+            DeprecationWarning,
+            code.co_filename,
+            line,
+        )
+    return error.value
+
+
+showAs(
+    "twistlike.internet.defer",
+    globals(),
+    ["_DefGen_Return", "ensureDeferred", "inlineCallbacks", "returnValue"],
+)

@@ -1,0 +1,566 @@
+"""`Deferred`: a result that is not there yet, and the chain of callbacks that waits for it.
+
+Thread: any, one at a time: a Deferred has no lock. One that something on an asyncio loop waits for
+belongs to that loop's thread, and says so when it is fired elsewhere.
+
+How callbacks are run is told in `_run`.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from twistlike._base.error import WrongThreadError
+from twistlike._base.failure import Failure
+from twistlike._base.naming import showAs
+from twistlike._defer.base import DeferredBase
+from twistlike._defer.callbacks import (
+    KEEP,
+    NO_KEYWORDS,
+    PASS,
+    PLAIN,
+    RUNNING,
+    addWaiter,
+    resume,
+    runCallbacks,
+)
+from twistlike._defer.debug import DebugInfo, currentStack
+from twistlike._defer.errors import AlreadyCalledError, CancelledError
+from twistlike._defer.small import failthru, passthru
+from twistlike._defer.task_future import TaskWaiter
+from twistlike._defer.task_proxy import StandIn
+from twistlike._eventloop import current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+    from typing import Concatenate, ParamSpec
+
+    _P = ParamSpec("_P")
+
+__all__ = ["Deferred", "fail", "getDebugging", "setDebugging", "succeed"]
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
+_V = TypeVar("_V")
+
+_new: Any = object.__new__
+
+
+# What is the current task of a loop where it is none of asyncio's that awaits a Deferred.
+NO_TASKS = frozenset((NoneType, StandIn))
+
+
+class Deferred(DeferredBase[_T]):
+    """A result that will be there later, or an error, and the callbacks that wait for it.
+
+    ``await`` gives the result in Deferred coroutines and in asyncio's tasks alike.
+
+    Attributes:
+        called: whether it has fired.
+        result: the current result; missing until it has fired. Each callback replaces it.
+        paused: how many reasons keep callbacks from running; one is to wait for another Deferred.
+        debug: whether new ones remember where they were made and fired (see `setDebugging`).
+
+    Thread: any, one at a time.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, canceller: Callable[[Deferred[Any]], None] | None = None) -> None:
+        """Make one that has not fired.
+
+        Args:
+            canceller: called with this Deferred by `cancel`, to stop what would fire it. It may
+                fire it; if it does not, ``cancel`` does, with `CancelledError`.
+        """
+        self._callbacks = None
+        self._canceller = canceller
+        self._debugInfo = None
+        self._state = None
+        self.called = False
+        self.paused = 0
+        if Deferred.debug:
+            self._debugInfo = info = DebugInfo()
+            info.creator = currentStack(1)
+
+    # Adding callbacks
+
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., Deferred[_U] | Failure],
+        errback: None = ...,
+        callbackArgs: tuple[Any, ...] | None = ...,
+        callbackKeywords: Mapping[str, Any] | None = ...,
+        errbackArgs: tuple[Any, ...] | None = ...,
+        errbackKeywords: Mapping[str, Any] | None = ...,
+    ) -> Deferred[_U]: ...
+
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., Deferred[_U] | Failure | _U],
+        errback: None = ...,
+        callbackArgs: tuple[Any, ...] | None = ...,
+        callbackKeywords: Mapping[str, Any] | None = ...,
+        errbackArgs: tuple[Any, ...] | None = ...,
+        errbackKeywords: Mapping[str, Any] | None = ...,
+    ) -> Deferred[_U]: ...
+
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., Deferred[_U] | Failure],
+        errback: Callable[..., Deferred[_V] | Failure],
+        callbackArgs: tuple[Any, ...] | None = ...,
+        callbackKeywords: Mapping[str, Any] | None = ...,
+        errbackArgs: tuple[Any, ...] | None = ...,
+        errbackKeywords: Mapping[str, Any] | None = ...,
+    ) -> Deferred[_U | _V]: ...
+
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., Deferred[_U] | Failure],
+        errback: Callable[..., Deferred[_V] | Failure | _V],
+        callbackArgs: tuple[Any, ...] | None = ...,
+        callbackKeywords: Mapping[str, Any] | None = ...,
+        errbackArgs: tuple[Any, ...] | None = ...,
+        errbackKeywords: Mapping[str, Any] | None = ...,
+    ) -> Deferred[_U | _V]: ...
+
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., Deferred[_U] | Failure | _U],
+        errback: Callable[..., Deferred[_V] | Failure],
+        callbackArgs: tuple[Any, ...] | None = ...,
+        callbackKeywords: Mapping[str, Any] | None = ...,
+        errbackArgs: tuple[Any, ...] | None = ...,
+        errbackKeywords: Mapping[str, Any] | None = ...,
+    ) -> Deferred[_U | _V]: ...
+
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., Deferred[_U] | Failure | _U],
+        errback: Callable[..., Deferred[_V] | Failure | _V],
+        callbackArgs: tuple[Any, ...] | None = ...,
+        callbackKeywords: Mapping[str, Any] | None = ...,
+        errbackArgs: tuple[Any, ...] | None = ...,
+        errbackKeywords: Mapping[str, Any] | None = ...,
+    ) -> Deferred[_U | _V]: ...
+
+    def addCallbacks(
+        self,
+        callback: Callable[..., Any],
+        errback: Callable[..., Any] | None = None,
+        callbackArgs: tuple[Any, ...] | None = (),
+        callbackKeywords: Mapping[str, Any] | None = NO_KEYWORDS,
+        errbackArgs: tuple[Any, ...] | None = (),
+        errbackKeywords: Mapping[str, Any] | None = NO_KEYWORDS,
+    ) -> Deferred[Any]:
+        """Add what to call with the result, and what to call with the Failure instead.
+
+        What the one that is called returns is the next result; what it raises, the next Failure. If
+        it returns a Deferred, that one's result is waited for.
+
+        Args:
+            callback: called as ``callback(result, *callbackArgs, **callbackKeywords)``.
+            errback: called as ``errback(failure, *errbackArgs, **errbackKeywords)``; without it, a
+                Failure goes on to those added later.
+
+        Returns:
+            this Deferred.
+        """
+        extra: Any = None
+        if callbackArgs or callbackKeywords or errbackArgs or errbackKeywords:
+            extra = (
+                (callbackArgs or (), callbackKeywords or NO_KEYWORDS),
+                (errbackArgs or (), errbackKeywords or NO_KEYWORDS),
+            )
+        return self._add((callback, PASS if errback is None else errback, extra))
+
+    @overload
+    def addCallback(self, callback: Callable[[_T], Deferred[_U] | Failure]) -> Deferred[_U]: ...
+
+    @overload
+    def addCallback(
+        self, callback: Callable[[_T], Deferred[_U] | Failure | _U]
+    ) -> Deferred[_U]: ...
+
+    @overload
+    def addCallback(
+        self,
+        callback: Callable[Concatenate[_T, _P], Deferred[_U] | Failure],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_U]: ...
+
+    @overload
+    def addCallback(
+        self,
+        callback: Callable[Concatenate[_T, _P], Deferred[_U] | Failure | _U],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_U]: ...
+
+    def addCallback(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """Add what to call with the result, as ``callback(result, *args, **kwargs)``."""
+        if args or kwargs:
+            return self._add((callback, PASS, ((args, kwargs),)))
+        # A callback without arguments is its own entry: no tuple for the most frequent case.
+        callbacks = self._callbacks
+        if callbacks is None:
+            self._callbacks = [callback]
+        else:
+            try:
+                callbacks.append(callback)
+            except AttributeError:  # the entry of somebody who waits, see _run
+                self._callbacks = [callbacks, callback]
+        if self.called and self._state is None and not self.paused:
+            runCallbacks(self, self.result)
+            try:
+                return self
+            finally:
+                del self  # see the end of runCallbacks
+        return self
+
+    @overload
+    def addErrback(
+        self, errback: Callable[[Failure], Deferred[_U] | Failure]
+    ) -> Deferred[_T | _U]: ...
+
+    @overload
+    def addErrback(
+        self, errback: Callable[[Failure], Deferred[_U] | Failure | _U]
+    ) -> Deferred[_T | _U]: ...
+
+    @overload
+    def addErrback(
+        self,
+        errback: Callable[Concatenate[Failure, _P], Deferred[_U] | Failure],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_T | _U]: ...
+
+    @overload
+    def addErrback(
+        self,
+        errback: Callable[Concatenate[Failure, _P], Deferred[_U] | Failure | _U],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_T | _U]: ...
+
+    def addErrback(self, errback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """Add what to call with the Failure, as ``errback(failure, *args, **kwargs)``."""
+        entry = (PASS, errback, (None, (args, kwargs)) if args or kwargs else None)
+        callbacks = self._callbacks
+        if callbacks is None:
+            self._callbacks = [entry]
+        else:
+            try:
+                callbacks.append(entry)
+            except AttributeError:  # the entry of somebody who waits, see _run
+                self._callbacks = [callbacks, entry]
+        if self.called and self._state is None and not self.paused:
+            runCallbacks(self, self.result)
+            try:
+                return self
+            finally:
+                del self  # see the end of runCallbacks
+        return self
+
+    @overload
+    def addBoth(
+        self, callback: Callable[[_T | Failure], Deferred[_U] | Failure]
+    ) -> Deferred[_U]: ...
+
+    @overload
+    def addBoth(
+        self, callback: Callable[[_T | Failure], Deferred[_U] | Failure | _U]
+    ) -> Deferred[_U]: ...
+
+    @overload
+    def addBoth(
+        self,
+        callback: Callable[Concatenate[_T | Failure, _P], Deferred[_U] | Failure],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_U]: ...
+
+    @overload
+    def addBoth(
+        self,
+        callback: Callable[Concatenate[_T | Failure, _P], Deferred[_U] | Failure | _U],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_U]: ...
+
+    def addBoth(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """Add what to call with the result or the Failure, as ``callback(it, *args, **kwargs)``."""
+        return self._add(
+            (callback, callback, ((args, kwargs), (args, kwargs)) if args or kwargs else None)
+        )
+
+    def _add(self, entry: Any) -> Deferred[Any]:
+        """Append an entry, and run it if nothing is in its way."""
+        callbacks = self._callbacks
+        if callbacks is None:
+            self._callbacks = [entry]
+        else:
+            try:
+                callbacks.append(entry)
+            except AttributeError:  # the entry of somebody who waits, see _run
+                self._callbacks = [callbacks, entry]
+        if self.called and self._state is None and not self.paused:
+            runCallbacks(self, self.result)
+            try:
+                return self
+            finally:
+                del self  # see the end of runCallbacks
+        return self
+
+    # Firing
+
+    def callback(self, result: _T | Failure) -> None:
+        """Fire: have the callbacks called, now, with the result.
+
+        Raises:
+            AlreadyCalledError: it has fired.
+            WrongThreadError: something on an asyncio loop in another thread waits for it.
+        """
+        if self.called:
+            self._firedAgain()
+            return
+        if self._state is not None:
+            # _checkThread, without the call: what a coroutine or a task awaits comes here.
+            if self._state.thread is not None and self._state.thread != get_ident():
+                self._checkThread()
+            if type(self._callbacks) is tuple and not self.paused and not Deferred.debug:
+                self.called = True
+                self._canceller = None
+                self.result = result
+                resume(self, result)
+                del self, result  # see the end of runCallbacks
+                return
+            self._state = None
+        self.called = True
+        self._canceller = None
+        self.result = result
+        if Deferred.debug:
+            self._noteInvoker(2)
+        if (self._callbacks is not None or type(result) not in PLAIN) and not self.paused:
+            runCallbacks(self, result)
+            del self, result  # see the end of runCallbacks
+
+    def errback(self, fail: Failure | BaseException | None = None) -> None:
+        """Fire: have the errbacks called, now, with the error.
+
+        Args:
+            fail: the error; the exception that is being handled unless given.
+
+        Raises:
+            AlreadyCalledError: it has fired.
+            WrongThreadError: something on an asyncio loop in another thread waits for it.
+            NoCurrentExceptionError: no error was given, and none is being handled.
+        """
+        if fail is None:
+            fail = Failure(captureVars=self.debug)
+        elif not isinstance(fail, Failure):
+            fail = Failure(fail)
+        try:
+            Deferred.callback(self, fail)
+        finally:
+            del self, fail
+
+    def _firedAgain(self) -> None:
+        """Complain about a second firing, but after a cancel not about the first one that comes."""
+        if self._suppressAlreadyCalled:
+            self._suppressAlreadyCalled = False
+            return
+        if self._debugInfo is not None and self.debug:
+            raise AlreadyCalledError("\n" + self._debugInfo._getDebugTracebacks())
+        raise AlreadyCalledError
+
+    def _noteInvoker(self, skip: int) -> None:
+        """Remember who fires this (debug mode): the stack without the ``skip`` innermost frames."""
+        if self._debugInfo is None:
+            self._debugInfo = DebugInfo()
+        self._debugInfo.invoker = currentStack(skip)
+
+    def _checkThread(self) -> None:
+        """Before it fires: raise WrongThreadError if a loop in another thread waits for it."""
+        if self._state.thread not in (None, get_ident()):
+            raise WrongThreadError(
+                f"{self!r} was fired in another thread than that of the asyncio loop which waits"
+                " for it; use reactor.callFromThread(d.callback, result)"
+            )
+
+    # Pausing
+
+    def pause(self) -> None:
+        """Keep callbacks from running until `unpause` has been called as often as this."""
+        self.paused += 1
+
+    def unpause(self) -> None:
+        """Take back one `pause`."""
+        self.paused -= 1
+        if self.paused:
+            return
+        if self.called and self._state is not RUNNING:
+            # As in Twisted, one that waits for another does so no longer if it is unpaused by hand.
+            self._state = None
+            runCallbacks(self, self.result)
+
+    # Cancelling
+
+    def cancel(self) -> None:
+        """Cancel what is to fire this; if that does not fire it, fail with `CancelledError`.
+
+        If it has fired and waits for another Deferred, that one is cancelled.
+
+        Raises:
+            WrongThreadError: something on an asyncio loop in another thread waits for it.
+        """
+        target: Deferred[Any] = self
+        while target.called:
+            # Fired: what can be cancelled is the Deferred that it waits for, if it does.
+            inner = target.result
+            if not isinstance(inner, Deferred):
+                return
+            if type(inner).cancel is not Deferred.cancel:
+                inner.cancel()
+                return
+            target = inner
+        if target._state is not None:
+            target._checkThread()
+        if target._canceller is not None:
+            target._canceller(target)
+        else:
+            # Whoever was to fire it does not know that it was cancelled, and will fire it.
+            target._suppressAlreadyCalled = True
+        if not target.called:
+            target.errback(Failure(CancelledError()))
+
+    # Awaiting
+
+    def __await__(self) -> Generator[Any, Any, _T]:
+        """Wait for the result, in a Deferred coroutine or in an asyncio task; it is left here."""
+        if self.called and not self.paused and not isinstance(self.result, Deferred):
+            result = self.result
+            if type(result) in PLAIN or not isinstance(result, Failure):
+                return result  # type: ignore[no-any-return]
+            info = self._debugInfo
+            if info is not None:
+                info.failResult = None
+        else:
+            loop = current.runningLoop()
+            if loop is None or type(current.currentTask(loop)) in NO_TASKS:
+                # A Deferred coroutine, or another driver in Twisted's manner: it sends the result.
+                result = yield self
+                return result  # type: ignore[no-any-return]
+            waiter = TaskWaiter(self, loop)
+            if self._callbacks is None and self._state is None and not self.called:
+                self._callbacks = (KEEP, KEEP, waiter)
+                self._state = waiter
+            else:
+                addWaiter(self, (KEEP, KEEP, waiter))
+            yield waiter
+            result = waiter.outcome
+            del waiter  # it keeps the outcome: see below
+            if type(result) in PLAIN or not isinstance(result, Failure):
+                return result  # type: ignore[no-any-return]
+        # No frame of the exception's traceback may keep the Deferred that keeps the exception.
+        error = result.value.with_traceback(result.tb)
+        del self, result
+        try:
+            raise error
+        finally:
+            del error
+
+    __iter__ = __await__
+
+    # What Twisted's consumers look at
+
+    @property
+    def _runningCallbacks(self) -> bool:
+        return self._state is RUNNING
+
+    @property
+    def callbacks(self) -> list[Any]:
+        """What is still to be called, as Twisted shows it; a copy. Deprecated, as in Twisted."""
+        import warnings  # for the deprecated only
+
+        warnings.warn(
+            "twistlike.internet.defer.Deferred.callbacks is deprecated",
+            category=DeprecationWarning,
+            stacklevel=2,
+        )
+        entries = self._callbacks
+        if entries is None:
+            return []
+        return [_shown(entry) for entry in (entries if type(entries) is list else [entries])]
+
+
+def _shown(entry: Any) -> tuple[Any, Any]:
+    """Return an entry as a pair of (function, args, keywords), for a result and for an error."""
+    if type(entry) is not tuple:
+        return ((entry, (), {}), (failthru, (), {}))
+    callback, errback, extra = entry
+    args: Any = ((), {})
+    if type(extra) is not tuple and extra is not None:
+        callback = errback = extra
+    pairs: list[Any] = []
+    for failed, (function, through) in enumerate(((callback, passthru), (errback, failthru))):
+        if function is PASS:
+            pairs.append((through, (), {}))
+        else:
+            pairs.append((function, *(extra[failed] if type(extra) is tuple else args)))
+    return (pairs[0], pairs[1])
+
+
+def succeed(result: _T) -> Deferred[_T]:
+    """Return a Deferred that has fired with a result."""
+    if Deferred.debug:
+        d: Deferred[_T] = Deferred()
+        d.callback(result)
+        return d
+    # What __init__ and callback do, without the calls.
+    d = _new(Deferred)
+    d._callbacks = None
+    d._canceller = None
+    d._debugInfo = None
+    d._state = None
+    d.called = True
+    d.paused = 0
+    d.result = result
+    if type(result) not in PLAIN:
+        runCallbacks(d, result)
+    return d
+
+
+def fail(result: Failure | BaseException | None = None) -> Deferred[Any]:
+    """Return a Deferred that has failed.
+
+    Args:
+        result: the error; the exception that is being handled unless given.
+    """
+    d: Deferred[Any] = Deferred()
+    d.errback(result)
+    return d
+
+
+def setDebugging(on: bool) -> None:
+    """Let Deferreds made from now on remember where they were made and fired, or not."""
+    Deferred.debug = bool(on)
+
+
+def getDebugging() -> bool:
+    """Return what `setDebugging` was last given."""
+    return Deferred.debug
+
+
+showAs("twistlike.internet.defer", globals(), __all__)

@@ -1,0 +1,79 @@
+"""Deferreds of asyncio's futures, and futures of Deferreds. Thread: that of the future's loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twistlike._base.failure import Failure
+from twistlike._defer.callbacks import chain
+from twistlike._defer.deferred import Deferred
+from twistlike._defer.errors import CancelledError
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future
+
+__all__ = ["asFuture", "fromFuture", "outcomeOf"]
+
+
+def outcomeOf(future: Any) -> Any:
+    """Return the result of a future that is done, or a Failure; `CancelledError` if cancelled."""
+    if future.cancelled():
+        from asyncio import CancelledError as asyncioCancelledError  # it is there: it has a future
+
+        error = CancelledError()
+        error.__cause__ = asyncioCancelledError()  # `DebugInfo` looks for that
+        return Failure(error)
+    reason = future.exception()
+    return future.result() if reason is None else Failure(reason)
+
+
+def fromFuture(future: Future[Any]) -> Deferred[Any]:
+    """Do what `Deferred.fromFuture` does."""
+    late: Deferred[Any] | None = None
+
+    def cancel(deferred: Deferred[Any]) -> None:
+        nonlocal late
+        future.cancel()
+        if future.done():
+            finish(future)
+            return
+        # A task that has to clean up first: its end is awaited.
+        late = Deferred(cancelAgain)
+        deferred.called = True
+        chain(deferred, late)
+
+    def cancelAgain(_: object) -> None:
+        future.cancel()
+
+    def finish(future: Future[Any]) -> None:
+        target = result if late is None else late
+        if not target.called:
+            outcome = outcomeOf(future)
+            target.callback(outcome)
+
+    result: Deferred[Any] = Deferred(cancel)
+    future.add_done_callback(finish)
+    return result
+
+
+def asFuture(deferred: Deferred[Any], loop: AbstractEventLoop) -> Future[Any]:
+    """Do what `Deferred.asFuture` does."""
+    future = loop.create_future()
+
+    def forward(outcome: Any) -> None:
+        if future.done():
+            return
+        if not isinstance(outcome, Failure):
+            future.set_result(outcome)
+        elif isinstance(outcome.value, CancelledError):
+            future.cancel()
+        else:
+            future.set_exception(outcome.value)
+
+    def checkCancel(future: Future[Any]) -> None:
+        if future.cancelled():
+            deferred.cancel()
+
+    future.add_done_callback(checkCancel)
+    deferred.addBoth(forward)
+    return future

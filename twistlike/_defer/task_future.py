@@ -1,0 +1,112 @@
+"""What an asyncio task waits on while it awaits a Deferred.
+
+Thread: the one of the task's loop.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from twistlike._defer.deferred import Deferred
+
+__all__ = ["TaskWaiter"]
+
+
+class TaskWaiter:
+    """Speaks the protocol of asyncio's futures, for one ``await`` of one Deferred in one task.
+
+    Attributes:
+        outcome: what the Deferred had come to when it was this waiter's turn in its chain.
+        loop: the task's loop.
+        thread: its thread.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_asyncio_future_blocking",
+        "_context",
+        "_deferred",
+        "_wakeup",
+        "loop",
+        "outcome",
+        "thread",
+    )
+
+    outcome: Any
+    _wakeup: Callable[[Any], object] | None
+    _context: Context | None
+
+    def __init__(self, deferred: Deferred[Any], loop: AbstractEventLoop) -> None:
+        self._asyncio_future_blocking = True
+        self._deferred: Deferred[Any] | None = deferred
+        self.loop = loop
+        self.thread = get_ident()
+
+    # What the Deferred calls
+
+    def _resume(self, outcome: Any) -> None:
+        """Take the outcome, and let the task go on in the loop's next turn."""
+        self.outcome = outcome
+        self._deferred = None
+        wakeup = self._wakeup
+        self._wakeup = None
+        if wakeup is None:
+            return
+        try:
+            if self.thread == get_ident():
+                self.loop.call_soon(wakeup, self, context=self._context)
+            else:
+                self.loop.call_soon_threadsafe(wakeup, self, context=self._context)
+        except RuntimeError:
+            if not self.loop.is_closed():  # on a closed loop, the task has ended or never will
+                raise
+
+    # What the task calls
+
+    def get_loop(self) -> AbstractEventLoop:
+        return self.loop
+
+    def add_done_callback(
+        self, wakeup: Callable[[Any], object], *, context: Context | None = None
+    ) -> None:
+        self._wakeup = wakeup
+        self._context = context
+
+    def remove_done_callback(self, wakeup: Callable[[Any], object]) -> int:
+        found = self._wakeup == wakeup
+        self._wakeup = None
+        return int(found)
+
+    def result(self) -> None:
+        """Say that there is nothing to raise: the task reads `outcome` once it goes on."""
+
+    def done(self) -> bool:
+        return self._deferred is None
+
+    def cancelled(self) -> bool:
+        return False
+
+    def cancel(self, msg: object = None) -> bool:
+        """Cancel the Deferred.
+
+        Returns:
+            False: so the task raises ``CancelledError`` when it goes on, whatever the outcome is.
+        """
+        if self._deferred is not None:
+            try:
+                self._deferred.cancel()
+            except BaseException:
+                from twistlike._base.failure import Failure
+                from twistlike._log.report import report  # for errors of cancellers only
+
+                report(Failure(), "A canceller raised", source=self)
+        return False
+
+    def __repr__(self) -> str:
+        return f"<TaskWaiter for {self._deferred!r}>"

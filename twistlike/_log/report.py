@@ -1,0 +1,185 @@
+"""Where errors that nobody handles are reported. Any thread."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from twistlike._base.naming import showAs
+from twistlike._base.reflect import safe_repr
+from twistlike._log.levels import LogLevel
+from twistlike._log.publisher import globalLogPublisher, lastWords, toLogging
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from twistlike._base.failure import Failure
+
+__all__ = ["report", "setLoopFinder"]
+
+
+def _noLoop() -> None:
+    """Say that no loop is known."""
+
+
+_findLoop: Callable[[], asyncio.AbstractEventLoop | None] = _noLoop
+
+
+def setLoopFinder(find: Callable[[], asyncio.AbstractEventLoop | None]) -> None:
+    """Set what tells for which loop a thread works that runs none: a worker may be the last to let
+    go of a Deferred whose error nobody handles.
+
+    Args:
+        find: Called in any thread, also from `__del__`.
+    """
+    global _findLoop
+    _findLoop = find
+
+
+def report(
+    failure: Failure,
+    message: str,
+    *,
+    source: object = None,
+    loop: asyncio.AbstractEventLoop | None = None,
+) -> None:
+    """Report an error that nobody handles: the one place where that is done. Never raises.
+
+    Log observers get it first. Then it goes to the exception handler of `loop`, or of the loop that
+    runs in this thread, or in a worker of that for which it works, or where there is no loop to the
+    standard `logging` (logger "twistlike").
+    While the program's log has begun elsewhere (`startLogging`), only a handler that somebody has
+    set on the loop is asked: the default one would say the same again.
+
+    Args:
+        failure: What went wrong. Its traceback is part of the report.
+        message: What was being done, in words: the first line of the report.
+        source: The object that the error comes from, such as a Deferred or the function that was
+            called.
+        loop: The loop whose exception handler is asked, if not the running one. One that runs in
+            another thread is asked there, on its next turn.
+
+    Thread: any, also from `__del__` and signal handlers.
+    """
+    try:
+        globalLogPublisher.tellObservers(
+            {
+                "log_failure": failure,
+                "log_format": message.replace("{", "{{").replace("}", "}}"),
+                "log_level": LogLevel.critical,
+                "log_namespace": "twistlike",
+                "log_source": source,
+                "log_thread": threading.current_thread().name,
+                "log_time": time.time(),
+            }
+        )
+    except BaseException as error:
+        # Not an ordinary error of an observer, which would be reported: its sys.exit(), or a
+        # Ctrl-C.
+        lastWords(f"A log observer was left by {type(error).__qualname__}", error)
+    try:
+        _tellHost(failure, message, source, loop)
+    except BaseException as error:
+        lastWords(message, error, failure)
+
+
+def _tellHost(
+    failure: Failure, message: str, source: object, loop: asyncio.AbstractEventLoop | None
+) -> None:
+    running = _runningLoop()
+    if loop is None or loop.is_closed():
+        loop = running or _findLoop()
+        if loop is not None and loop.is_closed():
+            loop = None
+    thread = threading.current_thread().name
+    if loop is None:
+        if globalLogPublisher.endsInLogging:
+            _log(failure, message, source, thread)
+        return
+    isDefault = loop.get_exception_handler() is None
+    if isDefault and not globalLogPublisher.endsInLogging:
+        return
+    exception = failure.value
+    if exception.__traceback__ is None and failure.frames:
+        # The failure was cleaned: only the text of its traceback is left.
+        message = f"{message}\n{failure.getTraceback()}"
+    report = {"message": message, "exception": exception}
+    if not isDefault:
+        # The default handler prints each value: the exception's text, which may have many lines,
+        # would be there twice.
+        report["failure"] = failure
+    report |= {"source": _printable(source), "thread": thread}
+    if loop is running or not loop.is_running():
+        loop.call_exception_handler(report)
+        return
+    try:
+        loop.call_soon_threadsafe(_LateReport(loop, report, failure))
+    except RuntimeError:
+        pass  # closed since we looked; the object sees to it that the report goes to `logging`
+
+
+class _LateReport:
+    """A report on its way to a loop that runs in another thread.
+
+    A loop's exception handler expects to run in the loop's thread (it may call `create_task`).
+    Should the loop close before its next turn, it drops this object, which then goes to `logging`:
+    no report is lost.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, report: dict[str, Any], failure: Failure
+    ) -> None:
+        self._loop = loop
+        self._report: dict[str, Any] | None = report
+        self._failure = failure
+
+    def __call__(self) -> None:
+        report, self._report = self._report, None
+        if report is not None:
+            self._loop.call_exception_handler(report)
+
+    def __del__(self) -> None:
+        report, self._report = self._report, None
+        if report is None:
+            return
+        try:
+            _log(self._failure, report["message"], report["source"], report["thread"])
+        except BaseException as error:
+            lastWords(report["message"], error, self._failure)
+
+
+def _runningLoop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs in this thread. None can be running where asyncio was never imported."""
+    module = sys.modules.get("asyncio")
+    if module is None:
+        return None
+    try:
+        loop: asyncio.AbstractEventLoop = module.get_running_loop()
+    except (RuntimeError, AttributeError):  # AttributeError: its import is only half done
+        return None
+    return loop
+
+
+def _log(failure: Failure, message: str, source: object, thread: str) -> None:
+    details = f"Thread: {thread}"
+    if source is not None:
+        details = f"Source: {safe_repr(source)}. {details}"
+    toLogging("twistlike", LogLevel.critical.value, f"{message}\n{details}", failure)
+
+
+def _printable(thing: object) -> object:
+    """
+    `thing` if it has a working repr, else a text: a loop's handler cannot deal with one that
+    raises.
+    """
+    try:
+        repr(thing)
+    except BaseException:
+        return safe_repr(thing)
+    return thing
+
+
+showAs("twistlike.python.log", globals(), __all__)

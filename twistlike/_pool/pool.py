@@ -1,0 +1,537 @@
+"""
+`ThreadPool`: Twisted's pool of threads, which is a `concurrent.futures` executor too. Any thread
+may use it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from twistlike._base.naming import showAs
+from twistlike._pool.compensation import Loan
+from twistlike._pool.errors import PoolSizeError
+from twistlike._pool.exit import endAll
+from twistlike._pool.futures import FutureJob, PoolFuture
+from twistlike._pool.jobs import Job, cancelledError
+from twistlike._pool.stats import takeStock
+from twistlike._pool.watchdog import forget as forgetWatched
+from twistlike._pool.worker import currentWorker
+from twistlike._pool.workers import Crew, threadsOf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from twistlike._base.failure import Failure
+    from twistlike._pool.errors import PoolWedgedError
+    from twistlike._pool.jobs import QueuedJob
+    from twistlike._pool.stats import PoolStats, StuckWorker
+
+__all__ = ["ThreadPool", "afterFork", "checkCancelled", "currentPool"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+# The pools that are alive, by id. A plain dict: its operations are atomic, and a fork in the middle
+# of one (in another thread) leaves nothing half done, as it would a WeakSet.
+_pools: dict[int, weakref.ref[ThreadPool]] = {}
+
+
+def currentPool() -> ThreadPool | None:
+    """Return the pool whose worker runs this code, or None. Thread: any."""
+    worker = currentWorker()
+    return None if worker is None else worker.crew.pool()
+
+
+def checkCancelled() -> None:
+    """
+    Raise if the job that this worker runs has been cancelled. Does nothing outside of a pool's
+    worker.
+
+    Raises:
+        concurrent.futures.CancelledError: `Job.cancel()` was called since the job began to run.
+
+    Thread: any.
+    """
+    worker = currentWorker()
+    if worker is not None:
+        item = worker.item
+        if item is not None and not isinstance(item, tuple) and item.told:
+            raise cancelledError()
+
+
+# ThreadPoolExecutor is a base because `loop.set_default_executor` asks for it by `isinstance`, and
+# for no other reason: its `__init__` is not called, and every method of it that does anything is
+# replaced.
+class ThreadPool(ThreadPoolExecutor):
+    """
+    Threads that run functions for others, first in, first out.
+
+    Twisted's interface (`callInThread`, `callInThreadWithCallback`, `adjustPoolsize`, `start`,
+    `stop`), that of an executor (`submit`, `map`, `shutdown`, `with`), and `enqueue`, which returns
+    a job that can be cancelled. A job runs in a copy of its submitter's context (`contextvars`).
+    Jobs wait until `start` is called; `submit` and `with` start the pool, since an executor has no
+    `start`.
+
+    Unlike Twisted's: workers are daemon threads, those above the minimum leave when they have been
+    idle for `idleTimeout`, `threads` forgets those that have ended, a stopped pool refuses jobs
+    (`PoolStoppedError`) instead of dropping them, and `stop` may be called twice and by a worker.
+
+    Args:
+        minthreads: How many workers are kept, also when they are idle.
+        maxthreads: How many workers there may be.
+        name: Part of the threads' names.
+        initializer: Called with `initargs` by each worker before its first job. If it raises, the
+            pool is broken: every job fails with `concurrent.futures.thread.BrokenThreadPool` until
+            it is started anew.
+        initargs: The initializer's arguments.
+        finalizer: Called by each worker as it ends.
+        idleTimeout: Seconds after which an idle worker above the minimum leaves.
+        maxSpare: See the property.
+        patience: See the property.
+
+    Raises:
+        PoolSizeError: The numbers contradict each other.
+
+    Thread: any, like all its methods.
+    """
+
+    min: int = 5
+    max: int = 20
+    name: str | None = None
+    threadFactory: Callable[..., threading.Thread] = threading.Thread
+    currentThread = staticmethod(threading.current_thread)
+
+    # What is called with errors that nobody handles (of `callInThread`, of an `onResult`), and with
+    # what was being done, in the worker's thread. None: `twistlike.python.log.report`.
+    onError: Callable[[Failure, str], object] | None = None
+
+    # Seconds that the interpreter's exit waits for jobs to end, before it leaves them behind.
+    exitTimeout: float = 5.0
+
+    # The owner of the pool, for those who find the pool through `currentPool`. A reactor puts a
+    # weak reference to itself here.
+    owner: object | None = None
+
+    def __init__(
+        self,
+        minthreads: int = 5,
+        maxthreads: int = 20,
+        name: str | None = None,
+        *,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        finalizer: Callable[[], object] | None = None,
+        idleTimeout: float = 60.0,
+        maxSpare: int = 50,
+        patience: float = 2.0,
+    ) -> None:
+        _checkSize(minthreads, maxthreads)
+        self.min = minthreads
+        self.max = maxthreads
+        self.name = name
+        self.initializer = initializer
+        self.initargs = initargs
+        self.finalizer = finalizer
+        self.idleTimeout = idleTimeout
+        self._maxSpare = maxSpare
+        self._patience = patience
+        self._resizing = threading.RLock()
+        self._crew = Crew(self)
+        key = id(self)
+        _pools[key] = weakref.ref(self, lambda _: _pools.pop(key, None))
+
+    def _afterFork(self) -> None:
+        old = self._crew
+        self._resizing = threading.RLock()
+        if old.open and not old.started:
+            # No thread of the parent's has a part in it: a program that becomes a daemon before it
+            # starts the pool finds its jobs there.
+            old.lock = threading.RLock()
+            return
+        old.forget()
+        self._crew = Crew(self)
+        if not old.wasOpen:
+            self._crew.close()
+        elif old.started:
+            self._crew.start(fill=False)  # threads come with the first jobs
+
+    # ---- submitting: lock-free, from any thread, also from `__del__` and signal handlers ---------
+
+    def callInThread(self, func: Callable[_P, object], /, *args: _P.args, **kw: _P.kwargs) -> None:
+        """
+        Run `func(*args, **kw)` in a worker. What it returns is dropped, an error it raises is
+        reported.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
+        self.enqueueCall(func, args, kw)
+
+    def enqueueCall(
+        self, function: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        """
+        Do what `callInThread` does, with the arguments as they are: for callers that have them so.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
+        crew = self._crew
+        now = monotonic()
+        if kwargs:
+            function = partial(function, **kwargs)
+        item = (copy_context() or None, function, args, now)
+        crew.queue.append(item)
+        # Race: the pool is closed while we come. We append first and look then; who closes it looks
+        # at the queue after it has closed. So either they see the job, or we see that it is closed
+        # and take it back.
+        if not crew.open:
+            self._refuse(crew, item)
+        if now >= crew.callBy:
+            crew.attend(now, item)
+
+    def callInThreadWithCallback(
+        self,
+        onResult: Callable[[bool, Any], object] | None,
+        func: Callable[_P, object],
+        /,
+        *args: _P.args,
+        **kw: _P.kwargs,
+    ) -> None:
+        """
+        Run `func(*args, **kw)` in a worker, then `onResult(True, result)` or `onResult(False,
+        failure)` there.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
+        self.enqueue(onResult, func, args, kw)
+
+    def enqueue(
+        self,
+        onResult: Callable[[bool, Any], object] | None,
+        function: Callable[..., object],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] = {},
+    ) -> Job:
+        """
+        Run `function(*args, **kwargs)` in a worker, as `callInThreadWithCallback` does, and return
+        its job.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
+        job = Job(copy_context() or None, (onResult, function, args, kwargs))
+        self.put(job)
+        return job
+
+    def put(self, job: QueuedJob) -> None:
+        """
+        Do what `enqueue` does, with a job of the caller's own kind.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
+        job.crew = crew = self._crew
+        job.queued = now = monotonic()
+        crew.queue.append(job)
+        # Race: see enqueueCall.
+        if not crew.open:
+            self._refuse(crew, job)
+        if now >= crew.callBy:
+            crew.attend(now, job)
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """
+        Run `fn(*args, **kwargs)` in a worker. Starts the pool if nobody has.
+
+        Returns:
+            A future of its result.
+
+        Raises:
+            PoolStoppedError: The pool was stopped.
+            RuntimeError: There is no worker, and no thread could be started.
+        """
+        crew = self._crew
+        if not crew.started and crew.open:
+            crew.start()
+        future: PoolFuture[_T] = PoolFuture(crew)
+        self.put(FutureJob(copy_context() or None, future, fn, args, kwargs))
+        return future
+
+    def _refuse(self, crew: Crew, item: Any) -> None:
+        if crew.takeBack(item):
+            crew.refuse()
+
+    # ---- life ------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """
+        Let the work begin: at once for what is queued. A pool that was stopped begins a new life.
+        """
+        with self._resizing:
+            if not self._crew.open:
+                self._crew = Crew(self)
+            crew = self._crew
+        crew.start()
+
+    def stop(self) -> None:
+        """
+        Refuse new jobs, finish those that are queued, end the workers, and wait for them.
+
+        Does nothing if the pool is stopped. A worker of this pool that calls it does not wait.
+        """
+        self._end(wait=True)
+
+    def _end(self, wait: bool) -> None:
+        crew = self._crew
+        crew.close()
+        if wait:
+            self._join(crew)
+
+    def _join(self, crew: Crew) -> None:
+        worker = currentWorker()
+        if worker is not None and worker.crew is crew:
+            return  # would wait for itself, and for others that do the same
+        while threads := threadsOf(crew) + crew.leaving:
+            for thread in threads:
+                thread.join()
+            crew.reap()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """
+        Refuse new jobs and end the workers once the queue is empty, as `concurrent.futures` has it.
+
+        Args:
+            wait: Return only when they have ended.
+            cancel_futures: Cancel what is still queued.
+        """
+        crew = self._crew
+        crew.close()
+        if cancel_futures:
+            crew.cancelQueued()
+        if wait:
+            self._join(crew)
+
+    def __enter__(self) -> ThreadPool:
+        """Start the pool."""
+        self.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.shutdown(wait=True)
+
+    def beginStop(self, onStopped: Callable[[], object]) -> None:
+        """
+        Refuse new jobs and let the workers finish the queue and leave, without waiting.
+
+        Args:
+            onStopped: Called by the last worker as it leaves, or at once if there is none.
+        """
+        self._crew.close(onStopped)
+
+    def abandon(self, error: BaseException) -> list[StuckWorker]:
+        """
+        End at once: fail what is queued, and forget the workers that are still at work.
+
+        They are daemon threads, and end when their job ends. What it returns is still handed to its
+        `onResult`.
+
+        Args:
+            error: What queued jobs fail with.
+
+        Returns:
+            Who was left behind, and where it stands.
+        """
+        return self._crew.abandon(error)
+
+    # ---- size ------------------------------------------------------------------------------------
+
+    def adjustPoolsize(self, minthreads: int | None = None, maxthreads: int | None = None) -> None:
+        """
+        Set how few and how many workers there may be. Takes effect at once, in both directions.
+
+        Workers that are one too many leave when their job ends, before they look at the queue.
+
+        Args:
+            minthreads: The new minimum, or None to leave it.
+            maxthreads: The new maximum, or None to leave it.
+
+        Raises:
+            PoolSizeError: The numbers contradict each other. Nothing is changed.
+        """
+        with self._resizing:
+            low = self.min if minthreads is None else minthreads
+            high = self.max if maxthreads is None else maxthreads
+            _checkSize(low, high)
+            self.min = low
+            self.max = high
+            self._crew.resize(low, high)
+
+    def startAWorker(self) -> None:
+        """Start one worker more, if the maximum allows it."""
+        if self._crew.started and self._crew.open:
+            self._crew.startOne()
+
+    def stopAWorker(self) -> None:
+        """End one worker: an idle one now, else the next that ends its job."""
+        self._crew.dismissOne()
+
+    # ---- what others want to know ----------------------------------------------------------------
+
+    @property
+    def started(self) -> bool:
+        """Is it started, and not stopped since?"""
+        return self._crew.started and self._crew.open
+
+    @property
+    def joined(self) -> bool:
+        """Has it been stopped, and not started since?"""
+        return not self._crew.open
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """The threads of the workers."""
+        return threadsOf(self._crew)
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are."""
+        return len(threadsOf(self._crew))
+
+    @property
+    def waiters(self) -> list[threading.Thread]:
+        """The threads of the workers that are idle."""
+        return threadsOf(self._crew, busy=False)
+
+    @property
+    def working(self) -> list[threading.Thread]:
+        """The threads of the workers that run a job."""
+        return threadsOf(self._crew, busy=True)
+
+    @property
+    def maxSpare(self) -> int:
+        """
+        How many workers may be lent on top of the maximum, for those that wait (`lent`) or run a
+        job that was cancelled. A hard limit: at it, a pool whose workers all wait for jobs behind
+        them is wedged.
+        """
+        return self._maxSpare
+
+    @maxSpare.setter
+    def maxSpare(self, maxSpare: int) -> None:
+        self._maxSpare = maxSpare
+        self._crew.loans.limit = maxSpare
+
+    @property
+    def patience(self) -> float:
+        """
+        Seconds that a job may wait with no worker free before a warning is logged. `inf` turns that
+        off.
+        """
+        return self._patience
+
+    @patience.setter
+    def patience(self, patience: float) -> None:
+        self._patience = self._crew.patienceOfJobs = patience
+
+    def stats(self) -> PoolStats:
+        """Return what the workers do now, and what they have done since the pool was started."""
+        return takeStock(self._crew, self.name)
+
+    def dumpStats(self) -> None:
+        """Log who waits and who works."""
+        import logging  # slow to import, and seldom wanted
+
+        logger = logging.getLogger("twistlike")
+        logger.info("pool %s: %d jobs are queued", self.name, len(self._crew.queue))
+        logger.info("waiters: %s", self.waiters)
+        logger.info("workers: %s", self.working)
+        logger.info("total: %s", self.threads)
+
+    def threadName(self, number: int) -> str:
+        """Return the name of a worker's thread. To be overridden, if wanted."""
+        return f"PoolThread-{self.name or id(self)}-{number}"
+
+    def lent(self, onWedged: Callable[[PoolWedgedError], object] | None = None) -> Loan:
+        """
+        A context in which this worker only waits for what another job of the pool may have to
+        bring.
+
+        If that lasts (10 ms) while jobs are queued and no worker is free, a spare worker runs in
+        its place, so that the pool cannot wedge on its own interface. When the wait ends the spare
+        leaves after its job; until then there is one worker more at work than the maximum. Does
+        nothing in a thread that is not a worker of this pool.
+
+        Args:
+            onWedged: Called in another thread with the error to raise if the pool is wedged: all
+                `maxSpare` spare workers are lent, every worker waits, jobs are queued, and none has
+                ended for five times `patience`. The newest waiter is told, once. It is to end the
+                wait and fail; then its worker is free for the queue.
+        """
+        return Loan(self._crew, onWedged)
+
+    def __repr__(self) -> str:
+        crew = self._crew
+        name = self.name or hex(id(self))
+        return f"<ThreadPool {name} {crew.state}: {self.workers} of {self.max} workers>"
+
+
+def _checkSize(minthreads: int, maxthreads: int) -> None:
+    for number in (minthreads, maxthreads):
+        if not isinstance(number, int):
+            raise TypeError(f"the size of a pool is a whole number of threads, not {number!r}")
+    if minthreads < 0:
+        raise PoolSizeError(f"minimum is negative: {minthreads} threads")
+    if minthreads > maxthreads:
+        raise PoolSizeError(
+            f"minimum is greater than maximum: {minthreads} > {maxthreads} threads; "
+            "give both to adjustPoolsize to move both"
+        )
+
+
+def afterFork() -> None:
+    """
+    In the child: the parent's workers are not here, its queue is not ours, its locks may be held.
+    """
+    forgetWatched()
+    for reference in list(_pools.values()):
+        pool = reference()
+        if pool is not None:
+            pool._afterFork()
+
+
+def _atExit() -> None:
+    """
+    End all pools. Workers are daemon threads, so that a stuck one does not keep the process; but
+    one that is in the middle of something may finish it, within `exitTimeout`.
+    """
+    pools = [pool for reference in list(_pools.values()) if (pool := reference()) is not None]
+    if not pools:
+        return
+    stuck = endAll([pool._crew for pool in pools], max(pool.exitTimeout for pool in pools))
+    if stuck:
+        import logging  # seldom needed, slow to import
+
+        text = "\n".join(map(str, stuck))
+        logging.getLogger("twistlike").warning("Left behind at the interpreter's exit:\n%s", text)
+
+
+atexit.register(_atExit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=afterFork)
+
+showAs("twistlike.python.threadpool", globals(), __all__)

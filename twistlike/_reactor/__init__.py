@@ -1,0 +1,3 @@
+"""The reactor: its life cycle, and the parts that serve calls, timers, threads and descriptors."""
+
+__all__: list[str] = []

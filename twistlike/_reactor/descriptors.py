@@ -1,0 +1,155 @@
+"""File descriptors that the loop watches for objects with Twisted's interface of such.
+
+Thread: the loop's.
+
+How it works
+------------
+An object is a reader (``doRead``), a writer (``doWrite``) or both. Its file descriptor is given to
+the loop's ``add_reader`` or ``add_writer`` for as long as there is a loop; without one it is kept.
+What an object returns or raises when it is called ends it: it is watched no longer, and told by
+``connectionLost``. The number of the descriptor is remembered, because an object that has been
+closed does not know it any more.
+"""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from twistlike._base.error import ConnectionDone, ConnectionFdescWentAway, ConnectionLost
+from twistlike._base.failure import Failure
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Iterable
+    from contextvars import Context
+
+__all__ = ["Descriptors"]
+
+
+class Descriptors:
+    """The readers and writers of one reactor.
+
+    Args:
+        onError: Called with an exception that an object raised, and the method that was called. If
+            it returns an exception, that is raised once the object has been told.
+
+    Attributes:
+        readers: Who is watched for something to read.
+        writers: Who is watched for room to write.
+    """
+
+    def __init__(
+        self, onError: Callable[[BaseException, Callable[..., object]], BaseException | None]
+    ) -> None:
+        self._onError = onError
+        self._loop: AbstractEventLoop | None = None
+        # With the number of its descriptor and the context in which it was added.
+        self.readers: dict[Any, tuple[int, Context]] = {}
+        self.writers: dict[Any, tuple[int, Context]] = {}
+
+    def bind(self, loop: AbstractEventLoop) -> None:
+        """Watch on ``loop`` from now on."""
+        self._loop = loop
+        for reading in (True, False):
+            for selectable in self._of(reading):
+                self._watch(selectable, reading)
+
+    def unbind(self) -> None:
+        """Stop watching. Who is there is kept, for the next loop."""
+        for reading in (True, False):
+            for selectable in self._of(reading):
+                self._unwatch(selectable, reading)
+        self._loop = None
+
+    def add(self, selectable: Any, reading: bool) -> None:
+        """Watch an object, unless it is watched already.
+
+        Raises:
+            NotImplementedError: The loop cannot watch file descriptors (Windows' Proactor loop).
+            OSError: The operating system cannot watch this one: it is closed, or a plain file.
+        """
+        known = self._of(reading)
+        if selectable in known:
+            return
+        known[selectable] = (selectable.fileno(), copy_context())
+        try:
+            self._watch(selectable, reading)
+        except BaseException:
+            del known[selectable]
+            raise
+
+    def remove(self, selectable: Any, reading: bool) -> None:
+        """Watch an object no longer, if it is watched."""
+        known = self._of(reading)
+        if selectable in known:
+            self._unwatch(selectable, reading)
+            del known[selectable]
+
+    def removeAll(self) -> list[Any]:
+        """Watch nobody any longer; return all who were, each once."""
+        found = list({**self.readers, **self.writers})
+        for selectable in found:
+            self.remove(selectable, True)
+            self.remove(selectable, False)
+        return found
+
+    def tellLost(self, selectables: Iterable[Any]) -> None:
+        """Tell those who were watched, by ``connectionLost``, that the reactor has let them go."""
+        for selectable in selectables:
+            self._tell(selectable.connectionLost, ConnectionLost())
+
+    def _of(self, reading: bool) -> dict[Any, tuple[int, Context]]:
+        return self.readers if reading else self.writers
+
+    def _watch(self, selectable: Any, reading: bool) -> None:
+        loop = self._loop
+        if loop is not None:
+            number = self._of(reading)[selectable][0]
+            add = loop.add_reader if reading else loop.add_writer
+            add(number, self._isReady, selectable, reading)
+
+    def _unwatch(self, selectable: Any, reading: bool) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            number = self._of(reading)[selectable][0]
+            (loop.remove_reader if reading else loop.remove_writer)(number)
+
+    def _isReady(self, selectable: Any, reading: bool) -> None:
+        """Hear from the loop that there is something to read, or room to write."""
+        # A copy each time: what one call sets in the context, the next one must not see.
+        context = self._of(reading)[selectable][1].copy()
+        fatal: BaseException | None = context.run(self._call, selectable, reading)
+        if fatal is not None:
+            raise fatal
+
+    def _call(self, selectable: Any, reading: bool) -> BaseException | None:
+        fatal = None
+        method = selectable.doRead if reading else selectable.doWrite
+        if selectable.fileno() == -1:
+            why: Any = ConnectionFdescWentAway("it was closed while it was watched")
+        else:
+            try:
+                why = method()
+            except BaseException as error:
+                fatal = self._onError(error, method)
+                why = error
+        if why:
+            self.remove(selectable, reading)
+            lost = selectable.connectionLost
+            if (
+                reading
+                and type(why) is ConnectionDone
+                and hasattr(selectable, "readConnectionLost")
+            ):
+                lost = selectable.readConnectionLost  # it may write on
+            else:
+                self.remove(selectable, not reading)
+            self._tell(lost, why)
+        return fatal
+
+    def _tell(self, lost: Callable[[Failure], object], why: Any) -> None:
+        try:
+            lost(Failure(why))
+        except Exception as error:
+            self._onError(error, lost)

@@ -1,0 +1,65 @@
+"""The Deferreds that threads have still to fire, so that none stays silent when the reactor ends.
+
+How it works
+------------
+A job in a thread hands its outcome to the inbox. When the reactor has closed its inbox no more
+outcomes can come: what is still owed then fails, in the reactor's thread. An outcome that comes
+later finds the inbox closed and is dropped. As both happen in the reactor's thread, one after the
+other, no Deferred is fired twice, and no lock is needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from twistlike._base.error import ReactorNotRunning
+from twistlike._base.failure import Failure
+from twistlike._base.reflect import safe_repr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Owed", "Owing"]
+
+
+class Owing(Protocol):
+    """A call whose Deferred is still to be fired."""
+
+    @property
+    def what(self) -> object:
+        """What a thread still runs for it."""
+
+    def abandon(self, failure: Failure) -> None:
+        """Fire the Deferred with an error instead."""
+
+
+class Owed:
+    """The calls of one reactor whose Deferreds are still to be fired.
+
+    Args:
+        onError: Called with an exception that came out of ``abandon``, and that method.
+    """
+
+    def __init__(self, onError: Callable[[BaseException, Callable[..., object]], object]) -> None:
+        self.calls: set[Owing] = set()
+        self._onError = onError
+
+    def fail(self) -> None:
+        """Fire all that are owed with ``ReactorNotRunning``. Thread: the reactor's."""
+        while self.calls:
+            try:
+                call = self.calls.pop()
+            except KeyError:
+                return  # Race: a thread whose job was refused has just taken the last one back
+            try:
+                call.abandon(Failure(_tooLate(call.what)))
+            except BaseException as error:
+                self._onError(error, call.abandon)
+
+
+def _tooLate(what: object) -> ReactorNotRunning:
+    """Return the error for what nobody waits for any more."""
+    return ReactorNotRunning(
+        f"the reactor has ended while a thread still ran {safe_repr(what)}, whose outcome is"
+        " dropped"
+    )

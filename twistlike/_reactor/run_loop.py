@@ -1,0 +1,191 @@
+"""A loop of the reactor's own: made for one run, or given by the user; and the signals that end it.
+
+Thread: the one that runs the reactor; the signals come in the main thread, which may be that one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twistlike._base.error import ReactorAlreadyRunning, ReactorNotRunning
+from twistlike._eventloop.loops import (
+    END_LIMIT,
+    closeLoop,
+    endTasks,
+    hasTasks,
+    newLoop,
+    runningLoop,
+)
+from twistlike._reactor.lifecycle import LifeCycle, State
+from twistlike._reactor.signals import StopSignals
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
+    from twistlike._reactor.inbox import Inbox
+
+__all__ = ["OwnLoop"]
+
+
+class OwnLoop:
+    """The loop that a reactor runs, as against one that it is a guest on.
+
+    Args:
+        life: The reactor's.
+        inbox: The reactor's.
+        onSignal: Called with the number of the signal that ends it, in the signal's handler.
+
+    Attributes:
+        given: The user's loop to be run, which is left open at the end; ``None`` to make one.
+    """
+
+    def __init__(self, life: LifeCycle, inbox: Inbox, onSignal: Callable[[int], object]) -> None:
+        self.given: AbstractEventLoop | None = None
+        self._loop: AbstractEventLoop | None = None
+        self._life = life
+        self._inbox = inbox
+        self._onSignal = onSignal
+        self._signals: StopSignals | None = None
+
+    def start(self, takeSignals: bool) -> None:
+        """Make the loop, take the signals, plan the startup event.
+
+        Raises:
+            ReactorAlreadyRunning: If a loop runs in this thread, or the reactor or its loop runs.
+            RuntimeError: If the loop that it was given is closed.
+        """
+        if runningLoop() is not None:
+            raise ReactorAlreadyRunning(
+                "run() was called while an event loop runs in this thread; the reactor works "
+                "inside that loop as it is: leave run() out"
+            )
+        life = self._life
+        with life.beginning:
+            # With a loop that is not this one's it is attached still, if only for a moment.
+            if life.state not in (State.NOT_STARTED, State.ENDED) or life.loop not in (
+                self._loop,
+                None,
+            ):
+                text = f"run() was called, but the reactor is {life.state.value}, on {life.loop!r}"
+                if life.loop is not None and not life.loop.is_running():
+                    text += ", which does not run now: close that to have the reactor free"
+                raise ReactorAlreadyRunning(text)
+            loop = self._make()
+            if takeSignals:
+                self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
+                self._signals.take()
+            life.loopEnds = False  # not before run(): the loop that iterate() turns stays
+            life.begin(State.RUNNING, loop)
+
+    def run(self) -> None:
+        """Run the loop until the reactor has ended, and leave it."""
+        loop = self._loop
+        assert loop is not None, "mainLoop() needs startRunning() before it"
+        life = self._life
+        life.loopEnds = loop is not self.given
+        try:
+            loop.run_forever()
+            # It may have been stopped below the reactor, or an exit have come out of a callback of
+            # somebody else: end in order all the same.
+            while life.state in (State.RUNNING, State.STOPPING):
+                if life.state is State.RUNNING:
+                    life.stop()
+                loop.run_forever()
+        except BaseException:
+            self._endInOrder(loop)
+            raise
+        finally:
+            self._leave(loop)
+
+    def turn(self, delay: float) -> None:
+        """Run one turn of the loop, of the reactor's present one if it has any.
+
+        Raises:
+            ReactorAlreadyRunning: If a loop runs in this thread, or the reactor's in another one.
+        """
+        if runningLoop() is not None:
+            raise ReactorAlreadyRunning("iterate() was called while a loop runs in this thread")
+        loop = self._life.loop
+        if loop is not None and loop.is_running():
+            raise ReactorAlreadyRunning(f"iterate() was called while another thread runs {loop!r}")
+        if loop is None:
+            loop = self._make()
+            self._life.bind(loop)
+        end = loop.call_later(delay, loop.stop) if delay > 0 else loop.call_soon(loop.stop)
+        try:
+            loop.run_forever()
+        finally:
+            end.cancel()  # something else may have stopped it: the next run is not to be cut short
+            if self._life.state in (State.NOT_STARTED, State.ENDED):
+                self.giveSignalsBack()  # it has ended, or crashed, in this turn
+
+    def giveSignalsBack(self) -> None:
+        """Give the signals back, if they were taken."""
+        signals, self._signals = self._signals, None
+        if signals is not None:
+            signals.giveBack()
+
+    def _make(self) -> AbstractEventLoop:
+        if self._loop is None:
+            loop = self.given or newLoop()
+            if loop.is_closed():
+                raise RuntimeError(
+                    f"the loop that the reactor is to run is closed: {loop!r}; install another one "
+                    "with asyncioreactor.install(loop)"
+                )
+            if loop.is_running():
+                raise ReactorAlreadyRunning(
+                    f"the loop that the reactor is to run is run by another thread: {loop!r}"
+                )
+            self._loop = loop
+        return self._loop
+
+    def _leave(self, loop: AbstractEventLoop) -> None:
+        self.giveSignalsBack()
+        isGiven = loop is self.given
+        if self._life.state in (State.RUNNING, State.STOPPING):
+            self._life.breakOff()  # a second exit has come out of the loop, during the end
+        try:
+            if self._life.loop is loop and not isGiven and hasTasks(loop):
+                # Crashed. As in the orderly end, tasks may use the reactor to clear up; but who is
+                # watched is told in the next run.
+                self._life.descriptors.unbind()
+                loop.run_until_complete(endTasks(END_LIMIT))
+        finally:
+            if self._life.loop is loop:
+                self._life.unbind()  # what waits is for the next run
+            self._loop = None
+            if not isGiven:
+                closeLoop(loop)
+
+    def _endInOrder(self, loop: AbstractEventLoop) -> None:
+        """End after an exit has come out of the loop, within the limits of a host's end."""
+        if self._life.state is State.RUNNING:
+            self._life.stop()
+        if self._life.state is State.STOPPING:
+            loop.run_forever()
+
+    def _stopBySignal(self, number: int) -> None:
+        """Stop, from a signal's handler: at any point of the main thread's code."""
+        self._onSignal(number)
+        try:
+            self._inbox.post(self._stopOnce, (), {})
+        except ReactorNotRunning:
+            pass  # it ends already, and what is left of that is short, or forced by the next one
+
+    def _stopOnce(self) -> None:
+        if self._life.state is State.RUNNING:
+            self._life.stop()
+
+    def _forceBySignal(self) -> None:
+        """Wait no longer. Where nothing is waited for, break what blocks the loop.
+
+        That is so before the first signal has been seen, and in the very last calls of the end.
+        """
+        if self._life.state is State.RUNNING:
+            raise KeyboardInterrupt
+        try:
+            self._inbox.post(self._life.force, (), {})
+        except ReactorNotRunning:
+            raise KeyboardInterrupt from None

@@ -1,0 +1,3 @@
+"""Work in threads: `deferToThread`, blocking calls, and the Deferreds of jobs."""
+
+__all__: list[str] = []

@@ -1,0 +1,365 @@
+"""Work that blocks, in threads; and calls from there back into the reactor's thread.
+
+Each docstring says which thread may call it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadError
+from twistlike._base.failure import Failure
+from twistlike._base.naming import showAs
+from twistlike._defer.coroutines import fromAwaitable
+from twistlike._eventloop.loops import runningLoop
+from twistlike._reactor.blocked import Waiter, Waiters, ended
+from twistlike._reactor.current import currentReactor
+from twistlike._reactor.pools import currentPool
+from twistlike._reactor.reactor import Reactor
+from twistlike._threads.jobs import FutureDeferred, runInPool
+from twistlike._timers.queue import checkDelay
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from concurrent.futures import Executor
+    from typing import ParamSpec, TypeGuard
+
+    from twistlike._base.interfaces import IReactorFromThreads
+    from twistlike._defer.deferred import Deferred
+    from twistlike._pool.pool import ThreadPool
+    from twistlike._reactor.outstanding import Owing
+    from twistlike._threads.jobs import Door
+
+    P = ParamSpec("P")
+
+__all__ = [
+    "blockingCallFromThread",
+    "blockingCallWithTimeout",
+    "callMultipleInThread",
+    "checkCancelled",
+    "deferToThread",
+    "deferToThreadPool",
+]
+
+T = TypeVar("T")
+
+# A worker that waits for no longer than this, in seconds, does not lend its place in its pool: a
+# spare one is not started before that anyway, and lending costs a third of a quick blocking call.
+_SOON = 0.01
+
+
+def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+    """Run a function in the reactor's thread pool.
+
+    The reactor is that of the running loop; in a pool's worker the one whose pool it is; else the
+    default one. The function runs in a copy of the caller's context.
+
+    Args:
+        f: The function, with its arguments after it.
+
+    Returns:
+        A Deferred of its result, which fires in the reactor's thread. Cancelling it keeps a queued
+        function from running, and tells a running one: see ``checkCancelled``.
+
+    Raises:
+        ReactorNotRunning: If the reactor has ended: the function will not be called.
+
+    Thread: the reactor's.
+    """
+    reactor = currentReactor()
+    if reactor._life.loop is None:
+        reactor._life.acceptWork("deferToThread")
+    pool = reactor._pools.users or reactor.getThreadPool()
+    return runInPool(reactor._inbox, reactor._owed.calls, pool, f, args, kwargs)
+
+
+def deferToThreadPool(
+    reactor: IReactorFromThreads,
+    threadpool: Executor,
+    f: Callable[P, T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> Deferred[T]:
+    """Run a function in a pool of one's own choice.
+
+    Args:
+        reactor: In whose thread the Deferred fires.
+        threadpool: A ``ThreadPool``, or any ``concurrent.futures.Executor``: processes, too.
+        f: The function, with its arguments after it.
+
+    Returns:
+        A Deferred of its result. Cancelling it works as with ``deferToThread``.
+
+    Raises:
+        ReactorNotRunning: If the reactor has ended: the function will not be called.
+
+    Thread: the reactor's.
+    """
+    door: Door
+    owed: set[Owing]
+    if isinstance(reactor, Reactor):
+        reactor._life.acceptWork("deferToThreadPool")
+        door, owed = reactor._inbox, reactor._owed.calls
+    else:
+        door, owed = _ForeignDoor(reactor), set()
+    if _isThreadPool(threadpool):
+        return runInPool(door, owed, threadpool, f, args, kwargs)
+    return FutureDeferred(door, owed, threadpool.submit(f, *args, **kwargs))
+
+
+def _isThreadPool(executor: Executor) -> TypeGuard[ThreadPool]:
+    # Not isinstance: see parts/pools, the pool is slow to import.
+    return hasattr(executor, "enqueueCall")
+
+
+def callMultipleInThread(
+    tupleList: Iterable[tuple[Callable[..., object], Iterable[Any], Mapping[str, Any]]],
+) -> None:
+    """Run several functions in a thread of the reactor's pool, one after the other.
+
+    If one raises, that is reported, and those after it are not called.
+
+    Args:
+        tupleList: For each a tuple of the function, its arguments and its keyword arguments.
+
+    Raises:
+        ReactorNotRunning: If the reactor has ended: none will be called.
+
+    Thread: any.
+    """
+    currentReactor().callInThread(_runMultiple, tupleList)
+
+
+def checkCancelled() -> None:
+    """End a job whose Deferred has been cancelled. Does nothing outside of a pool's job.
+
+    Raises:
+        concurrent.futures.CancelledError: If the Deferred that stands for this job was cancelled.
+
+    Thread: any; meant for long loops in a function that ``deferToThread`` runs.
+    """
+    from twistlike._pool.pool import checkCancelled  # see parts/pools: slow to import
+
+    checkCancelled()
+
+
+@overload
+def blockingCallFromThread(
+    reactor: IReactorFromThreads,
+    f: Callable[P, Awaitable[T]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T: ...
+
+
+@overload
+def blockingCallFromThread(
+    reactor: IReactorFromThreads, f: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T: ...
+
+
+def blockingCallFromThread(
+    reactor: IReactorFromThreads, f: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Any:
+    """Call a function in the reactor's thread, and wait for its result.
+
+    Before the reactor runs, this waits until it does. A worker of a pool that waits here is made up
+    for by a spare one.
+
+    Args:
+        reactor: In whose thread it is called.
+        f: The function, with its arguments after it. If it returns a Deferred or another awaitable,
+            that is waited for.
+
+    Returns:
+        What it returned, or what its Deferred or awaitable gave.
+
+    Raises:
+        WrongThreadError: In the reactor's own thread, which would wait for itself.
+        ReactorNotRunning: If the reactor has ended, or ends while this waits.
+        PoolWedgedError: In a worker, if every worker waits like this, jobs are queued, and no more
+            spare workers may be started.
+
+    And whatever the function raised, or its Deferred or awaitable failed with.
+
+    Thread: any but the reactor's.
+    """
+    return _blockingCall(reactor, None, f, args, kwargs)
+
+
+@overload
+def blockingCallWithTimeout(
+    timeout: float,
+    reactor: IReactorFromThreads,
+    f: Callable[P, Awaitable[T]],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T: ...
+
+
+@overload
+def blockingCallWithTimeout(
+    timeout: float,
+    reactor: IReactorFromThreads,
+    f: Callable[P, T],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T: ...
+
+
+def blockingCallWithTimeout(
+    timeout: float,
+    reactor: IReactorFromThreads,
+    f: Callable[..., Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    """Do what ``blockingCallFromThread`` does, for a limited time.
+
+    Has no counterpart in Twisted. The limit comes first and the function's arguments last, so
+    that they cannot clash.
+
+    Args:
+        timeout: How long to wait, in seconds.
+        reactor: In whose thread it is called.
+        f: The function, with its arguments after it.
+
+    Raises:
+        TimeoutError: If it took longer (``twistlike.internet.error``). The Deferred or awaitable
+            that it returned is cancelled.
+        TypeError: If the timeout is not a number.
+        ValueError: If the timeout is negative or NaN.
+
+    And what ``blockingCallFromThread`` raises.
+
+    Thread: any but the reactor's.
+    """
+    return _blockingCall(reactor, timeout, f, args, kwargs)
+
+
+def _runMultiple(
+    tupleList: Iterable[tuple[Callable[..., object], Iterable[Any], Mapping[str, Any]]],
+) -> None:
+    for function, args, kwargs in tupleList:
+        function(*args, **kwargs)
+
+
+class _ForeignDoor:
+    """The way into the thread of a reactor that is not ours."""
+
+    __slots__ = ("_reactor",)
+
+    def __init__(self, reactor: IReactorFromThreads) -> None:
+        self._reactor = reactor
+
+    def put(self, call: tuple[Any, ...]) -> None:
+        """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
+        self._reactor.callFromThread(*call)
+
+
+def _blockingCall(
+    reactor: IReactorFromThreads,
+    timeout: float | None,
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Any:
+    waiters = _NO_WAITERS
+    if timeout is not None:
+        checkDelay(timeout, "a timeout")
+    if isinstance(reactor, Reactor):
+        waiters = reactor._waiters
+        if reactor._life.loop is None:
+            # callFromThread would attach it, and this thread's loop would then wait for itself.
+            reactor._life.attachIfLoopRuns()
+        loop = reactor._life.loop
+        if loop is not None and runningLoop() is loop:
+            raise WrongThreadError(
+                "blockingCallFromThread was called in the reactor's own thread, which would wait "
+                "for itself; call the function there, or use deferToThread to leave the thread"
+            )
+    wait: _Wait = _Wait(f, args, kwargs, waiters)
+    # Race: the reactor ends while we come. It releases the waiters that it knows of, then closes
+    # the inbox. We are known before we post: so either we are released, or the post is refused.
+    waiters.waiting.add(wait)
+    try:
+        reactor.callFromThread(wait.serve)
+        if not _waitFor(wait, timeout):
+            try:
+                reactor.callFromThread(wait.giveUp)
+            except ReactorNotRunning:
+                pass  # released by its end just now
+            raise TimeoutError(string=f"{f!r} has given no result within {timeout} s")
+        return wait.outcome()
+    finally:
+        waiters.leave(wait)
+
+
+def _waitFor(wait: _Wait, timeout: float | None) -> bool:
+    """Wait, and lend this thread's place in its pool if that takes long."""
+    pool = currentPool()
+    if pool is None:
+        return wait.wait(timeout)
+    if timeout is not None and timeout <= _SOON:
+        return wait.wait(timeout)
+    if wait.wait(_SOON):
+        return True
+    with pool.lent(wait.wedged):
+        return wait.wait(None if timeout is None else timeout - _SOON)
+
+
+class _Wait(Waiter[Any]):
+    """One blocking call: what is called in the reactor's thread, and the wait for it."""
+
+    __slots__ = ("_args", "_awaited", "_f", "_kwargs", "_waiters")
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        waiters: Waiters,
+    ) -> None:
+        super().__init__(waiters.bells.take())
+        self._f = f
+        self._args = args
+        self._kwargs = kwargs
+        self._waiters = waiters
+        self._awaited: Deferred[Any] | None = None
+
+    def serve(self) -> None:
+        """Make the call. Thread: the reactor's."""
+        try:
+            result = self._f(*self._args, **self._kwargs)
+        except BaseException as error:
+            self.fail(Failure.fromException(error))
+            return
+        awaited = fromAwaitable(result)
+        if awaited is None:
+            if isinstance(result, Failure):
+                self.fail(result)
+            else:
+                self.succeed(result)
+            return
+        self._awaited = awaited
+        awaited.addCallbacks(self.succeed, self.fail)
+        if self._waiters.released:
+            self.fail(Failure(ended()))  # too late to wait for more than the call itself
+
+    def wedged(self, error: Exception) -> None:
+        """Hear that the pool of the worker that waits is wedged. Thread: any."""
+        self.fail(Failure(error))
+
+    def giveUp(self) -> None:
+        """Cancel what the call returned: nobody waits any more. Thread: the reactor's."""
+        if self._awaited is not None:
+            self._awaited.cancel()
+
+
+# Those who wait for reactors that are not ours, and whose end nobody tells us.
+_NO_WAITERS = Waiters()
+
+showAs("twistlike.internet.threads", globals(), __all__)

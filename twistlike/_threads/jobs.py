@@ -1,0 +1,321 @@
+"""Deferreds of functions that run in threads, and the way of their outcomes back into the loop's.
+
+How it works
+------------
+`JobDeferred` is both: the Deferred that the caller has, and the job that stands in a pool's queue.
+One object for what would be four (a Deferred, a job, what that is to run, and a bound method for
+its outcome): they were half of what it cost to ask for a job.
+
+It has one claim. Whoever deletes it has the job: the worker that runs it, the caller who cancels
+it, or the pool that gives it up. To delete an attribute is one atomic step, so no lock is needed;
+the others find it gone. The outcome goes into the inbox as a call of `settle`, which fires the
+Deferred unless it was cancelled, or given up at the reactor's end, in the meantime. All three
+happen in the reactor's thread, one after the other.
+"""
+
+from __future__ import annotations
+
+from contextvars import Context, copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from twistlike._base.error import ReactorNotRunning
+from twistlike._base.failure import Failure
+from twistlike._defer.deferred import Deferred
+from twistlike._defer.errors import CancelledError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
+
+    from twistlike._pool.pool import ThreadPool
+    from twistlike._pool.worker import Worker
+    from twistlike._pool.workers import Crew
+    from twistlike._reactor.outstanding import Owing
+
+__all__ = ["Door", "FutureDeferred", "JobDeferred", "OwedDeferred", "runInPool", "settle"]
+
+T = TypeVar("T")
+
+_new: Any = object.__new__
+
+
+class Door(Protocol):
+    """The way into a reactor's thread, as an ``Inbox`` offers it."""
+
+    def put(self, call: tuple[Any, ...]) -> None:
+        """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
+        ...
+
+
+class OwedDeferred(Deferred[T]):
+    """A Deferred that a thread has still to fire.
+
+    Attributes:
+        door: The way into the thread of the reactor where it fires.
+        owed: The Deferreds of that reactor that have not fired.
+        unwanted: Whether an outcome that comes after it has fired is to be dropped.
+    """
+
+    __slots__ = ("door", "owed")
+
+    door: Door
+    owed: set[Owing]
+
+    unwanted = False
+
+    @property
+    def what(self) -> object:
+        """What still runs for it, for a report."""
+        raise NotImplementedError
+
+    def abandon(self, failure: Failure) -> None:
+        """Fail: the reactor has ended, and no outcome can come any more. Thread: the reactor's."""
+        if not self.called:
+            self.unwanted = True
+            self.errback(failure)
+
+
+def settle(deferred: OwedDeferred[Any], outcome: Any) -> None:
+    """Fire a Deferred with what its function has come to. Thread: the reactor's.
+
+    Raises:
+        AlreadyCalledError: Somebody else has fired it.
+    """
+    deferred.owed.discard(deferred)
+    try:
+        if not (deferred.called and deferred.unwanted):
+            deferred.callback(outcome)
+    finally:
+        del deferred, outcome  # no traceback of a callback's error may lead to the Deferred
+
+
+def runInPool(
+    door: Door,
+    owed: set[Owing],
+    pool: ThreadPool,
+    function: Callable[..., T],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> JobDeferred[T]:
+    """Have a function called by a pool's thread, in a copy of the present context.
+
+    Returns:
+        The Deferred of its result, which fires in the thread that the door leads to.
+
+    Raises:
+        PoolStoppedError: The pool was stopped.
+        RuntimeError: There is no worker, and no thread could be started.
+
+    Thread: any.
+    """
+    job: JobDeferred[T] = _new(JobDeferred)
+    if Deferred.debug:
+        job.__init__(_cancel)  # type: ignore[misc]
+    else:  # the same without the call
+        job._callbacks = None
+        job._canceller = _cancel
+        job._debugInfo = None
+        job._state = None
+        job.called = False
+        job.paused = 0
+    job.door = door
+    job.owed = owed
+    job.context = copy_context() or None
+    job.function = partial(function, **kwargs) if kwargs else function
+    job.args = args
+    job.claim = True
+    owed.add(job)
+    try:
+        pool.put(job)
+    except BaseException:
+        owed.discard(job)
+        raise
+    return job
+
+
+class JobDeferred(OwedDeferred[T]):
+    """The Deferred of a function that runs in a thread of a `ThreadPool`, and the pool's job.
+
+    Attributes:
+        context: The context that it runs in; None is an empty one.
+        function: What is to run, or runs; None once it has, or will not.
+        args: Its arguments.
+        claim: There until somebody has taken the job.
+        crew: The workers of the pool, which set this.
+        queued: When it was queued, in seconds of `time.monotonic`; the pool sets this.
+        told: Whether it was cancelled while it ran.
+    """
+
+    __slots__ = ("args", "claim", "context", "crew", "function", "queued")
+
+    context: Context | None
+    function: Callable[..., T] | None
+    args: tuple[Any, ...] | None
+    claim: bool
+    crew: Crew
+    queued: float
+
+    told = False
+
+    # ---- what the pool calls ---------------------------------------------------------------------
+
+    def run(self, worker: Worker, here: Context) -> None:
+        """Run the function in its context or else ``here``, and send its outcome.
+
+        Thread: the worker's.
+        """
+        function: Any = self.function
+        args: Any = self.args
+        try:
+            # Race: a kill between this and the call leaves the job to `hit`.
+            del self.claim
+        except AttributeError:
+            worker.tally.skip()
+            if self.told:
+                self.crew.loans.end(self)  # cancelled twice, the second time it seemed to run
+            return
+        context = self.context
+        try:
+            result = function(*args) if context is None else context.run(function, *args)
+        except BaseException as error:
+            worker.tally.failed += 1
+            # The error's traceback holds this frame, by the f_back of the function's frame if not
+            # by an entry of its own. So the Deferred is not kept by the failure that it is given.
+            if context is None and here:
+                context = copy_context()
+            try:
+                self._send(context, Failure.fromException(error))
+            finally:
+                del self
+            return
+        function = args = None
+        if context is None and here:
+            context = copy_context()  # the worker is in it still, so nobody else can enter it
+        self._send(context, result)
+
+    def _send(self, context: Context | None, outcome: Any) -> None:
+        """Send the outcome to the reactor's thread, to be met with in the job's context."""
+        # Before that: what the outcome sets going may want the memory again.
+        self.function = self.args = self.context = None
+        try:
+            if context:
+                self.door.put((context.run, settle, self, outcome))
+            else:
+                self.door.put((settle, self, outcome))
+        except ReactorNotRunning:
+            pass  # it has ended without us: what is still owed fails
+        finally:
+            if self.told:
+                self.crew.loans.end(self)
+
+    def isAwaited(self) -> bool:
+        """Return whether the reactor waits for one job alone. Thread: the worker's."""
+        return len(self.owed) <= 1
+
+    def hit(self, error: BaseException) -> bool:
+        """Fail, because the worker was hit by ``error`` outside the function. Thread: the worker's.
+
+        Returns:
+            True: should the outcome have been sent, this one comes later, and is dropped.
+        """
+        if not self.fail(error):
+            self.unwanted = True
+            self._send(self.context or Context(), Failure.fromException(error, 0))
+        return True
+
+    def fail(self, error: BaseException) -> bool:
+        """Give the job up, unless somebody has it. Thread: any."""
+        try:
+            del self.claim
+        except AttributeError:
+            return False
+        self._send(self.context or Context(), Failure.fromException(error, 0))
+        return True
+
+    def drop(self) -> bool:
+        """Cancel the job, unless somebody has it. Thread: any."""
+        return self.fail(CancelledError())
+
+    # ---- what the reactor's end asks -------------------------------------------------------------
+
+    @property
+    def what(self) -> object:
+        """The function, while it has not ended."""
+        return self.function
+
+
+def _cancel(job: Deferred[Any]) -> None:
+    """Keep the function from running, or tell it; the Deferred then fails by itself."""
+    assert isinstance(job, JobDeferred)
+    job.unwanted = True
+    job.owed.discard(job)
+    try:
+        del job.claim
+    except AttributeError:
+        if job.function is not None and not job.told:
+            job.told = True
+            job.crew.loans.begin(job)
+            # Race: the job ended before it was made up for, and saw nothing to settle. It lets go
+            # of the function, then looks at `told`; we set `told`, have it made up for, then look
+            # at the function: one of us settles, and twice does no harm.
+            if job.what is None:
+                job.crew.loans.end(job)
+        return
+    job.function = job.args = job.context = None
+    job.crew.noteCancelled()
+
+
+class FutureDeferred(OwedDeferred[T]):
+    """The Deferred of a `concurrent.futures` future.
+
+    Args:
+        door: The way into the thread of the reactor where it fires.
+        owed: The Deferreds of that reactor that have not fired.
+        future: An executor's.
+    """
+
+    __slots__ = ("_future",)
+
+    def __init__(self, door: Door, owed: set[Owing], future: Future[T]) -> None:
+        super().__init__(_cancelFuture)
+        self.door = door
+        self.owed = owed
+        self._future: Future[T] | None = future
+        owed.add(self)
+        future.add_done_callback(self._done)
+
+    @property
+    def what(self) -> object:
+        """The future."""
+        return self._future
+
+    def _done(self, future: Future[T]) -> None:
+        """Send the future's outcome. Thread: any."""
+        outcome: Any
+        if future.cancelled():
+            outcome = Failure(CancelledError())
+        elif (error := future.exception()) is not None:
+            outcome = Failure(error)
+        else:
+            outcome = future.result()
+        call: tuple[Any, ...] = (settle, self, outcome)
+        if context := copy_context():
+            call = (context.run, *call)
+        try:
+            self.door.put(call)
+        except ReactorNotRunning:
+            pass  # it has ended without us: what is still owed fails
+        finally:
+            self._future = None
+            del self, outcome, call
+
+
+def _cancelFuture(deferred: Deferred[Any]) -> None:
+    """Cancel the future; the Deferred then fails by itself."""
+    assert isinstance(deferred, FutureDeferred)
+    deferred.unwanted = True
+    deferred.owed.discard(deferred)
+    future, deferred._future = deferred._future, None
+    if future is not None:
+        future.cancel()

@@ -1,0 +1,514 @@
+"""Calls that are due at a time: the handle of one, and the queue of them.
+
+All of it belongs to one thread: the reactor's, or the one that steps a ``task.Clock``.
+
+How it works
+------------
+The queue is a heap of ``(time, number, call)``; the number counts up, so calls that are due at the
+same time run in the order in which they were asked for. An entry is never taken out of the middle:
+
+* a call knows the time of the one entry that stands for it (``timeOfEntry``); an entry with another
+  time is dead, and dropped when it comes to the top. NaN, which equals nothing, is the entry time
+  of a call that was cancelled or has run;
+* moving a call later changes only the call; its entry comes to the top at the old time, is found
+  to be early and is pushed once more, however often the call was moved in between;
+* moving a call earlier pushes a second entry and leaves the first one dead;
+* when most entries are dead, all of them are swept out.
+
+Calls that are due at once (``callLater(0)``) stand in a line of their own, a plain queue: the clock
+does not go back, so they come in order. What that saves is the heap, half of their cost.
+
+So one comparison with ``timeOfEntry`` tells the hot case, a living call that is moved later, from
+everything else: no comparison with NaN is true.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from contextvars import Context, copy_context
+from heapq import heapify, heappop, heappush
+from itertools import chain
+from math import inf, isnan, nan
+from time import time as wallClock
+from typing import TYPE_CHECKING, Any
+
+from twistlike._base.error import AlreadyCalled, AlreadyCancelled
+from twistlike._base.naming import showAs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
+    from typing import ParamSpec
+
+    P = ParamSpec("P")
+
+    Entry = tuple[float, int, "DelayedCall"]
+
+__all__ = ["DelayedCall", "TimerQueue", "checkDelay"]
+
+# Dead entries are swept out when there are more than this many and more than half of the heap.
+# Below it a sweep costs more than the memory that it gives back.
+SWEEP_AT = 64
+
+_new: Any = object.__new__
+
+_OURS = __name__.partition(".")[0] + "."
+
+
+def checkDelay(delay: float, name: str = "a delay") -> None:
+    """Refuse a delay that no clock can wait for.
+
+    Args:
+        delay: Seconds from now.
+        name: What the error calls it.
+
+    Raises:
+        TypeError: If it is not a number.
+        ValueError: If it is negative or NaN.
+    """
+    try:
+        good = delay >= 0
+    except TypeError:
+        raise TypeError(f"{name} is a number of seconds, not {delay!r}") from None
+    if not good:
+        what = "not a number (NaN)" if isnan(delay) else "negative"
+        raise ValueError(f"{name} is a number of seconds from 0 up; {delay!r} is {what}")
+
+
+class DelayedCall:
+    """The handle of one call that is due at a time; ``callLater`` returns it.
+
+    Args:
+        time: When it is due, in seconds of the clock ``seconds``.
+        func: What to call.
+        args: Its positional arguments.
+        kw: Its keyword arguments.
+        cancel: Called with this object when it has been cancelled.
+        reset: Called with this object when it has been moved to an earlier time.
+        seconds: The clock.
+
+    Attributes:
+        called: Whether it has run (or runs just now).
+        cancelled: Whether it was cancelled.
+        debug: Whether new ones note where they were asked for; to be set on the class.
+        creator: The stack that asked for it, outermost call first; only in debug mode.
+
+    Thread: the one of the clock that it came from. Moving a reactor's call to an earlier time in
+    another thread raises ``WrongThreadError``.
+    """
+
+    # Slots, for their size and speed; the dictionary is made when somebody adds an attribute.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "args",
+        "called",
+        "cancelled",
+        "clock",
+        "context",
+        "func",
+        "kw",
+        "number",
+        "time",
+        "timeOfEntry",
+    )
+
+    debug: bool = False
+    creator: list[str]
+    func: Callable[..., object] | None
+    args: tuple[object, ...] | None
+    kw: Mapping[str, object] | None
+    context: Context | None
+    clock: TimerQueue | _Hands
+
+    def __init__(
+        self,
+        time: float,
+        func: Callable[..., object],
+        args: tuple[object, ...],
+        kw: Mapping[str, object],
+        cancel: Callable[[DelayedCall], object],
+        reset: Callable[[DelayedCall], object],
+        seconds: Callable[[], float] = wallClock,
+    ) -> None:
+        self.time = self.timeOfEntry = time
+        self.func = func
+        self.args = args
+        self.kw = kw
+        self.clock = _Hands(cancel, reset, seconds)
+        self.context = copy_context() or None
+        self.cancelled = self.called = False
+        self.number = 0
+        if self.debug:
+            self.creator = _stackOfCaller()
+
+    @property
+    def seconds(self) -> Callable[[], float]:
+        """The clock."""
+        return self.clock.seconds
+
+    @property
+    def canceller(self) -> Callable[[DelayedCall], object]:
+        """What is called with this object when it has been cancelled."""
+        return self.clock.canceller
+
+    @property
+    def resetter(self) -> Callable[[DelayedCall], object]:
+        """What is called with this object when it has been moved to an earlier time."""
+        return self.clock.resetter
+
+    def getTime(self) -> float:
+        """Return when the call is due, in seconds of its clock."""
+        return self.time
+
+    def active(self) -> bool:
+        """Return whether the call is still to come: neither run nor cancelled."""
+        return not (self.called or self.cancelled)
+
+    @property
+    def lost(self) -> bool:
+        """Whether nothing will ever run the call: it waited when its queue was cleared."""
+        return self.timeOfEntry == -inf
+
+    def cancel(self) -> None:
+        """Let the call never run, and forget its function and arguments.
+
+        Raises:
+            AlreadyCalled: If it has run.
+            AlreadyCancelled: If it has been cancelled before.
+        """
+        if self.cancelled or self.called:
+            raise self._whyInactive()
+        self.cancelled = True
+        self.timeOfEntry = nan
+        self.func = self.args = self.kw = self.context = None
+        self.clock.canceller(self)
+
+    def reset(self, secondsFromNow: float) -> None:
+        """Make the call due ``secondsFromNow`` seconds from now.
+
+        Raises:
+            AlreadyCalled: If it has run.
+            AlreadyCancelled: If it has been cancelled.
+            TypeError: If the delay is not a number.
+            ValueError: If the delay is negative or NaN.
+        """
+        try:
+            time = self.clock.seconds() + secondsFromNow
+            if time >= self.timeOfEntry and secondsFromNow >= 0:
+                self.time = time  # the hot case: alive, and its entry comes up early enough
+                return
+        except TypeError:
+            pass  # checkDelay says it better
+        if not self.active():
+            raise self._whyInactive()
+        checkDelay(secondsFromNow)
+        self._moveEarlier(self.seconds() + secondsFromNow)
+
+    def delay(self, secondsLater: float) -> None:
+        """Make the call due ``secondsLater`` seconds later than it is now; earlier if negative.
+
+        Raises:
+            AlreadyCalled: If it has run.
+            AlreadyCancelled: If it has been cancelled.
+            TypeError: If the delay is not a number.
+            ValueError: If the delay is NaN.
+        """
+        try:
+            time = self.time + secondsLater
+            if time >= self.timeOfEntry:
+                self.time = time  # the hot case, as in reset()
+                return
+        except TypeError:
+            if self.active():
+                raise TypeError(f"a delay is a number of seconds, not {secondsLater!r}") from None
+        if not self.active():
+            raise self._whyInactive()
+        time = self.time + secondsLater
+        if isnan(time):
+            raise ValueError(f"a delay of {secondsLater!r} s makes {self.time} s not a number")
+        self._moveEarlier(time)
+
+    def run(self) -> None:
+        """Make the call, in a copy of the context in which it was asked for.
+
+        For the owner of the queue; the call is no longer active while it runs. What it raises
+        goes through to the caller.
+        """
+        func: Any = self.func
+        args: Any = self.args
+        kw: Any = self.kw
+        # An empty context was not kept: one object fewer for each call that waits.
+        run: Any = (self.context or Context()).run
+        self.called = True
+        self.timeOfEntry = nan
+        self.func = self.args = self.kw = self.context = None
+        if kw:
+            run(func, *args, **kw)
+        else:
+            run(func, *args)
+
+    def _whyInactive(self) -> ValueError:
+        return AlreadyCancelled() if self.cancelled else AlreadyCalled()
+
+    def _moveEarlier(self, time: float) -> None:
+        """Move the call to a time for which its entry would come up too late, or perhaps would."""
+        before, self.time = self.time, time
+        if time < self.timeOfEntry:
+            try:
+                self.clock.resetter(self)
+            except BaseException:
+                self.time = before  # refused, in another thread than the loop's
+                raise
+
+    def __lt__(self, other: DelayedCall) -> bool:
+        return self.time < other.time
+
+    def __le__(self, other: DelayedCall) -> bool:
+        return self.time <= other.time
+
+    def __repr__(self) -> str:
+        if self.func is None:
+            what = ""
+        else:
+            name = getattr(self.func, "__qualname__", None) or repr(self.func)
+            arguments = [repr(arg) for arg in self.args or ()]
+            arguments += [f"{key}={value!r}" for key, value in (self.kw or {}).items()]
+            what = f" {name}({', '.join(arguments)})"
+        asked = "".join(getattr(self, "creator", ()))
+        if asked:
+            what += f"\n\ntraceback at creation: \n\n{asked}"
+        return (
+            f"<DelayedCall {id(self):#x} [{self.time - self.seconds()}s]"
+            f" called={int(self.called)} cancelled={int(self.cancelled)}{what}>"
+        )
+
+
+class _Hands:
+    """The clock of a call that stands in no queue of ours."""
+
+    __slots__ = ("canceller", "resetter", "seconds")
+
+    def __init__(
+        self,
+        canceller: Callable[[DelayedCall], object],
+        resetter: Callable[[DelayedCall], object],
+        seconds: Callable[[], float],
+    ) -> None:
+        self.canceller = canceller
+        self.resetter = resetter
+        self.seconds = seconds
+
+
+def _stackOfCaller() -> list[str]:
+    """Return the stack of whoever called into this package, as text, outermost call first."""
+    import traceback  # debug mode only: costs 10 ms at import time
+
+    frame: FrameType | None = sys._getframe()
+    while frame and frame.f_globals.get("__name__", "").startswith(_OURS):
+        frame = frame.f_back
+    return traceback.format_stack(frame)
+
+
+class TimerQueue:
+    """The calls that are due on one clock, in order.
+
+    Args:
+        seconds: The clock.
+        onEarlier: Called with no argument when the next time has become earlier.
+
+    Thread: one, whichever; nothing here is safe for two.
+    """
+
+    def __init__(
+        self, seconds: Callable[[], float], onEarlier: Callable[[], object] | None = None
+    ) -> None:
+        self.seconds = seconds
+        self._onEarlier = onEarlier
+        self._heap: list[Entry] = []
+        self._line: deque[Entry] = deque()
+        self._asked = 0
+        self._dead = 0  # entries that will be dropped when they come to the top
+        # Bound once, not for each call.
+        self.canceller: Callable[[DelayedCall], object] = self._noteDead
+        self.resetter: Callable[[DelayedCall], object] = self._pushEarlier
+
+    def callLater(
+        self, delay: float, func: Callable[P, object], /, *args: P.args, **kw: P.kwargs
+    ) -> DelayedCall:
+        """Have ``func(*args, **kw)`` called ``delay`` seconds from now.
+
+        Raises:
+            TypeError: If ``func`` is not callable or the delay is not a number.
+            ValueError: If the delay is negative or NaN.
+        """
+        return self.add(delay, func, args, kw)
+
+    def add(
+        self,
+        delay: float,
+        func: Callable[..., object],
+        args: tuple[Any, ...],
+        kw: Mapping[str, Any],
+    ) -> DelayedCall:
+        """Do what ``callLater`` does, with the arguments as they are: for who has them so.
+
+        Raises:
+            TypeError: If ``func`` is not callable or the delay is not a number.
+            ValueError: If the delay is negative or NaN.
+        """
+        if not callable(func):
+            raise TypeError(f"callLater needs a callable to call, not {func!r}")
+        try:
+            if not delay >= 0:
+                checkDelay(delay)
+        except TypeError:
+            checkDelay(delay)
+        # What __init__ does, without the call.
+        call: DelayedCall = _new(DelayedCall)
+        call.time = call.timeOfEntry = time = self.seconds() + delay
+        call.func = func
+        call.args = args
+        call.kw = kw
+        call.clock = self
+        call.context = copy_context() or None
+        call.cancelled = call.called = False
+        call.number = self._asked = number = self._asked + 1
+        if DelayedCall.debug:
+            call.creator = _stackOfCaller()
+        entry = (time, number, call)
+        line = self._line
+        if not delay and (not line or line[-1] < entry):
+            line.append(entry)
+            isFirst = line[0] is entry
+        else:
+            heappush(self._heap, entry)
+            isFirst = self._heap[0] is entry
+        if isFirst and self._onEarlier is not None:
+            self._onEarlier()
+        return call
+
+    def nextTime(self) -> float | None:
+        """Return when the next call is due, ``None`` if there is none."""
+        heap = self._heap
+        line = self._line
+        while line or heap:
+            inLine = not heap or (bool(line) and line[0] < heap[0])
+            time, _, call = entry = line[0] if inLine else heap[0]
+            if call.timeOfEntry == time and call.time <= time:
+                return time
+            self._passOver(entry, inLine)
+        return None
+
+    def popDue(self, now: float) -> DelayedCall | None:
+        """Take the next call that is due out of the queue and return it.
+
+        Args:
+            now: The time, in seconds of the clock.
+
+        Returns:
+            The call, still active: its ``run()`` makes it. ``None`` if none is due.
+        """
+        return next(self.due(now), None)
+
+    def due(self, now: float) -> Iterator[DelayedCall]:
+        """Take the calls that are due out of the queue, one by one.
+
+        Calls that are asked for meanwhile are left in it: they are for the next batch.
+
+        Args:
+            now: The time, in seconds of the clock.
+
+        Yields:
+            Each call, still active: its ``run()`` makes it.
+        """
+        heap = self._heap
+        line = self._line
+        limit = self._asked
+        while line or heap:
+            inLine = not heap or (bool(line) and line[0] < heap[0])
+            time, number, call = entry = line[0] if inLine else heap[0]
+            if time > now:
+                return  # no call is due before its entry
+            if call.timeOfEntry != time or call.time > time:
+                self._passOver(entry, inLine)
+            elif number > limit:
+                return
+            else:
+                if inLine:
+                    line.popleft()
+                else:
+                    heappop(heap)
+                yield call
+
+    def _passOver(self, entry: Entry, inLine: bool) -> None:
+        """Drop the first entry of the line or of the heap, or push it once more, as is its due."""
+        if inLine:
+            self._line.popleft()
+        else:
+            heappop(self._heap)
+        time, number, call = entry
+        if call.timeOfEntry != time:
+            self._dead -= 1
+        else:
+            call.timeOfEntry = call.time
+            heappush(self._heap, (call.time, number, call))
+
+    def calls(self) -> list[DelayedCall]:
+        """Return the calls that are still to come, in the order in which they are due."""
+        active = {number: call for _, number, call in self._entries() if call.active()}
+        return sorted(active.values(), key=lambda call: (call.time, call.number))
+
+    def clear(self) -> list[DelayedCall]:
+        """Take out all calls that are still to come, and return them.
+
+        Nothing will run them. They can be cancelled, as a clean-up that comes late does, and moved,
+        which does not bring them back.
+        """
+        calls = self.calls()
+        for call in calls:
+            call.timeOfEntry = -inf  # no time is earlier: a move never asks for an entry
+        self._heap.clear()
+        self._line.clear()
+        self._dead = 0
+        return calls
+
+    def changeClock(self, seconds: Callable[[], float]) -> None:
+        """Go by another clock. What waits keeps the time that it still has to wait."""
+        shift = seconds() - self.seconds()
+        self.seconds = seconds
+        for call in self.calls():
+            call.time += shift
+        self._sweep()
+
+    def _noteDead(self, call: DelayedCall) -> None:
+        """Count an entry that has died: its call was cancelled, or got an earlier one."""
+        self._dead += 1
+        if self._dead > SWEEP_AT and self._dead * 2 > len(self._heap) + len(self._line):
+            self._sweep()
+
+    def _pushEarlier(self, call: DelayedCall) -> None:
+        call.timeOfEntry = call.time
+        heappush(self._heap, (call.time, call.number, call))
+        self._noteDead(call)
+        if self._heap[0][2] is call and self._onEarlier is not None:
+            self._onEarlier()
+
+    def _entries(self) -> chain[Entry]:
+        return chain(self._heap, self._line)
+
+    def _sweep(self) -> None:
+        """Build the heap anew from the calls that are still to come."""
+        # By number, because a call that was moved to and fro may have two equal entries.
+        alive = {number: call for time, number, call in self._entries() if call.timeOfEntry == time}
+        self._dead = 0
+        self._line.clear()
+        for call in alive.values():
+            call.timeOfEntry = call.time
+        # The same list object: a caller further up may hold it.
+        self._heap[:] = [(call.time, number, call) for number, call in alive.items()]
+        heapify(self._heap)
+
+
+showAs("twistlike.internet.base", globals(), ["DelayedCall"])

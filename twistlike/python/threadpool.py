@@ -1,0 +1,25 @@
+"""The thread pool. Room: `_pool`."""
+
+from __future__ import annotations
+
+from twistlike._pool.compensation import Loan
+from twistlike._pool.errors import PoolSizeError, PoolStoppedError, PoolWedgedError
+from twistlike._pool.jobs import Job
+from twistlike._pool.pool import ThreadPool, afterFork, checkCancelled, currentPool
+from twistlike._pool.stats import Histogram, PoolStats, StuckWorker, WorkerStats
+
+__all__ = [
+    "Histogram",
+    "Job",
+    "Loan",
+    "PoolSizeError",
+    "PoolStats",
+    "PoolStoppedError",
+    "PoolWedgedError",
+    "StuckWorker",
+    "ThreadPool",
+    "WorkerStats",
+    "afterFork",
+    "checkCancelled",
+    "currentPool",
+]
