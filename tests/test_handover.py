@@ -16,9 +16,9 @@ import pytest
 
 from tests.oracle import runPython
 from twistlike._pool import watchdog
-from twistlike._pool.workers import Crew
-from twistlike._wakeup.eventfd import EventCounter
-from twistlike._wakeup.gil_handoff import Bells, QuickBell
+from twistlike._pool.workers import Workers
+from twistlike._wakeup.eventfd import Eventfd
+from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
 from twistlike.python.threadpool import ThreadPool
 
 WAIT = 5.0
@@ -30,9 +30,9 @@ class Asked:
     """A job that somebody waits for, or not."""
 
     context: Context | None = None
-    told = False
+    cancelRequested = False
     function = None
-    crew: Crew
+    workers: Workers
     queued: float
 
     def __init__(self, awaited: bool = True, until: threading.Event | None = None) -> None:
@@ -51,13 +51,13 @@ class Asked:
     def isAwaited(self) -> bool:
         return self.awaited
 
-    def hit(self, error: BaseException) -> bool:
+    def interrupted(self, error: BaseException) -> bool:
         return False
 
     def fail(self, error: BaseException) -> bool:
         return False
 
-    def drop(self) -> bool:
+    def cancelQueued(self) -> bool:
         return False
 
 
@@ -83,7 +83,7 @@ def ask(pool: ThreadPool, **kw: Any) -> Asked:
 
 def restOf(pool: ThreadPool, count: int = 1) -> list[Any]:
     """Return the workers that sleep, once there are so many."""
-    idle = pool._crew.idle
+    idle = pool._workers.idle
     deadline = time.monotonic() + WAIT
     while len(idle) < count:
         assert time.monotonic() < deadline
@@ -94,70 +94,70 @@ def restOf(pool: ThreadPool, count: int = 1) -> list[Any]:
 @pytest.fixture(autouse=True)
 def noWatchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody repairs what a bell has lost."""
-    monkeypatch.setattr(watchdog, "watch", lambda crew: None)
+    monkeypatch.setattr(watchdog, "watch", lambda workers: None)
 
 
 def test_aRingIsHeardOnce() -> None:
     """Before the sleep or in it; without one the sleep ends with its time."""
-    bell = QuickBell()
-    bell.release()
-    assert bell.acquire(True, WAIT)
-    assert not bell.acquire(True, 0.01)
+    wakeLock = HandoffLock()
+    wakeLock.release()
+    assert wakeLock.acquire(True, WAIT)
+    assert not wakeLock.acquire(True, 0.01)
     for timeout in (-1, WAIT):
-        threading.Timer(0.05, bell.release).start()
-        assert bell.acquire(True, timeout)
-    assert not bell.acquire(True, 0)
-    bell.release()
-    assert bell.acquire(True, 1e300)
+        threading.Timer(0.05, wakeLock.release).start()
+        assert wakeLock.acquire(True, timeout)
+    assert not wakeLock.acquire(True, 0)
+    wakeLock.release()
+    assert wakeLock.acquire(True, 1e300)
 
 
 def test_thereIsOneBell() -> None:
     """Who has it gives it back, or drops it: then there is another, and the first is closed."""
-    bells = Bells()
+    handoff = HandoffSlot()
     before = descriptors()
-    taken = [bells.taken]
-    bell = bells.take()
-    assert bell is not None
-    assert bells.take() is None
-    taken.append(bells.taken)
-    bells.giveBack(bell)
-    taken.append(bells.taken)
-    assert bells.take() is bell
-    del bell
+    taken = [handoff.taken]
+    wakeLock = handoff.take()
+    assert wakeLock is not None
+    assert handoff.take() is None
+    taken.append(handoff.taken)
+    handoff.giveBack(wakeLock)
+    taken.append(handoff.taken)
+    assert handoff.take() is wakeLock
+    del wakeLock
     assert descriptors() == before
-    taken.append(bells.taken)
-    other = bells.take()
+    taken.append(handoff.taken)
+    other = handoff.take()
     assert other is not None
-    taken.append(bells.taken)
-    bells.giveBack(other)
+    taken.append(handoff.taken)
+    handoff.giveBack(other)
     del other
     assert descriptors() == before + 1
-    bells.clear()
+    handoff.clear()
     assert descriptors() == before
-    bells.take()
+    handoff.take()
     assert descriptors() == before
     assert taken == [False, True, False, False, True]
 
 
 def test_aRingIsOneStep() -> None:
     """No handler of a signal comes between the call and the ring: there is no code of Python's."""
-    bell = QuickBell()
+    wakeLock = HandoffLock()
     calls: list[str] = []
     sys.setprofile(lambda frame, event, arg: calls.append(event))
     try:
-        bell.release()
+        wakeLock.release()
     finally:
         sys.setprofile(None)
     assert "call" not in calls
-    assert bell.acquire(True, WAIT)
+    assert wakeLock.acquire(True, WAIT)
 
 
 def test_aRingHoldsTheCounter() -> None:
     """Who is about to ring has it in their hands, whatever becomes of the bell."""
-    bell = QuickBell()
-    ring = bell.release
+    wakeLock = HandoffLock()
+    ring = wakeLock.release
     before = descriptors()
-    del bell
+    del wakeLock
     assert descriptors() == before
     ring()
     del ring
@@ -172,7 +172,7 @@ def test_theLastJobDecides(awaited: bool) -> None:
     for last in (not awaited, awaited):
         ask(pool, awaited=last)
         (worker,) = restOf(pool)
-        assert isinstance(worker.bell, QuickBell) is last
+        assert isinstance(worker.wakeLock, HandoffLock) is last
     pool.callInThread(int)
     ask(pool, awaited=awaited)
     pool.stop()
@@ -192,9 +192,9 @@ def test_whoSleepsOnItIsWokenFirst(order: tuple[int, int]) -> None:
         go[number].set()
         restOf(pool, count + 1)
     first, second = jobs[order[0]].worker, jobs[order[1]].worker
-    assert pool._crew.idle == [second, first]
-    assert isinstance(first.bell, QuickBell)
-    assert not isinstance(second.bell, QuickBell)
+    assert pool._workers.idle == [second, first]
+    assert isinstance(first.wakeLock, HandoffLock)
+    assert not isinstance(second.wakeLock, HandoffLock)
     assert ask(pool).worker is first
     pool.stop()
 
@@ -215,8 +215,8 @@ def test_withoutCounters(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(5):
         ask(pool)
         restOf(pool, 2)
-    assert pool._crew.bells.take() is None
-    assert not pool._crew.bells.taken
+    assert pool._workers.handoff.take() is None
+    assert not pool._workers.handoff.taken
     assert ask(pool).worker is restOf(pool, 2)[-1]
     pool.stop()
 
@@ -228,12 +228,12 @@ def test_aWorkerThatRetiresGivesItBack() -> None:
     first = ask(pool).worker
     first.thread.join(WAIT)
     assert not first.thread.is_alive()
-    (bell,) = pool._crew.bells._free
+    (wakeLock,) = pool._workers.handoff._free
     pool.adjustPoolsize(1, 1)
     ask(pool)
     (worker,) = restOf(pool)
     assert worker is not first
-    assert worker.bell is bell
+    assert worker.wakeLock is wakeLock
     pool.stop()
 
 
@@ -253,14 +253,14 @@ def test_aSleeperIsKilled() -> None:
     program = """
 import ctypes, time, threading, weakref
 from tests.test_handover import ThreadPool, ask, restOf
-from twistlike._wakeup.gil_handoff import QuickBell
+from twistlike._wakeup.gil_handoff import HandoffLock
 pool = ThreadPool(1, 1); pool.start()
 pool.onError = lambda failure, message: None
 for _ in range(30):
     ask(pool)
     (worker,) = restOf(pool)
-    assert isinstance(worker.bell, QuickBell)
-    bell = weakref.ref(worker.bell)
+    assert isinstance(worker.wakeLock, HandoffLock)
+    bell = weakref.ref(worker.wakeLock)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(worker.thread.ident), ctypes.py_object(SystemExit))
     pool.callInThread(int)
@@ -298,7 +298,7 @@ def test_aCounterThatWasNotMade(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "eventfd", eventfd)
     monkeypatch.setattr(os, "close", closed.append)
     with pytest.raises(OSError, match="no descriptor"):
-        EventCounter()
+        Eventfd()
     assert closed == []
 
 
@@ -307,8 +307,8 @@ def test_aChildHasItsOwn() -> None:
     """The counter is one with the parent: what the parent rings, the child would hear."""
     program = """
 import os, sys
-from twistlike._wakeup.gil_handoff import Bells
-bells = Bells()
+from twistlike._wakeup.gil_handoff import HandoffSlot
+bells = HandoffSlot()
 bell = bells.take()
 bells.giveBack(bell)
 if not (child := os.fork()):
@@ -329,8 +329,8 @@ def test_whatAChildRingsIsNotHeardInItsParent(count: int) -> None:
     """Whoever has a bell of before the fork: they ring in the child alone."""
     program = f"""
 import os
-from twistlike._wakeup.gil_handoff import QuickBell
-bells = [QuickBell() for _ in range({count})]
+from twistlike._wakeup.gil_handoff import HandoffLock
+bells = [HandoffLock() for _ in range({count})]
 if not (child := os.fork()):
     for bell in bells:
         bell.release()
@@ -349,8 +349,8 @@ def test_aCounterIsClosedAtTheLimit() -> None:
     """Where no descriptor is left to ask the kernel with; also one that took the last."""
     program = """
 import os, resource
-from twistlike._wakeup.eventfd import EventCounter
-early = EventCounter()
+from twistlike._wakeup.eventfd import Eventfd
+early = Eventfd()
 resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
 files = []
 try:
@@ -358,7 +358,7 @@ try:
         files.append(os.dup(0))
 except OSError:
     os.close(files.pop())
-last = EventCounter()
+last = Eventfd()
 for counter in (int(early), int(last)):
     os.fstat(counter)
 numbers = [int(early), int(last)]
@@ -377,8 +377,8 @@ def test_aNumberThatSomebodyElseHasByNow() -> None:
     """Of a counter that a daemon has closed: it is left alone at a fork, and in the end."""
     program = """
 import os
-from twistlike._wakeup.eventfd import EventCounter
-counters = [EventCounter() for _ in range(3)]
+from twistlike._wakeup.eventfd import Eventfd
+counters = [Eventfd() for _ in range(3)]
 os.closerange(3, 64)
 files = [os.open("/dev/zero", os.O_RDONLY) for _ in range(4)]
 if not (child := os.fork()):

@@ -612,7 +612,7 @@ def test_aGivenLoopThatCannotBeRunIsRefused(reactor: Reactor) -> None:
     before = signal.getsignal(signal.SIGINT)
     loop = asyncio.new_event_loop()
     runner = threading.Thread(target=loop.run_forever)
-    reactor._ownLoop.given = loop
+    reactor._runLoop.installedLoop = loop
     runner.start()
     asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(10)
     with pytest.raises(ReactorAlreadyRunning, match="another thread"):
@@ -624,7 +624,7 @@ def test_aGivenLoopThatCannotBeRunIsRefused(reactor: Reactor) -> None:
         reactor.run()
     assert "not started" in repr(reactor)
     assert signal.getsignal(signal.SIGINT) is before
-    reactor._ownLoop.given = None
+    reactor._runLoop.installedLoop = None
     runUntil(reactor, lambda: None)
 
 
@@ -1236,7 +1236,7 @@ def test_theReactorIsFreeOnlyWhenAllIsUndone(
 
     async def main() -> None:
         async with reactor:
-            monkeypatch.setattr(life, "_letGo", noting(life._letGo))
+            monkeypatch.setattr(life, "_releaseLoopHooks", noting(life._releaseLoopHooks))
             monkeypatch.setattr(life, "_onBound", noting(life._onBound))
 
     run(main())

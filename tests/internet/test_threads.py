@@ -491,7 +491,7 @@ def ask():
     reactor.callFromThread(reactor.stop)
 thread = threading.Thread(target=ask)
 thread.start()
-while not len(reactor._waiters):
+while not len(reactor._blocked):
     time.sleep(0.001)
 time.sleep(0.05)
 if not (child := os.fork()):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.parts.fakeloop import FakeLoop
-from twistlike._wakeup.waker import CounterBell, LoopBell, bellFor
+from twistlike._wakeup.waker import EventfdWaker, ThreadsafeWaker, wakerFor
 
 counters = pytest.mark.skipif(not hasattr(os, "eventfd"), reason="there are no event counters")
 
@@ -58,8 +58,8 @@ class Rig:
         self.loop.call_soon(self.loop.stop)
         self.loop.run_forever()
 
-    def counterBell(self) -> CounterBell:
-        return CounterBell(self.loop, self.answer, lambda: self.latest)
+    def counterBell(self) -> EventfdWaker:
+        return EventfdWaker(self.loop, self.answer, lambda: self.latest)
 
 
 def isOpen(number: int) -> bool:
@@ -75,9 +75,9 @@ def isOpen(number: int) -> bool:
 def test_a_thread_wakes_the_loop(loop: asyncio.AbstractEventLoop, kind: str) -> None:
     """A ring from another thread is answered in the loop's, while that sleeps."""
     rig = Rig(loop)
-    bell = LoopBell(loop, rig.answer) if kind == "loop" else rig.counterBell()
+    waker = ThreadsafeWaker(loop, rig.answer) if kind == "loop" else rig.counterBell()
     rig.latest = "rung"
-    thread = threading.Timer(0.01, bell.ring, ["rung"])
+    thread = threading.Timer(0.01, waker.wake, ["rung"])
     thread.start()
     rig.run()
     thread.join()
@@ -91,10 +91,10 @@ def test_rings_are_answered_together_with_the_latest_token(
 ) -> None:
     """Rings that have not been answered yet are answered by one call, which gets the last token."""
     rig = Rig(loop)
-    bell = rig.counterBell()
+    waker = rig.counterBell()
     for token in ("first", "second"):
         rig.latest = token
-        bell.ring(token)
+        waker.wake(token)
     rig.run()
     rig.turn()
     assert rig.answered == ["second"]
@@ -105,19 +105,19 @@ def test_a_closed_loop_refuses(kind: str) -> None:
     """Nobody answers on a closed loop: a ring raises, as the loop's own calls do."""
     loop = asyncio.new_event_loop()
     rig = Rig(loop)
-    bell = LoopBell(loop, rig.answer) if kind == "loop" else rig.counterBell()
+    waker = ThreadsafeWaker(loop, rig.answer) if kind == "loop" else rig.counterBell()
     loop.close()
     with pytest.raises(RuntimeError, match="closed"):
-        bell.ring(None)
+        waker.wake(None)
 
 
 @counters
 def test_a_bell_is_taken_down_by_letting_go_of_it(loop: asyncio.AbstractEventLoop) -> None:
     """In the loop's thread at once: the loop watches it no longer, and its descriptor is closed."""
     rig = Rig(loop)
-    bells = [rig.counterBell()]
-    number = int(bells[0]._counter)
-    loop.call_soon(bells.clear)
+    handoff = [rig.counterBell()]
+    number = int(handoff[0]._counter)
+    loop.call_soon(handoff.clear)
     rig.turn()
     assert not isOpen(number)
     assert not loop.remove_reader(number)
@@ -127,9 +127,9 @@ def test_a_bell_is_taken_down_by_letting_go_of_it(loop: asyncio.AbstractEventLoo
 def test_a_bell_is_let_go_of_in_another_thread(loop: asyncio.AbstractEventLoop) -> None:
     """The loop takes it down on its next turn. Until then it must not be closed: it is watched."""
     rig = Rig(loop)
-    bells = [rig.counterBell()]
-    number = int(bells[0]._counter)
-    thread = threading.Thread(target=bells.clear)
+    handoff = [rig.counterBell()]
+    number = int(handoff[0]._counter)
+    thread = threading.Thread(target=handoff.clear)
     thread.start()
     thread.join()
     assert isOpen(number)
@@ -143,12 +143,12 @@ def test_a_bell_is_let_go_of_in_another_thread(loop: asyncio.AbstractEventLoop) 
 def test_a_bell_and_a_loop_that_is_closed(order: str) -> None:
     """Neither leaves the descriptor open, whichever goes first."""
     loop = asyncio.new_event_loop()
-    bells = [Rig(loop).counterBell()]
-    number = int(bells[0]._counter)
+    handoff = [Rig(loop).counterBell()]
+    number = int(handoff[0]._counter)
     if order == "bell first":
-        bells.clear()
+        handoff.clear()
     loop.close()
-    bells.clear()
+    handoff.clear()
     gc.collect()
     assert not isOpen(number)
 
@@ -158,17 +158,17 @@ def test_a_thread_that_rings_keeps_the_descriptor(
     loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bell that is let go of while a thread is about to ring writes to no other file."""
-    bells = [Rig(loop).counterBell()]
+    handoff = [Rig(loop).counterBell()]
     real = os.eventfd_write
     stillOpen: list[bool] = []
 
     def write(number: int, value: int) -> None:
-        bells.clear()
+        handoff.clear()
         stillOpen.append(isOpen(number))
         real(number, value)
 
     monkeypatch.setattr(os, "eventfd_write", write)
-    bells[0].ring(None)
+    handoff[0].wake(None)
     assert stillOpen == [True]
 
 
@@ -176,9 +176,9 @@ def test_a_thread_that_rings_keeps_the_descriptor(
 def test_the_loop_does_not_keep_who_answers(loop: asyncio.AbstractEventLoop) -> None:
     """A reactor that nobody wants any more does not live as long as its host's loop."""
     rig = Rig(loop)
-    bell = rig.counterBell()
+    waker = rig.counterBell()
     alive = weakref.ref(rig)
-    del rig, bell
+    del rig, waker
     gc.collect()
     assert alive() is None
 
@@ -189,14 +189,14 @@ def test_a_forked_child_leaves_the_parents_selector_alone() -> None:
     """The child shares it, and the loop's pipe: it takes nothing down and asks for nothing."""
     loop = asyncio.new_event_loop()
     rig = Rig(loop)
-    bells = [rig.counterBell()]
+    handoff = [rig.counterBell()]
     child = os.fork()
     if not child:
         loop.call_soon_threadsafe = lambda *_: os._exit(1)  # type: ignore[method-assign]
-        bells.clear()
+        handoff.clear()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    bells[0].ring(None)
+    handoff[0].wake(None)
     rig.run()
     loop.close()
     assert rig.answered == [None]
@@ -215,11 +215,11 @@ def test_loops_that_cannot_watch_are_woken_in_their_own_way(
     """So are all where no descriptor is left. Nothing is said, and none is kept open."""
 
     def bellOf(loop: Any) -> object:
-        return bellFor(loop, int, int)
+        return wakerFor(loop, int, int)
 
-    assert isinstance(bellOf(FakeLoop()), LoopBell)
+    assert isinstance(bellOf(FakeLoop()), ThreadsafeWaker)
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    assert isinstance(bellOf(BadLoop()), LoopBell)
+    assert isinstance(bellOf(BadLoop()), ThreadsafeWaker)
     after = len(os.listdir("/proc/self/fd")) if before else 0
     assert after == before
 
@@ -228,5 +228,5 @@ def test_loops_that_cannot_watch_are_woken_in_their_own_way(
 
     monkeypatch.setattr(os, "eventfd", noneLeft, raising=False)
     loop = asyncio.new_event_loop()
-    assert isinstance(bellOf(loop), LoopBell)
+    assert isinstance(bellOf(loop), ThreadsafeWaker)
     loop.close()

@@ -33,7 +33,7 @@ class Hall:
         self.calls: list[tuple[Any, ...]] = []
         self.came = threading.Semaphore(0)
         self.closed = False
-        self.owed: set[Any] = set()
+        self.outstanding: set[Any] = set()
         self.pool = ThreadPool(0, 1)
 
     def put(self, call: tuple[Any, ...]) -> None:
@@ -43,7 +43,7 @@ class Hall:
         self.came.release()
 
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> JobDeferred[Any]:
-        return runInPool(self, self.owed, self.pool, function, args, kwargs)
+        return runInPool(self, self.outstanding, self.pool, function, args, kwargs)
 
     def open(self, count: int = 1) -> None:
         """Let so many outcomes in, once they have come."""
@@ -78,7 +78,7 @@ def test_a_job_fires_where_the_door_leads(hall: Hall) -> None:
     hall.came.release()
     hall.open()
     assert found == [{"a": 1, "b": 2}]
-    assert not hall.owed
+    assert not hall.outstanding
 
 
 def test_a_job_that_was_cancelled_does_not_run(hall: Hall) -> None:
@@ -126,13 +126,13 @@ def test_a_running_job_that_was_cancelled(hall: Hall) -> None:
     found = outcomes(job)
     assert runs.wait(WAIT)
     job.cancel()
-    assert job.told
-    assert len(hall.pool._crew.loans._waiting) == 1
+    assert job.cancelRequested
+    assert len(hall.pool._workers.compensation._waiting) == 1
     go.set()
     hall.open()
     assert [failure.type for failure in found] == [CancelledError]
     hall.pool.stop()
-    assert not hall.pool._crew.loans._waiting
+    assert not hall.pool._workers.compensation._waiting
 
 
 def test_a_job_that_ends_while_it_is_told(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,8 +147,8 @@ def test_a_job_that_ends_while_it_is_told(hall: Hall, monkeypatch: pytest.Monkey
     job = hall.run(work)
     outcomes(job)
     assert runs.wait(WAIT)
-    loans = hall.pool._crew.loans
-    begin = loans.begin
+    compensation = hall.pool._workers.compensation
+    begin = compensation.begin
 
     def late(loan: object) -> None:
         go.set()
@@ -156,11 +156,11 @@ def test_a_job_that_ends_while_it_is_told(hall: Hall, monkeypatch: pytest.Monkey
         hall.came.release()
         begin(loan)
 
-    monkeypatch.setattr(loans, "begin", late)
-    job.told = False
+    monkeypatch.setattr(compensation, "begin", late)
+    job.cancelRequested = False
     job.cancel()
     hall.pool.stop()
-    assert not loans._waiting
+    assert not compensation._waiting
 
 
 @pytest.mark.parametrize("moment", ["before it has the job", "when it has it", "sending"])
@@ -225,7 +225,7 @@ def test_a_job_that_is_refused_is_not_owed(hall: Hall) -> None:
     hall.pool.stop()
     with pytest.raises(PoolStoppedError):
         hall.run(int)
-    assert not hall.owed
+    assert not hall.outstanding
 
 
 def test_an_outcome_that_comes_after_the_end(hall: Hall) -> None:
@@ -253,7 +253,7 @@ def test_a_deferred_that_somebody_else_fires(hall: Hall) -> None:
     job.callback(1)
     with pytest.raises(AlreadyCalledError):
         hall.open()
-    assert not hall.owed
+    assert not hall.outstanding
 
 
 def test_callbacks_run_in_the_jobs_context(hall: Hall) -> None:
@@ -327,9 +327,9 @@ def test_a_future_that_is_not_a_pools_job(hall: Hall) -> None:
     bad: Future[int] = Future()
     dropped: Future[int] = Future()
     futures = [good, bad, dropped]
-    deferreds = [FutureDeferred(hall, hall.owed, future) for future in futures]
+    deferreds = [FutureDeferred(hall, hall.outstanding, future) for future in futures]
     found = [outcomes(deferred) for deferred in deferreds]
-    assert len(hall.owed) == 3
+    assert len(hall.outstanding) == 3
     assert deferreds[0].what is good
     good.set_result(3)
     bad.set_exception(ValueError("bad"))
@@ -339,7 +339,7 @@ def test_a_future_that_is_not_a_pools_job(hall: Hall) -> None:
     assert found[0] == [3]
     assert found[1][0].check(ValueError)
     assert [failure.type for failure in found[2]] == [CancelledError]
-    assert not hall.owed
+    assert not hall.outstanding
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -88,9 +88,9 @@ def test_theKeeperHearsOfAClosedLoopAtOnce(loop: asyncio.AbstractEventLoop) -> N
 
     async def keep() -> None:
         note = (threading.get_ident(), True)
-        keepers.append(loops.LoopKeeper(loop, lambda: heard.append(note)))
+        keepers.append(loops.LoopCloseDetector(loop, lambda: heard.append(note)))
 
-    keepers: list[loops.LoopKeeper] = []
+    keepers: list[loops.LoopCloseDetector] = []
     loop.run_until_complete(keep())
     assert heard == []
     loop.close()
@@ -107,8 +107,8 @@ def test_theKeeperOutlivesTheLongestTime() -> None:
         def time(self) -> float:
             return super().time() + self.leap
 
-    async def main(loop: LeapingLoop) -> loops.LoopKeeper:
-        keeper = loops.LoopKeeper(loop, lambda: heard.append("closed"))
+    async def main(loop: LeapingLoop) -> loops.LoopCloseDetector:
+        keeper = loops.LoopCloseDetector(loop, lambda: heard.append("closed"))
         for _ in range(3):
             loop.leap += 2 * loops.FOR_EVER
             await asyncio.sleep(0)
@@ -126,7 +126,7 @@ def test_theKeeperOutlivesTheLongestTime() -> None:
 def test_aKeeperThatWasReleasedHearsNothing(loop: asyncio.AbstractEventLoop) -> None:
     """After release() the end of the loop is nobody's business."""
     heard: list[str] = []
-    keeper = loops.LoopKeeper(loop, lambda: heard.append("closed"))
+    keeper = loops.LoopCloseDetector(loop, lambda: heard.append("closed"))
     keeper.release()
     loop.close()
     assert heard == []
@@ -135,7 +135,7 @@ def test_aKeeperThatWasReleasedHearsNothing(loop: asyncio.AbstractEventLoop) -> 
 def test_aKeeperThatWasDisarmedHearsNothing(loop: asyncio.AbstractEventLoop) -> None:
     """After disarm() neither, and the loop was not touched."""
     heard: list[str] = []
-    keeper = loops.LoopKeeper(loop, lambda: heard.append("closed"))
+    keeper = loops.LoopCloseDetector(loop, lambda: heard.append("closed"))
     keeper.disarm()
     loop.close()
     assert heard == []
@@ -151,7 +151,7 @@ def test_theEndWatchIsAwaitedBeforeTheLoopCloses(loop: asyncio.AbstractEventLoop
         out.append("end")
 
     async def start() -> object:
-        return loops.startEndWatch(end)
+        return loops.watchAsyncgenShutdown(end)
 
     watch = loop.run_until_complete(start())
     assert out == []

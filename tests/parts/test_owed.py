@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twistlike._reactor.outstanding import Owed, Owing
+from twistlike._reactor.outstanding import Outstanding, OutstandingDeferreds
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.python.failure import Failure
 
@@ -27,19 +27,19 @@ def test_allThatAreOwedFailWhateverTheyRaise() -> None:
     """Each is told that the reactor has ended; what one of them raises is handed over."""
     out: list[Any] = []
     errors: list[BaseException] = []
-    owed = Owed(lambda error, function: errors.append(error))
+    outstanding = OutstandingDeferreds(lambda error, function: errors.append(error))
     bad = ValueError("bad")
-    owed.calls.update([Call(out, bad), Call(out)])
-    owed.fail()
+    outstanding.calls.update([Call(out, bad), Call(out)])
+    outstanding.fail()
     assert out == [ReactorNotRunning] * 2
     assert errors == [bad]
-    assert not owed.calls
+    assert not outstanding.calls
 
 
 def test_theLastOneMayLeaveMeanwhile() -> None:
     """A thread may take its call back between the look at the set and the taking of one."""
 
-    class Emptied(set[Owing]):
+    class Emptied(set[Outstanding]):
         """Is empty as soon as it has been looked at."""
 
         def __bool__(self) -> bool:
@@ -48,6 +48,6 @@ def test_theLastOneMayLeaveMeanwhile() -> None:
         def __len__(self) -> int:
             return 1
 
-    owed = Owed(lambda error, function: None)
-    owed.calls = Emptied()
-    owed.fail()
+    outstanding = OutstandingDeferreds(lambda error, function: None)
+    outstanding.calls = Emptied()
+    outstanding.fail()

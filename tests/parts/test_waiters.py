@@ -8,14 +8,14 @@ import threading
 import pytest
 
 from tests.test_handover import descriptors
-from twistlike._reactor.blocked import Waiter, Waiters
+from twistlike._reactor.blocked import BlockedThreads, BlockingCall
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.python.failure import Failure
 
 
 def test_theOutcomeIsBroughtAcross() -> None:
     """A value that another thread brings is what the wait gives."""
-    waiter: Waiter[int] = Waiter()
+    waiter: BlockingCall[int] = BlockingCall()
     thread = threading.Thread(target=waiter.succeed, args=(5,))
     thread.start()
     assert waiter.wait(10)
@@ -25,7 +25,7 @@ def test_theOutcomeIsBroughtAcross() -> None:
 
 def test_theErrorIsRaised() -> None:
     """An error that is brought is raised, the very same exception."""
-    waiter: Waiter[int] = Waiter()
+    waiter: BlockingCall[int] = BlockingCall()
     error = LookupError("bad")
     waiter.fail(Failure(error))
     assert waiter.wait(None)
@@ -36,17 +36,17 @@ def test_theErrorIsRaised() -> None:
 
 def test_aWaitHasALimit() -> None:
     """A wait for what does not come ends after its limit."""
-    assert not Waiter[int]().wait(0.001)
+    assert not BlockingCall[int]().wait(0.001)
 
 
 def test_theFirstOutcomeCounts() -> None:
     """Later outcomes are dropped, whoever brings them, and from however many threads."""
     for _ in range(50):
-        waiter: Waiter[int] = Waiter()
+        waiter: BlockingCall[int] = BlockingCall()
         start = threading.Barrier(4)
 
         def bring(
-            number: int, waiter: Waiter[int] = waiter, start: threading.Barrier = start
+            number: int, waiter: BlockingCall[int] = waiter, start: threading.Barrier = start
         ) -> None:
             start.wait()
             if number % 2:
@@ -65,8 +65,8 @@ def test_theFirstOutcomeCounts() -> None:
 
 def test_theEndReleasesEverybody() -> None:
     """When the reactor ends, each waiting thread gets ReactorNotRunning."""
-    waiters = Waiters()
-    waiting: list[Waiter[object]] = [Waiter(), Waiter()]
+    waiters = BlockedThreads()
+    waiting: list[BlockingCall[object]] = [BlockingCall(), BlockingCall()]
     for waiter in waiting:
         waiters.waiting.add(waiter)
     assert len(waiters) == 2
@@ -85,8 +85,8 @@ def test_theEndReleasesEverybody() -> None:
 
 def test_whoLeavesIsForgotten() -> None:
     """A waiter that has its outcome is not released again."""
-    waiters = Waiters()
-    waiter: Waiter[object] = Waiter()
+    waiters = BlockedThreads()
+    waiter: BlockingCall[object] = BlockingCall()
     waiters.waiting.add(waiter)
     waiter.succeed("done")
     waiters.waiting.discard(waiter)
@@ -97,12 +97,12 @@ def test_whoLeavesIsForgotten() -> None:
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
 def test_oneSleepsOnTheQuickBell() -> None:
     """It gives the bell back when it has heard it, and the next one takes it."""
-    waiters = Waiters()
-    first: Waiter[int] = Waiter(waiters.bells.take())
-    second: Waiter[int] = Waiter(waiters.bells.take())
-    quick = first.quick
+    waiters = BlockedThreads()
+    first: BlockingCall[int] = BlockingCall(waiters.handoff.take())
+    second: BlockingCall[int] = BlockingCall(waiters.handoff.take())
+    quick = first.handoff
     assert quick is not None
-    assert second.quick is None
+    assert second.handoff is None
     for waiter in (second, first):
         waiters.waiting.add(waiter)
         threading.Timer(0.02, waiter.succeed, [1]).start()
@@ -110,19 +110,19 @@ def test_oneSleepsOnTheQuickBell() -> None:
         assert waiter.outcome() == 1
         waiters.leave(waiter)
     assert len(waiters) == 0
-    assert waiters.bells.take() is quick
+    assert waiters.handoff.take() is quick
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
 def test_aBellThatMayStillBeRungIsNotGivenBack() -> None:
     """An answer that comes too late for one would wake the next."""
-    waiters = Waiters()
-    late: Waiter[int] = Waiter(waiters.bells.take())
+    waiters = BlockedThreads()
+    late: BlockingCall[int] = BlockingCall(waiters.handoff.take())
     waiters.waiting.add(late)
     assert not late.wait(0.01)
     waiters.leave(late)
-    after: Waiter[int] = Waiter(waiters.bells.take())
-    assert after.quick is not None
+    after: BlockingCall[int] = BlockingCall(waiters.handoff.take())
+    assert after.handoff is not None
     late.succeed(1)
     assert not after.wait(0.01)
 
@@ -130,12 +130,12 @@ def test_aBellThatMayStillBeRungIsNotGivenBack() -> None:
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
 def test_theEndClosesTheBell() -> None:
     """Whether somebody sleeps on it, has just heard it, or was the last to do so, and still is."""
-    kept: list[Waiter[int]] = []
-    waiters = Waiters()
+    kept: list[BlockingCall[int]] = []
+    waiters = BlockedThreads()
     before = descriptors()
     for moment in ("asleep", "heard", "left"):
         waiters.open()
-        waiter: Waiter[int] = Waiter(waiters.bells.take())
+        waiter: BlockingCall[int] = BlockingCall(waiters.handoff.take())
         waiters.waiting.add(waiter)
         assert descriptors() == before + 1
         if moment != "asleep":

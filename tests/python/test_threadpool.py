@@ -113,8 +113,8 @@ def settle(pool: ThreadPool) -> None:
     sleeps.
     """
     for _ in range(100_000):
-        crew = pool._crew
-        if not crew.queue and len(crew.idle) == len(crew.members):
+        workers = pool._workers
+        if not workers.queue and len(workers.idle) == len(workers.members):
             return
         threading.Event().wait(0.0005)
     raise AssertionError(f"{pool!r} does not come to rest")
@@ -175,11 +175,11 @@ def test_most_recently_used_worker_first(makePool: MakePool) -> None:
         pool.callInThread(gate)
         gate.awaitEntered()
     for gate in (gates[1], gates[0], gates[2]):
-        before = len(pool._crew.idle)
+        before = len(pool._workers.idle)
         gate.open()
-        while len(pool._crew.idle) == before:
+        while len(pool._workers.idle) == before:
             threading.Event().wait(0.0005)
-    last = pool._crew.idle[-1].thread
+    last = pool._workers.idle[-1].thread
     assert last is not None
     results = Results()
     pool.callInThreadWithCallback(results, threading.current_thread)
@@ -287,7 +287,7 @@ def test_start_and_stop_a_worker(makePool: MakePool) -> None:
         assert pool.workers == expected
     settle(pool)
     pool.stopAWorker()
-    for thread in pool._crew.leaving:
+    for thread in pool._workers.leaving:
         thread.join(WAIT)
     settle(pool)
     assert (pool.workers, pool.max) == (1, 2)
@@ -526,12 +526,12 @@ def test_cancelled_running_job_is_made_up_for(makePool: MakePool) -> None:
     queued = pool.submit(int)
     job.cancel()
     assert queued.result(WAIT) == 0
-    assert pool.stats().lent == 1
+    assert pool.stats().compensating == 1
     gate.open()
     results.take(1)
     pool.submit(int).result(WAIT)
     settle(pool)
-    assert pool.stats().lent == 0
+    assert pool.stats().compensating == 0
     second = Gate()
     pool.callInThread(second)
     pool.callInThread(second)
@@ -639,7 +639,7 @@ def test_shrinking_ends_idle_workers(makePool: MakePool) -> None:
     pool = makePool(5, 5)
     settle(pool)
     pool.adjustPoolsize(0, 2)
-    for thread in pool._crew.leaving:
+    for thread in pool._workers.leaving:
         thread.join(WAIT)
     settle(pool)
     assert pool.workers == len(pool.threads) == 2
@@ -695,12 +695,12 @@ def test_resize_storm(makePool: MakePool) -> None:
     pool.adjustPoolsize(0, 2)
     for _ in range(4000):
         assert done.acquire(timeout=WAIT)
-    for thread in pool._crew.leaving:
+    for thread in pool._workers.leaving:
         thread.join(WAIT)
     settle(pool)
     assert pool.workers <= 2
-    crew = pool._crew
-    assert len(crew.slots) + len(crew.members) - len(crew.excess) == 2
+    workers = pool._workers
+    assert len(workers.freePermits) + len(workers.members) - len(workers.surplus) == 2
 
 
 # ---- life ---------------------------------------------------------------------------------------
@@ -907,14 +907,14 @@ def test_worker_that_waits_is_made_up_for(makePool: MakePool) -> None:
     def outer() -> None:
         done = threading.Event()
         pool.callInThread(done.set)
-        with pool.lent():
+        with pool.compensated():
             assert done.wait(WAIT)
 
     for _ in range(6):
         pool.callInThreadWithCallback(results, outer)
     assert results.take(6) == [(True, None)] * 6
     settle(pool)
-    assert pool.stats().lent == 0
+    assert pool.stats().compensating == 0
     assert pool.workers <= 2
 
 
@@ -940,7 +940,7 @@ def test_short_waits_lend_nothing(makePool: MakePool) -> None:
 
     def ask() -> None:
         answered = threading.Event()
-        with pool.lent():
+        with pool.compensated():
             server.callInThread(answered.set)
             assert answered.wait(WAIT)
         most[0] = max(most[0], pool.workers)
@@ -955,7 +955,7 @@ def test_short_waits_lend_nothing(makePool: MakePool) -> None:
 
 def test_wedge_at_the_limit_is_an_error_in_the_newest_waiter(makePool: MakePool) -> None:
     """With no more spare workers the newest waiter gets PoolWedgedError, and the others finish."""
-    pool = makePool(0, 1, maxSpare=3, patience=0.02)
+    pool = makePool(0, 1, maxSpare=3, queueWarnAfter=0.02)
 
     def nested(depth: int) -> int:
         if depth == 0:
@@ -970,18 +970,18 @@ def test_wedge_at_the_limit_is_an_error_in_the_newest_waiter(makePool: MakePool)
     assert pool.submit(nested, 3).result(WAIT) == 3
     assert pool.submit(nested, 9).result(WAIT) == 103
     settle(pool)
-    assert pool.stats().lent == 0
+    assert pool.stats().compensating == 0
     assert pool.workers <= 1
 
 
 def test_long_waits_at_the_limit_are_no_wedge_while_jobs_end(makePool: MakePool) -> None:
     """As long as one worker runs jobs, or the waits end, nobody is told of a wedge."""
-    pool = makePool(0, 2, maxSpare=0, patience=0.02)
+    pool = makePool(0, 2, maxSpare=0, queueWarnAfter=0.02)
     gate = Gate()
     wedged: list[PoolWedgedError] = []
 
     def wait() -> None:
-        with pool.lent(wedged.append):
+        with pool.compensated(wedged.append):
             gate()
 
     pool.callInThread(wait)
@@ -995,21 +995,21 @@ def test_long_waits_at_the_limit_are_no_wedge_while_jobs_end(makePool: MakePool)
 
 def test_wedge_that_comes_later_is_told(makePool: MakePool) -> None:
     """All workers wait without a spare, then a job is queued: onWedged of the newest is called."""
-    pool = makePool(0, 1, maxSpare=0, patience=0.02)
+    pool = makePool(0, 1, maxSpare=0, queueWarnAfter=0.02)
     wedged: list[PoolWedgedError] = []
     inside = threading.Event()
     results = Results()
 
     def wait() -> str:
-        told = threading.Event()
+        cancelRequested = threading.Event()
 
         def onWedged(error: PoolWedgedError) -> None:
             wedged.append(error)
-            told.set()
+            cancelRequested.set()
 
-        with pool.lent(onWedged):
+        with pool.compensated(onWedged):
             inside.set()
-            assert told.wait(WAIT)
+            assert cancelRequested.wait(WAIT)
         return "told"
 
     pool.callInThreadWithCallback(results, wait)
@@ -1026,7 +1026,7 @@ def test_raising_maxSpare_frees_a_wedge(makePool: MakePool) -> None:
     inside = threading.Event()
 
     def wait() -> None:
-        with pool.lent():
+        with pool.compensated():
             inside.set()
             assert done.wait(WAIT)
 
@@ -1042,20 +1042,20 @@ def test_lent_elsewhere_does_nothing(makePool: MakePool) -> None:
     pool, other = makePool(0, 1), makePool(0, 1)
 
     def waiting() -> int:
-        return len(pool._crew.loans._waiting) + len(other._crew.loans._waiting)
+        return len(pool._workers.compensation._waiting) + len(other._workers.compensation._waiting)
 
     def inside() -> list[int]:
         counts = []
-        with other.lent():
+        with other.compensated():
             counts.append(waiting())
-        with pool.lent():
+        with pool.compensated():
             counts.append(waiting())
-            with pool.lent():
+            with pool.compensated():
                 counts.append(waiting())
             counts.append(waiting())
         return [*counts, waiting()]
 
-    with pool.lent():
+    with pool.compensated():
         assert waiting() == 0
     assert pool.submit(inside).result(WAIT) == [0, 1, 1, 1, 0]
 
@@ -1090,7 +1090,7 @@ def test_stats(makePool: MakePool) -> None:
 
 def settleOne(pool: ThreadPool) -> None:
     """Wait until one worker is asleep."""
-    while not pool._crew.idle:
+    while not pool._workers.idle:
         threading.Event().wait(0.0005)
 
 
@@ -1101,7 +1101,7 @@ def test_watchdog_warns_once_and_names_what_blocks(
     Jobs that wait too long with no worker free: one warning with their number, age, and each
     worker's stack.
     """
-    pool = makePool(0, 2, "slow", patience=0.05)
+    pool = makePool(0, 2, "slow", queueWarnAfter=0.05)
     gate = Gate()
     for _ in range(5):
         pool.callInThread(gate)

@@ -58,7 +58,7 @@ class AsExecutor(ThreadPool):
 
     @property
     def _broken(self) -> str:  # type: ignore[override]
-        return self._crew.broken
+        return self._workers.broken
 
 
 def contract() -> Iterator[tuple[str, type]]:

@@ -214,9 +214,9 @@ for round in range(50):
     bad = [result for success, result in results if not success]
     assert len(results) == 5 and len(bad) <= 1, results
     assert all(failure.check(SystemExit) for failure in bad)
-crew = pool._crew
+workers = pool._workers
 pool.stop()
-assert len(crew.slots) == 1 and not crew.excess, (crew.slots, crew.excess)
+assert len(workers.freePermits) == 1 and not workers.surplus, (workers.freePermits, workers.surplus)
 print("ok")
 """
     )
@@ -256,7 +256,7 @@ def killer():
 thread = threading.Thread(target=killer); thread.start()
 for number, outcome in enumerate(outcomes):
     pool.callInThreadWithCallback(lambda *result, outcome=outcome: outcome.append(result), int)
-while pool._crew.queue:
+while pool._workers.queue:
     time.sleep(0.001)
 stop.set(); thread.join()
 pool.stop()
@@ -264,8 +264,8 @@ pool.stop()
 # It hits elsewhere nine times in ten.
 missing = sum(len(outcome) == 0 for outcome in outcomes)
 double = sum(len(outcome) > 1 for outcome in outcomes)
-crew = pool._crew
-print("double", double, "permits", len(crew.slots) + len(crew.members) - len(crew.excess))
+workers = pool._workers
+print("double", double, "permits", len(workers.freePermits) + len(workers.members) - len(workers.surplus))
 assert missing <= 1 + kills // 10, (missing, kills, reported)
 """
     )
@@ -307,9 +307,9 @@ def test_idle_exit_races_with_submit(monkeypatch: pytest.MonkeyPatch) -> None:
             assert pool.submit(int).result(WAIT) == 0
     finally:
         sys.setswitchinterval(interval)
-        crew = pool._crew
+        workers = pool._workers
         pool.stop()
-    assert len(crew.slots) == 3
+    assert len(workers.freePermits) == 3
 
 
 # ---- finalizers, signal handlers ----------------------------------------------------------------
@@ -375,7 +375,7 @@ def test_signal_that_raises_in_a_submitter() -> None:
             signal.setitimer(signal.ITIMER_REAL, 0.0003)
             while True:
                 pool.callInThread(int)
-                while pool._crew.queue:  # so that it is mostly an idle worker that is woken
+                while pool._workers.queue:  # so that it is mostly an idle worker that is woken
                     time.sleep(0)
         deadline = time.monotonic() + 2
         while time.monotonic() < deadline:
@@ -385,9 +385,9 @@ def test_signal_that_raises_in_a_submitter() -> None:
                 hits += 1
         signal.setitimer(signal.ITIMER_REAL, 0)
         pool.callInThread(int)
-        crew = pool._crew
+        workers = pool._workers
         pool.stop()
-        print(len(crew.slots) - len(crew.excess), hits)
+        print(len(workers.freePermits) - len(workers.surplus), hits)
         """
     )
     permits, hits = map(int, transcript.stdout.split())
@@ -423,9 +423,9 @@ def test_interrupt_of_who_hires_the_watchdog(monkeypatch: pytest.MonkeyPatch, hi
     monkeypatch.setattr(threading.Thread, "start", start)
     with pytest.raises(KeyboardInterrupt):
         pool.callInThread(int)
-    watched = [pool._crew.watched]
+    watched = [pool._workers.watched]
     pool.callInThread(int)
-    watched.append(pool._crew.watched)
+    watched.append(pool._workers.watched)
     go.set()
     pool.stop()
     assert watched == [False, True]

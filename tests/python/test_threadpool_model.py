@@ -31,7 +31,7 @@ class ModelJob:
         self.thread: threading.Thread | None = None
         self.job: Job | None = None
         self.killed = False
-        self.told = False
+        self.cancelRequested = False
 
     def run(self) -> str:
         """What the worker runs."""
@@ -72,8 +72,12 @@ class PoolMachine(RuleBasedStateMachine):
 
     def advance(self) -> None:
         """Let the model take its jobs, and wait until the pool has."""
-        told = sum(job.told for job in self.running)
-        while self.state == "started" and self.queued and len(self.running) < self.limit + told:
+        cancelRequested = sum(job.cancelRequested for job in self.running)
+        while (
+            self.state == "started"
+            and self.queued
+            and len(self.running) < self.limit + cancelRequested
+        ):
             self.running.append(self.queued.pop(0))
         for job in self.running:
             assert job.entered.wait(WAIT), (self.pool, self.pool.stats())
@@ -126,7 +130,7 @@ class PoolMachine(RuleBasedStateMachine):
         job = data.draw(st.sampled_from(self.running))
         if job.job is not None:
             assert not job.job.cancel()
-            job.told = True
+            job.cancelRequested = True
             self.advance()
 
     @precondition(lambda self: self.running)
@@ -173,12 +177,12 @@ class PoolMachine(RuleBasedStateMachine):
         jobs = self.running + self.queued
         for job in jobs:
             job.letGo.set()
-        crew = self.pool._crew
+        workers = self.pool._workers
         self.pool.stop()
         for job in jobs:
             job.check()
         assert self.pool.threads == []
-        assert len(crew.slots) - crew.excess.count(True) == self.limit
+        assert len(workers.freePermits) - workers.surplus.count(True) == self.limit
         self.queued, self.running, self.state = [], [], "stopped"
 
     @invariant()
@@ -186,7 +190,7 @@ class PoolMachine(RuleBasedStateMachine):
         """The pool's own numbers are the model's."""
         stats = self.pool.stats()
         assert stats.maximum == self.limit
-        assert stats.lent <= sum(job.told for job in self.running)
+        assert stats.compensating <= sum(job.cancelRequested for job in self.running)
 
     def teardown(self) -> None:
         """End it, whatever the state."""

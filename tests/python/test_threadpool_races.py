@@ -14,7 +14,7 @@ import pytest
 
 from twistlike._pool import watchdog, worker
 from twistlike._pool.jobs import Job
-from twistlike._pool.workers import Crew
+from twistlike._pool.workers import Workers
 from twistlike.python.threadpool import ThreadPool
 
 WAIT = 3.0
@@ -23,7 +23,7 @@ WAIT = 3.0
 @pytest.fixture(autouse=True)
 def noWatchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody repairs what a race has broken."""
-    monkeypatch.setattr(watchdog, "watch", lambda crew: None)
+    monkeypatch.setattr(watchdog, "watch", lambda workers: None)
 
 
 def started(low: int, high: int, **kw: Any) -> ThreadPool:
@@ -52,11 +52,11 @@ def test_job_comes_before_the_worker_is_known_to_be_idle() -> None:
     idle, is run.
     """
     pool = ThreadPool(0, 1)
-    crew = pool._crew
+    workers = pool._workers
     ran = threading.Event()
     idle = HookedList()
     idle.before = lambda: pool.callInThread(ran.set)
-    crew.idle = idle
+    workers.idle = idle
     pool.start()
     pool.callInThread(int)
     assert ran.wait(WAIT)
@@ -67,8 +67,8 @@ def test_closing_comes_before_the_worker_is_known_to_be_idle() -> None:
     """A pool that is closed while its worker falls asleep does not leave it asleep."""
     pool = ThreadPool(0, 1)
     idle = HookedList()
-    idle.before = pool._crew.close
-    pool._crew.idle = idle
+    idle.before = pool._workers.close
+    pool._workers.idle = idle
     pool.start()
     pool.callInThread(int)
     for thread in pool.threads:
@@ -103,15 +103,15 @@ def test_bell_rings_while_the_time_runs_out(monkeypatch: pytest.MonkeyPatch) -> 
     done = threading.Event()
     hook.append(lambda: (pool.callInThread(ran.append, 1), pool.callInThread(done.set)))
     pool.start()
-    crew = pool._crew
+    workers = pool._workers
     retired: list[bool] = []
-    retire = crew.retire
+    retire = workers.retire
 
     def noteRetire(worker: worker.Worker) -> bool:
-        retired.append(worker in crew.idle or bool(crew.queue))
+        retired.append(worker in workers.idle or bool(workers.queue))
         return retire(worker)
 
-    crew.retire = noteRetire  # type: ignore[method-assign]
+    workers.retire = noteRetire  # type: ignore[method-assign]
     pool.callInThread(int)
     assert done.wait(WAIT)
     pool.stop()
@@ -125,7 +125,7 @@ def test_worker_falls_idle_while_a_submitter_finds_nobody() -> None:
     job.
     """
     pool = started(0, 1)
-    crew = pool._crew
+    workers = pool._workers
     gate, inside, ran = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
@@ -134,20 +134,20 @@ def test_worker_falls_idle_while_a_submitter_finds_nobody() -> None:
 
     pool.callInThread(work)
     assert inside.wait(WAIT)
-    grow = crew._grow
+    grow = workers._grow
 
     def slowly() -> bool:
         # The submitter has found nobody idle. Now the worker finishes, empties the queue, and
         # sleeps.
-        crew._grow = grow  # type: ignore[method-assign]
+        workers._grow = grow  # type: ignore[method-assign]
         gate.set()
         for _ in range(3000):
-            if crew.idle:
+            if workers.idle:
                 break
             threading.Event().wait(0.001)
         return grow()
 
-    crew._grow = slowly  # type: ignore[method-assign]
+    workers._grow = slowly  # type: ignore[method-assign]
     pool.callInThread(int)
     pool.callInThread(ran.set)
     assert ran.wait(WAIT)
@@ -159,8 +159,8 @@ def test_job_comes_while_a_worker_retires() -> None:
     A job that is queued after the worker left the idle, and before its permit is back, is run.
     """
     pool = started(0, 1, idleTimeout=0.01)
-    crew = pool._crew
-    giveBack = crew._giveBack
+    workers = pool._workers
+    giveBack = workers._giveBack
     late: list[Any] = []
     came = threading.Event()
 
@@ -170,7 +170,7 @@ def test_job_comes_while_a_worker_retires() -> None:
             came.set()
         giveBack(worker)
 
-    crew._giveBack = slowly  # type: ignore[method-assign]
+    workers._giveBack = slowly  # type: ignore[method-assign]
     pool.submit(int).result(WAIT)
     assert came.wait(WAIT)
     assert late[0].result(WAIT) == 32
@@ -183,11 +183,11 @@ def test_pool_is_closed_while_a_submitter_comes(way: str, monkeypatch: pytest.Mo
     A job that is appended to a pool that ended meanwhile is taken back, and its submitter is told.
     """
     pool = started(0, 1)
-    crew = pool._crew
+    workers = pool._workers
     from twistlike._pool import pool as module
 
     def clock() -> float:
-        crew.close()
+        workers.close()
         return 0.0
 
     monkeypatch.setattr(module, "monotonic", clock)
@@ -198,13 +198,13 @@ def test_pool_is_closed_while_a_submitter_comes(way: str, monkeypatch: pytest.Mo
     }[way]
     with pytest.raises(RuntimeError, match="start"):
         submit()
-    assert len(crew.queue) == 0
+    assert len(workers.queue) == 0
 
 
 def test_job_ends_while_it_is_made_up_for() -> None:
     """A job that ends between being told and being made up for leaves no loan behind."""
     pool = started(0, 1)
-    crew = pool._crew
+    workers = pool._workers
     gate, inside, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
@@ -213,49 +213,52 @@ def test_job_ends_while_it_is_made_up_for() -> None:
 
     job = pool.enqueue(lambda *_: ended.set(), work)
     assert inside.wait(WAIT)
-    begin = crew.loans.begin
+    begin = workers.compensation.begin
 
     def slowly(loan: object) -> None:
-        told, job.told = job.told, False  # the worker looked before it was told
+        cancelRequested, job.cancelRequested = (
+            job.cancelRequested,
+            False,
+        )  # the worker looked before it was told
         gate.set()
         assert ended.wait(WAIT)
-        job.told = told
+        job.cancelRequested = cancelRequested
         begin(loan)
 
-    crew.loans.begin = slowly  # type: ignore[method-assign]
+    workers.compensation.begin = slowly  # type: ignore[method-assign]
     assert not job.cancel()
-    assert not crew.loans._waiting
+    assert not workers.compensation._waiting
     pool.stop()
 
 
 def test_worker_is_started_while_the_end_is_noted() -> None:
     """A worker that would be started after the end was decided is not; its permit is back."""
     pool = started(0, 1)
-    crew = pool._crew
-    crew.sealed = True
-    assert not crew._grow()
-    assert (crew.members, crew.slots) == (set(), [0])
+    workers = pool._workers
+    workers.sealed = True
+    assert not workers._grow()
+    assert (workers.members, workers.freePermits) == (set(), [0])
 
 
 def test_watchdog_lets_go_while_a_job_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that is queued while the watchdog lets go of its pool has the pool watched again."""
     pool = started(0, 0)
-    crew = pool._crew
+    workers = pool._workers
     checkUp = watchdog._checkUp
-    watched: list[Crew] = []
+    watched: list[Workers] = []
 
-    def slowly(crew: Crew, now: float) -> bool:
+    def slowly(workers: Workers, now: float) -> bool:
         monkeypatch.setattr(watchdog, "_checkUp", checkUp)
         pool.callInThread(int)  # finds nobody, and sees that the pool is watched
         return False
 
     monkeypatch.setattr(watchdog, "_checkUp", slowly)
     monkeypatch.setattr(watchdog, "watch", watched.append)
-    monkeypatch.setattr(watchdog, "_watched", [crew])
-    crew.watched = True
-    watchdog._visit(crew, 0.0)
-    assert watched == [crew]
-    assert crew.callBy == 0.0
+    monkeypatch.setattr(watchdog, "_watched", [workers])
+    workers.watched = True
+    watchdog._visit(workers, 0.0)
+    assert watched == [workers]
+    assert workers.wakeDeadline == 0.0
     pool.onError = lambda failure, message: None
     pool.stop()
 
@@ -273,10 +276,10 @@ def test_growing_calls_somebody() -> None:
 def test_shrinking_wakes_the_idle() -> None:
     """Lowering the maximum, and nothing else, makes idle workers leave at once."""
     pool = started(0, 4)
-    crew = pool._crew
+    workers = pool._workers
     for _ in range(4):
         pool.startAWorker()
-    while len(crew.idle) < 4:
+    while len(workers.idle) < 4:
         threading.Event().wait(0.001)
     threads = pool.threads
     pool.adjustPoolsize(0, 1)
@@ -299,15 +302,15 @@ def test_interrupt_of_who_calls_a_worker(where: str, monkeypatch: pytest.MonkeyP
         first = threading.Event()
         pool.callInThread(first.set)
         assert first.wait(WAIT)
-        while not pool._crew.idle:
+        while not pool._workers.idle:
             pass
-    real = getattr(Crew, where)
+    real = getattr(Workers, where)
 
-    def interrupted(self: Crew) -> bool:
-        monkeypatch.setattr(Crew, where, real)
+    def interrupted(self: Workers) -> bool:
+        monkeypatch.setattr(Workers, where, real)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Crew, where, interrupted)
+    monkeypatch.setattr(Workers, where, interrupted)
     ran: list[int] = []
     both = threading.Event()
     with pytest.raises(KeyboardInterrupt):
@@ -336,12 +339,12 @@ def test_interrupt_between_taking_and_ringing(monkeypatch: pytest.MonkeyPatch) -
 
     pool.threadFactory = Interrupted
     pool.start()
-    crew = pool._crew
+    workers = pool._workers
     with pytest.raises(KeyboardInterrupt):
         pool.callInThread(int)
-    assert (pool.workers, len(crew.slots)) == (1, 1)
+    assert (pool.workers, len(workers.freePermits)) == (1, 1)
     pool.stop()
-    assert sorted(crew.slots) == [0, 1]
+    assert sorted(workers.freePermits) == [0, 1]
 
 
 def test_a_kill_before_the_first_line_of_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,13 +358,13 @@ def test_a_kill_before_the_first_line_of_a_job(monkeypatch: pytest.MonkeyPatch) 
 
     run = Job.run
 
-    def hit(job: Job, worker: worker.Worker, context: Context) -> None:
+    def interrupted(job: Job, worker: worker.Worker, context: Context) -> None:
         monkeypatch.setattr(Job, "run", run)
         raise SystemExit
 
     pool = ThreadPool(0, 1)
     pool.start()
-    monkeypatch.setattr(Job, "run", hit)
+    monkeypatch.setattr(Job, "run", interrupted)
     pool.enqueue(onResult, int, ("1",))
     pool.enqueue(onResult, int, ("2",))
     for _ in range(2):

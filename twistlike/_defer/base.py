@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twistlike._defer.debug import DebugInfo
     from twistlike._defer.deferred import Deferred
 
-__all__ = ["DeferredBase", "Fed"]
+__all__ = ["ChainSource", "DeferredBase"]
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -39,7 +39,7 @@ else:
         __class_getitem__ = classmethod(GenericAlias)
 
 
-class Fed:
+class ChainSource:
     """Says of a Deferred that it was given to another's `Deferred.chainDeferred`."""
 
     __slots__ = ("source",)
@@ -88,7 +88,7 @@ class DeferredBase(_Awaitable[_T]):
         """Fire another Deferred with this one's result; this one goes on with None."""
         mine: Deferred[_T] = self
         if not d.called and (d._state is None or d._state.thread is None):
-            d._state = Fed(self)
+            d._state = ChainSource(self)
         return mine.addCallbacks(d.callback, d.errback)
 
     def addTimeout(
@@ -178,7 +178,7 @@ class DeferredBase(_Awaitable[_T]):
         state = self._state
         if self.called:
             return state if isinstance(state, DeferredBase) else None
-        return state.source if isinstance(state, Fed) else None
+        return state.source if isinstance(state, ChainSource) else None
 
     def __str__(self) -> str:
         name = self._shownAs or type(self).__name__

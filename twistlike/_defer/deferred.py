@@ -19,8 +19,8 @@ from twistlike._defer.base import DeferredBase
 from twistlike._defer.callbacks import (
     KEEP,
     NO_KEYWORDS,
+    NON_DEFERRED_TYPES,
     PASS,
-    PLAIN,
     RUNNING,
     addWaiter,
     resume,
@@ -29,8 +29,8 @@ from twistlike._defer.callbacks import (
 from twistlike._defer.debug import DebugInfo, currentStack
 from twistlike._defer.errors import AlreadyCalledError, CancelledError
 from twistlike._defer.small import failthru, passthru
-from twistlike._defer.task_future import TaskWaiter
-from twistlike._defer.task_proxy import StandIn
+from twistlike._defer.task_future import FutureAdapter
+from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _new: Any = object.__new__
 
 
 # What is the current task of a loop where it is none of asyncio's that awaits a Deferred.
-NO_TASKS = frozenset((NoneType, StandIn))
+NO_TASKS = frozenset((NoneType, TaskProxy))
 
 
 class Deferred(DeferredBase[_T]):
@@ -352,7 +352,9 @@ class Deferred(DeferredBase[_T]):
         self.result = result
         if Deferred.debug:
             self._noteInvoker(2)
-        if (self._callbacks is not None or type(result) not in PLAIN) and not self.paused:
+        if (
+            self._callbacks is not None or type(result) not in NON_DEFERRED_TYPES
+        ) and not self.paused:
             runCallbacks(self, result)
             del self, result  # see the end of runCallbacks
 
@@ -451,7 +453,7 @@ class Deferred(DeferredBase[_T]):
         """Wait for the result, in a Deferred coroutine or in an asyncio task; it is left here."""
         if self.called and not self.paused and not isinstance(self.result, Deferred):
             result = self.result
-            if type(result) in PLAIN or not isinstance(result, Failure):
+            if type(result) in NON_DEFERRED_TYPES or not isinstance(result, Failure):
                 return result  # type: ignore[no-any-return]
             info = self._debugInfo
             if info is not None:
@@ -462,7 +464,7 @@ class Deferred(DeferredBase[_T]):
                 # A Deferred coroutine, or another driver in Twisted's manner: it sends the result.
                 result = yield self
                 return result  # type: ignore[no-any-return]
-            waiter = TaskWaiter(self, loop)
+            waiter = FutureAdapter(self, loop)
             if self._callbacks is None and self._state is None and not self.called:
                 self._callbacks = (KEEP, KEEP, waiter)
                 self._state = waiter
@@ -471,7 +473,7 @@ class Deferred(DeferredBase[_T]):
             yield waiter
             result = waiter.outcome
             del waiter  # it keeps the outcome: see below
-            if type(result) in PLAIN or not isinstance(result, Failure):
+            if type(result) in NON_DEFERRED_TYPES or not isinstance(result, Failure):
                 return result  # type: ignore[no-any-return]
         # No frame of the exception's traceback may keep the Deferred that keeps the exception.
         error = result.value.with_traceback(result.tb)
@@ -537,7 +539,7 @@ def succeed(result: _T) -> Deferred[_T]:
     d.called = True
     d.paused = 0
     d.result = result
-    if type(result) not in PLAIN:
+    if type(result) not in NON_DEFERRED_TYPES:
         runCallbacks(d, result)
     return d
 

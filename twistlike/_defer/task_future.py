@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from twistlike._defer.deferred import Deferred
 
-__all__ = ["TaskWaiter"]
+__all__ = ["FutureAdapter"]
 
 
-class TaskWaiter:
+class FutureAdapter:
     """Speaks the protocol of asyncio's futures, for one ``await`` of one Deferred in one task.
 
     Attributes:
@@ -109,4 +109,4 @@ class TaskWaiter:
         return False
 
     def __repr__(self) -> str:
-        return f"<TaskWaiter for {self._deferred!r}>"
+        return f"<FutureAdapter for {self._deferred!r}>"

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from twistlike._defer.coroutines import CoroutineDeferred
 
-__all__ = ["StandIn"]
+__all__ = ["TaskProxy"]
 
 _nextNumber = count(1).__next__
 
 
-class StandIn:
+class TaskProxy:
     """A Deferred coroutine as a task.
 
     The names are those of ``asyncio.Task``. Two private ones are there because anyio reads them.

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "END_LIMIT",
-    "LoopKeeper",
+    "LoopCloseDetector",
     "clockOf",
-    "closeEndWatch",
     "closeLoop",
     "endTasks",
     "generatorsEnd",
@@ -30,7 +29,8 @@ __all__ = [
     "newLoop",
     "runningLoop",
     "setLoopFactory",
-    "startEndWatch",
+    "unwatchAsyncgenShutdown",
+    "watchAsyncgenShutdown",
 ]
 
 # How long what is left on a loop may take to end once its reactor has, in seconds: its tasks, its
@@ -158,7 +158,7 @@ def closeLoop(loop: AbstractEventLoop) -> None:
         loop.close()
 
 
-class LoopKeeper:
+class LoopCloseDetector:
     """Something in a loop's hands, which knows when the loop lets go of it.
 
     A loop that is closed forgets its timers; a timer that is forgotten frees its function. That is
@@ -177,14 +177,14 @@ class LoopKeeper:
     def __init__(self, loop: AbstractEventLoop, onClosed: Callable[[], object]) -> None:
         self._onClosed: Callable[[], object] | None = onClosed
         self._loop = weakref.ref(loop)
-        self.hold(_Grip(self))
+        self.hold(_CloseSentinel(self))
 
-    def hold(self, grip: _Grip) -> None:
+    def hold(self, sentinel: _CloseSentinel) -> None:
         """Give the loop its hold on the keeper."""
         loop = self._loop()
         if loop is not None:
             # Weak, so that the loop alone holds the handle: once forgotten it is freed at once.
-            self._handle = weakref.ref(loop.call_later(FOR_EVER, grip))
+            self._handle = weakref.ref(loop.call_later(FOR_EVER, sentinel))
 
     def release(self) -> None:
         """Take the keeper back: nobody wants to hear of the end any more."""
@@ -204,23 +204,23 @@ class LoopKeeper:
             onClosed()
 
 
-class _Grip:
-    """The loop's hold on a keeper."""
+class _CloseSentinel:
+    """The loop's hold on a detector."""
 
-    __slots__ = ("_keeper",)
+    __slots__ = ("_detector",)
 
-    def __init__(self, keeper: LoopKeeper) -> None:
-        self._keeper = keeper
+    def __init__(self, detector: LoopCloseDetector) -> None:
+        self._detector = detector
 
     def __call__(self) -> None:
         """Hold on: a clock for tests, which leaps over idle time, has come that far."""
-        self._keeper.hold(self)
+        self._detector.hold(self)
 
     def __del__(self) -> None:
-        self._keeper.dropped()
+        self._detector.dropped()
 
 
-def startEndWatch(end: Callable[[], Awaitable[object]]) -> AsyncGenerator[None, None]:
+def watchAsyncgenShutdown(end: Callable[[], Awaitable[object]]) -> AsyncGenerator[None, None]:
     """Have ``end`` called and awaited when the running loop's host is about to close it.
 
     The moment is ``loop.shutdown_asyncgens()``, which closes the generators that the loop has seen
@@ -276,8 +276,8 @@ def _kindOf(task: Task[Any]) -> object:
     return getattr(task.get_coro(), "__qualname__", None)
 
 
-def closeEndWatch(generator: AsyncGenerator[None, None]) -> None:
-    """Take back what ``startEndWatch`` began. What ``end`` gives must be done at once."""
+def unwatchAsyncgenShutdown(generator: AsyncGenerator[None, None]) -> None:
+    """Take back what ``watchAsyncgenShutdown`` began. What ``end`` gives must be done at once."""
     _step(generator.aclose())
 
 

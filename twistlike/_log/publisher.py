@@ -37,9 +37,9 @@ __all__ = [
     "bitbucketLogObserver",
     "caller",
     "globalLogPublisher",
-    "lastWords",
     "levelNumber",
     "toLogging",
+    "writeToStderr",
 ]
 
 # A frame of one of these modules is not "where something was logged".
@@ -252,7 +252,7 @@ def caller() -> tuple[int, FrameType | None]:
     return count, frame
 
 
-def lastWords(message: str, error: BaseException, failure: Failure | None = None) -> None:
+def writeToStderr(message: str, error: BaseException, failure: Failure | None = None) -> None:
     """Say on stderr what can still be said when logging itself goes wrong. Never raises.
 
     This needs no module: at the interpreter's end, when global Deferreds are collected, nothing can

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._log.levels import LogLevel
-from twistlike._log.publisher import globalLogPublisher, lastWords, toLogging
+from twistlike._log.publisher import globalLogPublisher, toLogging, writeToStderr
 
 if TYPE_CHECKING:
     import asyncio
@@ -79,11 +79,11 @@ def report(
     except BaseException as error:
         # Not an ordinary error of an observer, which would be reported: its sys.exit(), or a
         # Ctrl-C.
-        lastWords(f"A log observer was left by {type(error).__qualname__}", error)
+        writeToStderr(f"A log observer was left by {type(error).__qualname__}", error)
     try:
         _tellHost(failure, message, source, loop)
     except BaseException as error:
-        lastWords(message, error, failure)
+        writeToStderr(message, error, failure)
 
 
 def _tellHost(
@@ -148,7 +148,7 @@ class _LateReport:
         try:
             _log(self._failure, report["message"], report["source"], report["thread"])
         except BaseException as error:
-            lastWords(report["message"], error, self._failure)
+            writeToStderr(report["message"], error, self._failure)
 
 
 def _runningLoop() -> asyncio.AbstractEventLoop | None:

@@ -16,7 +16,7 @@ from twistlike._pool.jobs import describe
 
 if TYPE_CHECKING:
     from twistlike._pool.worker import Worker
-    from twistlike._pool.workers import Crew
+    from twistlike._pool.workers import Workers
 
 __all__ = [
     "BOUNDS",
@@ -26,8 +26,8 @@ __all__ = [
     "Tally",
     "WorkerStats",
     "ageOfOldest",
-    "takeStock",
-    "whereabouts",
+    "describeStuck",
+    "snapshot",
 ]
 
 # Upper bounds in seconds of a histogram's buckets: from "did next to nothing" to "blocks a worker".
@@ -71,7 +71,7 @@ class WorkerStats(NamedTuple):
     Attributes:
         thread: The name of its thread.
         state: "idle", "busy", or "waiting" if it is busy but only waits for the loop or another job
-            (see `ThreadPool.lent`).
+            (see `ThreadPool.compensated`).
         function: The module and name of the function that it runs, or None.
         seconds: For how long it has been at it, or idle.
         cancelled: Was the job that it runs cancelled?
@@ -117,7 +117,7 @@ class PoolStats(NamedTuple):
     idle: int
     busy: int
     waiting: int
-    lent: int
+    compensating: int
     queued: int
     oldest: float
     done: int
@@ -214,7 +214,7 @@ class Tally:
         self.cancelled += other.cancelled
 
 
-def whereabouts(worker: Worker) -> StuckWorker | None:
+def describeStuck(worker: Worker) -> StuckWorker | None:
     """Return what a worker does and where it stands, or None if it is idle. Thread: any."""
     item = worker.item
     thread = worker.thread
@@ -233,24 +233,24 @@ def _functionOf(worker: Worker) -> str:
     return "nothing" if function is None else describe(function)
 
 
-def ageOfOldest(crew: Crew, now: float) -> float:
+def ageOfOldest(workers: Workers, now: float) -> float:
     """
     Return for how many seconds the job has waited that has waited the longest; 0 if there is none.
     """
     try:
-        item = crew.queue[0]
+        item = workers.queue[0]
     except IndexError:
         return 0.0
     return now - (item[3] if isinstance(item, tuple) else item.queued)
 
 
-def takeStock(crew: Crew, name: str | None) -> PoolStats:
+def snapshot(workers: Workers, name: str | None) -> PoolStats:
     """Return what a crew does now and has done. Thread: any."""
     now = monotonic()
     total = Tally()
-    with crew.lock:
-        members = [worker for worker in list(crew.members) if worker.isBorn()]
-        total.add(crew.past)
+    with workers.lock:
+        members = [worker for worker in list(workers.members) if worker.hasStarted()]
+        total.add(workers.past)
     activity = []
     for worker in members:
         total.add(worker.tally)
@@ -259,27 +259,27 @@ def takeStock(crew: Crew, name: str | None) -> PoolStats:
         if item is None:
             activity.append(WorkerStats(thread, "idle", None, now - worker.since, False))
             continue
-        state = "waiting" if worker.lent else "busy"
-        told = not isinstance(item, tuple) and item.told
+        state = "waiting" if worker.compensated else "busy"
+        cancelRequested = not isinstance(item, tuple) and item.cancelRequested
         seconds = now - worker.since
-        activity.append(WorkerStats(thread, state, _functionOf(worker), seconds, told))
+        activity.append(WorkerStats(thread, state, _functionOf(worker), seconds, cancelRequested))
     states = [worker.state for worker in activity]
     return PoolStats(
         name=name,
-        state=crew.state,
-        minimum=crew.minimum,
-        maximum=crew.maximum,
+        state=workers.state,
+        minimum=workers.minimum,
+        maximum=workers.maximum,
         workers=len(states),
         idle=states.count("idle"),
         busy=states.count("busy"),
         waiting=states.count("waiting"),
-        lent=crew.loans.lent(),
-        queued=len(crew.queue),
-        oldest=ageOfOldest(crew, now),
+        compensating=workers.compensation.compensating(),
+        queued=len(workers.queue),
+        oldest=ageOfOldest(workers, now),
         done=total.done,
         failed=total.failed,
-        cancelled=total.cancelled + crew.cancelled,
-        abandoned=crew.abandoned,
+        cancelled=total.cancelled + workers.cancelled,
+        abandoned=workers.abandoned,
         waitTimes=Histogram(BOUNDS, tuple(total.waitTimes())),
         runTimes=Histogram(BOUNDS, tuple(total.runTimes())),
         activity=activity,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twistlike._reactor.inbox import Inbox
     from twistlike._reactor.lifecycle import LifeCycle
     from twistlike._reactor.pools import Pools
-    from twistlike._reactor.run_loop import OwnLoop
+    from twistlike._reactor.run_loop import RunLoop
 
 __all__ = ["ForConsumers"]
 
@@ -30,7 +30,7 @@ class ForConsumers:
     _descriptors: Descriptors
     _inbox: Inbox
     _life: LifeCycle
-    _ownLoop: OwnLoop
+    _runLoop: RunLoop
     _pools: Pools
 
     def addReader(self, reader: IReadDescriptor) -> None:
@@ -114,7 +114,7 @@ class ForConsumers:
     @property
     def _asyncioEventloop(self) -> AbstractEventLoop | None:
         """The loop, or the one that was installed, or None: scrapy looks which kind it is."""
-        return self._life.loop or self._ownLoop.given
+        return self._life.loop or self._runLoop.installedLoop
 
     def _stopThreadPool(self) -> None:
         """End the users' threads and wait for them; the next job gets a new pool. For trial."""
@@ -122,4 +122,4 @@ class ForConsumers:
 
     def _uninstallHandler(self) -> None:
         """Give the signals back. For the suites that run on any reactor."""
-        self._ownLoop.giveSignalsBack()
+        self._runLoop.giveSignalsBack()

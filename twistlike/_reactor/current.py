@@ -86,14 +86,14 @@ def install(eventloop: AbstractEventLoop | None = None) -> None:
     if eventloop is None:
         return
     reactor = defaultReactor()
-    given = reactor._ownLoop.given
-    if given is eventloop:
+    installedLoop = reactor._runLoop.installedLoop
+    if installedLoop is eventloop:
         return
-    if given is not None and not given.is_closed():
+    if installedLoop is not None and not installedLoop.is_closed():
         raise ReactorAlreadyInstalledError("another loop was installed before; close that first")
     if reactor._life.loop is not None:
         raise ReactorAlreadyInstalledError(f"the reactor is {reactor._life.state.value} already")
-    reactor._ownLoop.given = eventloop
+    reactor._runLoop.installedLoop = eventloop
 
 
 def _afterForkInChild() -> None:

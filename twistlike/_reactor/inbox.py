@@ -5,7 +5,7 @@ else is for the loop's thread.
 
 How it works
 ------------
-``put`` appends to a deque and rings the loop's bell (see ``bell``) only if no wakeup is pending.
+``put`` appends to a deque and rings the loop's bell (see ``waker``) only if no wakeup is pending.
 The loop's side forgets the pending wakeup and then takes as many calls as are there at that moment.
 Of the two orders in which ``put`` and the loop can meet:
 
@@ -35,13 +35,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
-from twistlike._wakeup.waker import bellFor
+from twistlike._wakeup.waker import wakerFor
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Mapping
 
-    from twistlike._wakeup.waker import Bell
+    from twistlike._wakeup.waker import LoopWaker
 
     Call = tuple[Any, ...]
 
@@ -135,7 +135,7 @@ class Inbox:
         self._queue: deque[Call] = deque()
         self._calls = self._queue  # or CLOSED
         self._loop: AbstractEventLoop | None = None
-        self._bell: Bell | None = None  # the loop's
+        self._waker: LoopWaker | None = None  # the loop's
         self._closed = False
         self._wakeup = NONE
 
@@ -189,15 +189,15 @@ class Inbox:
         if self._closed:
             self._takeBack(calls, call)
         elif wakeup is NONE or monotonic() - wakeup.askedAt >= LOST_AFTER:
-            if (bell := self._bell) is None:
+            if (waker := self._waker) is None:
                 return  # not started: who hangs the bell looks for calls
             loop = self._loop
             try:
-                self._ask(bell)
+                self._ask(waker)
             except RuntimeError:
                 if loop is not None and not loop.is_closed():
                     raise
-                if self._bell is bell:  # else it was closed, and perhaps opened anew, meanwhile
+                if self._waker is waker:  # else it was closed, and perhaps opened anew, meanwhile
                     self._closed = True
                 self._takeBack(calls, call)
         elif (waiting := len(calls)) > CALLS_A_LOOK:
@@ -212,28 +212,28 @@ class Inbox:
         Thread: the loop's; with ``None`` any.
         """
         self._loop = loop
-        self._bell = None
+        self._waker = None
         # Race: a poster has had the queue in its hands since before the end, and appends only now.
         # It is the same queue still, so what it posts runs.
         self._calls = self._queue
         self._closed = False
         self._wakeup = NONE
         if loop is not None:
-            loop.call_soon(self._hang, loop, context=Context())
+            loop.call_soon(self._install, loop, context=Context())
 
-    def _hang(self, loop: AbstractEventLoop) -> None:
+    def _install(self, loop: AbstractEventLoop) -> None:
         """Hang the bell, on the loop's first turn, and run what waits."""
-        if self._loop is loop and self._bell is None:
+        if self._loop is loop and self._waker is None:
             # Race: a poster finds no bell. It appends before it looks for it, we look for calls
             # when it hangs.
-            self._bell = bellFor(loop, self.drain, self._latest)
+            self._waker = wakerFor(loop, self.drain, self._latest)
             self.drain(self._wakeup)
 
     def close(self) -> None:
         """Refuse further calls, and run those that are there. Does nothing the second time."""
         self._closed = True
         self._wakeup = NONE
-        self._loop = self._bell = None
+        self._loop = self._waker = None
         calls, self._calls = self._calls, CLOSED
         # Race: see put(). What is still appended to the queue that we have taken is taken back by
         # its poster, or is run here; popleft() and the poster's remove() cannot both get it.
@@ -275,11 +275,11 @@ class Inbox:
                 continue  # another thread changed the deque while it was searched
             CLOSED.append(call)  # raises
 
-    def _ask(self, bell: Bell) -> None:
+    def _ask(self, waker: LoopWaker) -> None:
         """Ask the loop to drain. In any thread."""
         # Set before the asking: the loop may drain, and clear it, before the call returns.
         self._wakeup = wakeup = _Wakeup(0, monotonic())
-        bell.ring(wakeup)
+        waker.wake(wakeup)
 
     def _latest(self) -> _Wakeup:
         """Return the wakeup that was asked for last."""
@@ -314,7 +314,7 @@ class Inbox:
             # A poster took its call back.
         finally:
             # Also when a signal's KeyboardInterrupt came between two calls: the rest must run.
-            if calls and self._wakeup is NONE and self._bell is not None:
-                self._ask(self._bell)
+            if calls and self._wakeup is NONE and self._waker is not None:
+                self._ask(self._waker)
         if fatal is not None:
             raise fatal

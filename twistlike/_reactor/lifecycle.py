@@ -37,12 +37,12 @@ from twistlike._base.failure import Failure
 from twistlike._defer.coroutines import ensureDeferred
 from twistlike._defer.deferred import Deferred
 from twistlike._eventloop.loops import (
-    LoopKeeper,
-    closeEndWatch,
+    LoopCloseDetector,
     endTasks,
     generatorsEnd,
     runningLoop,
-    startEndWatch,
+    unwatchAsyncgenShutdown,
+    watchAsyncgenShutdown,
 )
 from twistlike._reactor.wrong_thread import ThreadGuard
 
@@ -50,10 +50,10 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from twistlike._reactor.blocked import Waiters
+    from twistlike._reactor.blocked import BlockedThreads
     from twistlike._reactor.descriptors import Descriptors
     from twistlike._reactor.inbox import Inbox
-    from twistlike._reactor.outstanding import Owed
+    from twistlike._reactor.outstanding import OutstandingDeferreds
     from twistlike._reactor.pools import Pools
     from twistlike._reactor.system_events import SystemEvents
     from twistlike._timers.loop_timers import LoopTimers
@@ -103,8 +103,8 @@ class LifeCycle:
         descriptors: Descriptors,
         events: SystemEvents,
         pools: Pools,
-        waiters: Waiters,
-        owed: Owed,
+        blocked: BlockedThreads,
+        outstanding: OutstandingDeferreds,
         disconnectAll: Callable[[], object],
         onBound: Callable[[AbstractEventLoop | None], object],
         report: Callable[[Failure, str], object],
@@ -114,8 +114,8 @@ class LifeCycle:
         self.descriptors = descriptors
         self.events = events
         self.pools = pools
-        self.waiters = waiters
-        self.owed = owed
+        self.blocked = blocked
+        self.outstanding = outstanding
         self._disconnectAll = disconnectAll
         self._onBound = onBound
         self._report = report
@@ -131,7 +131,7 @@ class LifeCycle:
         self._thread = 0
         self._ownContext = Context()
         self._endedOn: weakref.ref[AbstractEventLoop] | None = None
-        self._keeper: LoopKeeper | None = None
+        self._detector: LoopCloseDetector | None = None
         self._watch: AsyncGenerator[None, None] | None = None
         self._shutdown: Deferred[None] | None = None
         self._endWaiters: list[Deferred[None]] = []
@@ -197,7 +197,7 @@ class LifeCycle:
     def _isOurThread(self, name: str) -> bool:
         if get_ident() == self._thread and runningLoop() is None:
             return True  # between two runs of the loop
-        self.guard.tellOff(name, self.loop)
+        self.guard.reject(name, self.loop)
         return False
 
     # ---- beginning -------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ class LifeCycle:
         self.startupFired = self._forced = False
         if self.loop is None:
             self.bind(loop)
-        self.waiters.open()
+        self.blocked.open()
         self.pools.start()
 
     def attach(self, loop: AbstractEventLoop) -> None:
@@ -254,8 +254,8 @@ class LifeCycle:
             if (alive := life()) is not None:
                 await alive.endWithHost()
 
-        self._keeper = LoopKeeper(loop, closed)
-        self._watch = startEndWatch(hostEnds)
+        self._detector = LoopCloseDetector(loop, closed)
+        self._watch = watchAsyncgenShutdown(hostEnds)
 
     def _fireStartup(self) -> None:
         self.events.before("startup").addCallback(self._finishStartup)
@@ -343,13 +343,13 @@ class LifeCycle:
             self.timers.callLater(self.shutdownTimeout, before.cancel)
         await before
         if self.loopEnds:
-            await endTasks(self._patience())
+            await endTasks(self._endTimeout())
         self.running = False
         self._disconnectAll()
         self.events.during("shutdown")
-        self.waiters.release()
+        self.blocked.release()
         stuck = await self.pools.stop(
-            self._patience(),
+            self._endTimeout(),
             self.timers.callLater,
             lambda function: self.inbox.post(function, (), {}),
         )
@@ -358,14 +358,14 @@ class LifeCycle:
         self.events.after("shutdown")
         self.finish()
 
-    def _patience(self) -> float:
+    def _endTimeout(self) -> float:
         """Return how long the end may wait for something, in seconds."""
         return 0.0 if self._forced else self.shutdownTimeout
 
     def _shutdownFailed(self, failure: Failure) -> None:
         self._report(failure, "the reactor's end went wrong")
         if self.state is State.STOPPING:
-            self.breakOff()
+            self.abortShutdown()
 
     def finish(self) -> None:
         """Have ended: run what is left in the inbox, refuse the rest, forget the loop."""
@@ -379,7 +379,7 @@ class LifeCycle:
                 self.inbox.close()
             finally:
                 # Only now: what threads have handed in until here has been delivered.
-                self.owed.fail()
+                self.outstanding.fail()
         finally:
             self.timers.clear()
             self.timers.unbind()
@@ -388,35 +388,35 @@ class LifeCycle:
             self.events.clear()
             self.pools.reopen()
             self._endedOn = weakref.ref(loop)
-            self._letGo()
+            self._releaseLoopHooks()
             self._onBound(None)
             if not self.attached and loop.is_running():
                 loop.stop()
-            waiters, self._endWaiters = self._endWaiters, []
+            blocked, self._endWaiters = self._endWaiters, []
             # Race: from here on another thread's loop may have the reactor. All is undone by now.
             self.loop = None
-            for waiter in waiters:
+            for waiter in blocked:
                 waiter.callback(None)
 
-    def _letGo(self) -> None:
+    def _releaseLoopHooks(self) -> None:
         """Take back what was put into the host's hands."""
-        if self._keeper is not None:
-            self._keeper.release()
-            self._keeper = None
+        if self._detector is not None:
+            self._detector.release()
+            self._detector = None
         watch, self._watch = self._watch, None
         if watch is not None and not self._hostEnds:
-            closeEndWatch(watch)
+            unwatchAsyncgenShutdown(watch)
 
     def loopClosed(self) -> None:
         """Hear that the host has closed the loop, with no chance for us to end in order."""
         if self.state in ALIVE:
             self._watch = None
-            self.breakOff()
+            self.abortShutdown()
 
-    def breakOff(self) -> None:
+    def abortShutdown(self) -> None:
         """End at once: no event is fired, and nothing is waited for."""
         self.running = False
-        self.waiters.release()
+        self.blocked.release()
         self.pools.abandon()
         self.finish()
 
@@ -425,15 +425,15 @@ class LifeCycle:
         self.beginning = RLock()
         self.pools.afterFork()
 
-    def forget(self) -> None:
+    def abandonAfterFork(self) -> None:
         """Leave everything to the parent process: this is its forked child."""
-        if self._keeper is not None:
-            self._keeper.disarm()
+        if self._detector is not None:
+            self._detector.disarm()
         watch, self._watch = self._watch, None
         if watch is not None and not self._hostEnds:
             # Else it would ask the parent's loop to close it, through a pipe that the two share.
             self.attached = False  # nothing is to be ended here
-            closeEndWatch(watch)
+            unwatchAsyncgenShutdown(watch)
 
 
 def _leftBehind(stuck: Sequence[object]) -> ReactorNotRunning:

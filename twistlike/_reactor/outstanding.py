@@ -19,10 +19,10 @@ from twistlike._base.reflect import safe_repr
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Owed", "Owing"]
+__all__ = ["Outstanding", "OutstandingDeferreds"]
 
 
-class Owing(Protocol):
+class Outstanding(Protocol):
     """A call whose Deferred is still to be fired."""
 
     @property
@@ -33,7 +33,7 @@ class Owing(Protocol):
         """Fire the Deferred with an error instead."""
 
 
-class Owed:
+class OutstandingDeferreds:
     """The calls of one reactor whose Deferreds are still to be fired.
 
     Args:
@@ -41,7 +41,7 @@ class Owed:
     """
 
     def __init__(self, onError: Callable[[BaseException, Callable[..., object]], object]) -> None:
-        self.calls: set[Owing] = set()
+        self.calls: set[Outstanding] = set()
         self._onError = onError
 
     def fail(self) -> None:

@@ -24,18 +24,18 @@ from twistlike._base.naming import showAs
 from twistlike._eventloop import current
 from twistlike._eventloop.loops import runningLoop
 from twistlike._log.report import report
-from twistlike._reactor.blocked import Waiters
+from twistlike._reactor.blocked import BlockedThreads
 from twistlike._reactor.consumers import ForConsumers
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
 from twistlike._reactor.lifecycle import LifeCycle
-from twistlike._reactor.outstanding import Owed
+from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
 from twistlike._reactor.registry import registry
 from twistlike._reactor.resolver import ThreadedResolver
-from twistlike._reactor.run_loop import OwnLoop
+from twistlike._reactor.run_loop import RunLoop
 from twistlike._reactor.system_events import SystemEvents
-from twistlike._reactor.wrong_thread import HandedOverCall, Policy
+from twistlike._reactor.wrong_thread import Policy, ThreadsafeDelayedCall
 from twistlike._timers.loop_timers import LoopTimers
 from twistlike._timers.queue import checkDelay
 
@@ -76,7 +76,7 @@ class Reactor(ForConsumers):
             eventloop: The loop that ``run()`` runs, and leaves open; it makes one unless given.
         """
         self._setUp()
-        self._ownLoop.given = eventloop
+        self._runLoop.installedLoop = eventloop
         registry.note(self)
 
     def _setUp(self) -> None:
@@ -88,22 +88,22 @@ class Reactor(ForConsumers):
         self._descriptors = Descriptors(self._callFailed)
         self._events = SystemEvents(self._triggerFailed)
         self._pools = Pools(self, _workerReporter(weakref.ref(self)))
-        self._waiters = Waiters()
-        self._owed = Owed(self._callFailed)
+        self._blocked = BlockedThreads()
+        self._outstanding = OutstandingDeferreds(self._callFailed)
         self._life = LifeCycle(
             self._inbox,
             self._timers,
             self._descriptors,
             self._events,
             self._pools,
-            self._waiters,
-            self._owed,
+            self._blocked,
+            self._outstanding,
             lambda: self.disconnectAll(),
             self._noteLoop,
             self._report,
         )
-        self._ownLoop = OwnLoop(self._life, self._inbox, self._noteSignal)
-        self._resolver = ThreadedResolver(self, self._pools.forNames, self._owed.calls)
+        self._runLoop = RunLoop(self._life, self._inbox, self._noteSignal)
+        self._resolver = ThreadedResolver(self, self._pools.forNames, self._outstanding.calls)
 
     def __repr__(self) -> str:
         loop = self._life.loop
@@ -178,11 +178,11 @@ class Reactor(ForConsumers):
         Raises:
             ReactorAlreadyRunning: As ``run()``.
         """
-        self._ownLoop.start(installSignalHandlers)
+        self._runLoop.start(installSignalHandlers)
 
     def mainLoop(self) -> None:
         """Do the second half of ``run()``: run the loop until the reactor has ended."""
-        self._ownLoop.run()
+        self._runLoop.run()
 
     def stop(self) -> None:
         """End the reactor: fire the shutdown events, wait for the threads, then let ``run`` return.
@@ -217,7 +217,7 @@ class Reactor(ForConsumers):
         Raises:
             ReactorAlreadyRunning: From within a running loop: asyncio's loops do not nest.
         """
-        self._ownLoop.turn(delay)
+        self._runLoop.runOnce(delay)
 
     def callWhenRunning(
         self, callable: Callable[P, object], *args: P.args, **kwargs: P.kwargs
@@ -340,7 +340,7 @@ class Reactor(ForConsumers):
                 ``reactor.callFromThread(reactor.callLater, ...)`` there.
         """
         if current.runningLoop() is not self._life.loop and not self._life.enter("callLater"):
-            return HandedOverCall(self._timers, self._inbox, delay, callable, args, kw)
+            return ThreadsafeDelayedCall(self._timers, self._inbox, delay, callable, args, kw)
         return self._timers.add(delay, callable, args, kw)
 
     def getDelayedCalls(self) -> Sequence[DelayedCall]:
@@ -470,8 +470,8 @@ class Reactor(ForConsumers):
             self._life.renewLocks()  # a daemon forks before it runs: what waits for that is kept
             return
         size, policy, limit = self._pools.size, self.wrongThread, self.shutdownTimeout
-        self._life.forget()
-        self._ownLoop.giveSignalsBack()
+        self._life.abandonAfterFork()
+        self._runLoop.giveSignalsBack()
         self._setUp()
         self._pools.suggestSize(size)
         self.wrongThread, self.shutdownTimeout = policy, limit

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from twistlike._base.interfaces import IReactorFromThreads, IReactorTime
     from twistlike._pool.pool import ThreadPool
-    from twistlike._reactor.outstanding import Owing
+    from twistlike._reactor.outstanding import Outstanding
 
     class _Reactor(IReactorTime, IReactorFromThreads, Protocol): ...
 
@@ -38,11 +38,11 @@ class ThreadedResolver:
     """
 
     def __init__(
-        self, reactor: _Reactor, getPool: Callable[[], ThreadPool], owed: set[Owing]
+        self, reactor: _Reactor, getPool: Callable[[], ThreadPool], outstanding: set[Outstanding]
     ) -> None:
         self._reactor = reactor
         self._getPool = getPool
-        self._owed = owed
+        self._outstanding = outstanding
 
     def getHostByName(
         self, name: str, timeout: Sequence[float] | None = DEFAULT_TIMEOUT
@@ -65,11 +65,11 @@ class ThreadedResolver:
             job = self._getPool().enqueue(lookUp.onResult, socket.gethostbyname, (name,))
         except RuntimeError as error:
             return fail(_lookUpFailed(name, error))
-        self._owed.add(lookUp)
+        self._outstanding.add(lookUp)
         late = self._reactor.callLater(sum(timeout or DEFAULT_TIMEOUT), lookUp.tooLate)
 
         def settled(result: str | Failure) -> str | Failure:
-            self._owed.discard(lookUp)
+            self._outstanding.discard(lookUp)
             job.cancel()
             if late.active():
                 late.cancel()

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from twistlike._reactor.inbox import Inbox
 
-__all__ = ["OwnLoop"]
+__all__ = ["RunLoop"]
 
 
-class OwnLoop:
+class RunLoop:
     """The loop that a reactor runs, as against one that it is a guest on.
 
     Args:
@@ -41,7 +41,7 @@ class OwnLoop:
     """
 
     def __init__(self, life: LifeCycle, inbox: Inbox, onSignal: Callable[[int], object]) -> None:
-        self.given: AbstractEventLoop | None = None
+        self.installedLoop: AbstractEventLoop | None = None
         self._loop: AbstractEventLoop | None = None
         self._life = life
         self._inbox = inbox
@@ -83,7 +83,7 @@ class OwnLoop:
         loop = self._loop
         assert loop is not None, "mainLoop() needs startRunning() before it"
         life = self._life
-        life.loopEnds = loop is not self.given
+        life.loopEnds = loop is not self.installedLoop
         try:
             loop.run_forever()
             # It may have been stopped below the reactor, or an exit have come out of a callback of
@@ -98,7 +98,7 @@ class OwnLoop:
         finally:
             self._leave(loop)
 
-    def turn(self, delay: float) -> None:
+    def runOnce(self, delay: float) -> None:
         """Run one turn of the loop, of the reactor's present one if it has any.
 
         Raises:
@@ -128,7 +128,7 @@ class OwnLoop:
 
     def _make(self) -> AbstractEventLoop:
         if self._loop is None:
-            loop = self.given or newLoop()
+            loop = self.installedLoop or newLoop()
             if loop.is_closed():
                 raise RuntimeError(
                     f"the loop that the reactor is to run is closed: {loop!r}; install another one "
@@ -143,9 +143,9 @@ class OwnLoop:
 
     def _leave(self, loop: AbstractEventLoop) -> None:
         self.giveSignalsBack()
-        isGiven = loop is self.given
+        isGiven = loop is self.installedLoop
         if self._life.state in (State.RUNNING, State.STOPPING):
-            self._life.breakOff()  # a second exit has come out of the loop, during the end
+            self._life.abortShutdown()  # a second exit has come out of the loop, during the end
         try:
             if self._life.loop is loop and not isGiven and hasTasks(loop):
                 # Crashed. As in the orderly end, tasks may use the reactor to clear up; but who is

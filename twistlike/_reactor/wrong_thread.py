@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from twistlike._reactor.inbox import Inbox
     from twistlike._timers.loop_timers import LoopTimers
 
-__all__ = ["HandedOverCall", "Policy", "ThreadGuard"]
+__all__ = ["Policy", "ThreadGuard", "ThreadsafeDelayedCall"]
 
 # Frames of this package are not where the call was made.
 OURS = __name__.partition(".")[0]
@@ -46,7 +46,7 @@ class ThreadGuard:
         self.policy = Policy.ERROR
         self._warned: set[tuple[CodeType, int]] = set()
 
-    def tellOff(self, name: str, home: AbstractEventLoop | None) -> None:
+    def reject(self, name: str, home: AbstractEventLoop | None) -> None:
         """Raise, or warn: then the caller hands the call over to the loop's thread.
 
         Args:
@@ -83,7 +83,7 @@ class ThreadGuard:
             warnings.warn(text, RuntimeWarning, stacklevel=level)
 
 
-class HandedOverCall(DelayedCall):
+class ThreadsafeDelayedCall(DelayedCall):
     """The handle of a delayed call that was asked for in another thread than the loop's.
 
     It can be cancelled and moved in any thread. Whether that comes early enough is only known in

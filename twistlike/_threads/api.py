@@ -12,7 +12,7 @@ from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._eventloop.loops import runningLoop
-from twistlike._reactor.blocked import Waiter, Waiters, ended
+from twistlike._reactor.blocked import BlockedThreads, BlockingCall, ended
 from twistlike._reactor.current import currentReactor
 from twistlike._reactor.pools import currentPool
 from twistlike._reactor.reactor import Reactor
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from twistlike._base.interfaces import IReactorFromThreads
     from twistlike._defer.deferred import Deferred
     from twistlike._pool.pool import ThreadPool
-    from twistlike._reactor.outstanding import Owing
-    from twistlike._threads.jobs import Door
+    from twistlike._reactor.outstanding import Outstanding
+    from twistlike._threads.jobs import ThreadsafePoster
 
     P = ParamSpec("P")
 
@@ -70,7 +70,7 @@ def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Defer
     if reactor._life.loop is None:
         reactor._life.acceptWork("deferToThread")
     pool = reactor._pools.users or reactor.getThreadPool()
-    return runInPool(reactor._inbox, reactor._owed.calls, pool, f, args, kwargs)
+    return runInPool(reactor._inbox, reactor._outstanding.calls, pool, f, args, kwargs)
 
 
 def deferToThreadPool(
@@ -95,16 +95,16 @@ def deferToThreadPool(
 
     Thread: the reactor's.
     """
-    door: Door
-    owed: set[Owing]
+    poster: ThreadsafePoster
+    outstanding: set[Outstanding]
     if isinstance(reactor, Reactor):
         reactor._life.acceptWork("deferToThreadPool")
-        door, owed = reactor._inbox, reactor._owed.calls
+        poster, outstanding = reactor._inbox, reactor._outstanding.calls
     else:
-        door, owed = _ForeignDoor(reactor), set()
+        poster, outstanding = _ForeignDoor(reactor), set()
     if _isThreadPool(threadpool):
-        return runInPool(door, owed, threadpool, f, args, kwargs)
-    return FutureDeferred(door, owed, threadpool.submit(f, *args, **kwargs))
+        return runInPool(poster, outstanding, threadpool, f, args, kwargs)
+    return FutureDeferred(poster, outstanding, threadpool.submit(f, *args, **kwargs))
 
 
 def _isThreadPool(executor: Executor) -> TypeGuard[ThreadPool]:
@@ -267,11 +267,11 @@ def _blockingCall(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Any:
-    waiters = _NO_WAITERS
+    blocked = _NO_WAITERS
     if timeout is not None:
         checkDelay(timeout, "a timeout")
     if isinstance(reactor, Reactor):
-        waiters = reactor._waiters
+        blocked = reactor._blocked
         if reactor._life.loop is None:
             # callFromThread would attach it, and this thread's loop would then wait for itself.
             reactor._life.attachIfLoopRuns()
@@ -281,10 +281,10 @@ def _blockingCall(
                 "blockingCallFromThread was called in the reactor's own thread, which would wait "
                 "for itself; call the function there, or use deferToThread to leave the thread"
             )
-    wait: _Wait = _Wait(f, args, kwargs, waiters)
+    wait: _Wait = _Wait(f, args, kwargs, blocked)
     # Race: the reactor ends while we come. It releases the waiters that it knows of, then closes
     # the inbox. We are known before we post: so either we are released, or the post is refused.
-    waiters.waiting.add(wait)
+    blocked.waiting.add(wait)
     try:
         reactor.callFromThread(wait.serve)
         if not _waitFor(wait, timeout):
@@ -295,7 +295,7 @@ def _blockingCall(
             raise TimeoutError(string=f"{f!r} has given no result within {timeout} s")
         return wait.outcome()
     finally:
-        waiters.leave(wait)
+        blocked.leave(wait)
 
 
 def _waitFor(wait: _Wait, timeout: float | None) -> bool:
@@ -307,27 +307,27 @@ def _waitFor(wait: _Wait, timeout: float | None) -> bool:
         return wait.wait(timeout)
     if wait.wait(_SOON):
         return True
-    with pool.lent(wait.wedged):
+    with pool.compensated(wait.wedged):
         return wait.wait(None if timeout is None else timeout - _SOON)
 
 
-class _Wait(Waiter[Any]):
+class _Wait(BlockingCall[Any]):
     """One blocking call: what is called in the reactor's thread, and the wait for it."""
 
-    __slots__ = ("_args", "_awaited", "_f", "_kwargs", "_waiters")
+    __slots__ = ("_args", "_awaited", "_blocked", "_f", "_kwargs")
 
     def __init__(
         self,
         f: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        waiters: Waiters,
+        blocked: BlockedThreads,
     ) -> None:
-        super().__init__(waiters.bells.take())
+        super().__init__(blocked.handoff.take())
         self._f = f
         self._args = args
         self._kwargs = kwargs
-        self._waiters = waiters
+        self._blocked = blocked
         self._awaited: Deferred[Any] | None = None
 
     def serve(self) -> None:
@@ -346,7 +346,7 @@ class _Wait(Waiter[Any]):
             return
         self._awaited = awaited
         awaited.addCallbacks(self.succeed, self.fail)
-        if self._waiters.released:
+        if self._blocked.released:
             self.fail(Failure(ended()))  # too late to wait for more than the call itself
 
     def wedged(self, error: Exception) -> None:
@@ -360,6 +360,6 @@ class _Wait(Waiter[Any]):
 
 
 # Those who wait for reactors that are not ours, and whose end nobody tells us.
-_NO_WAITERS = Waiters()
+_NO_WAITERS = BlockedThreads()
 
 showAs("twistlike.internet.threads", globals(), __all__)

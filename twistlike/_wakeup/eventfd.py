@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Self
 
-__all__ = ["EventCounter"]
+__all__ = ["Eventfd"]
 
 # Those that are open, and by what the kernel knows each, if it tells. (Somebody may have closed the
 # descriptors of all, as daemons do, and then others have got their numbers.)
@@ -33,7 +33,7 @@ def _identityOf(number: int) -> str | None:
     return next((line for line in lines if line.startswith("eventfd-id:")), "")
 
 
-class EventCounter(int):
+class Eventfd(int):
     """The descriptor of an event counter of the system's, which starts at 0.
 
     It can be read from while the count is not 0, and reading resets that. It is closed when nobody
