@@ -62,7 +62,7 @@ def test_tests_run_on_the_reactor(runTests: RunTests) -> None:
             return deferred.addCallback(lambda result: (reactor, result))
 
         @inlineCallbacks
-        def test_inlineCallbacks(reactor):
+        def test_inline_callbacks(reactor):
             assert (yield deferToThread(lambda: 3)) == 3
 
         async def test_without_a_plugin(reactor):

@@ -559,7 +559,7 @@ def test_references_freed(host: Host) -> None:
 
 
 @fault(limit=60)
-def test_leak_deferToThread(host: Host) -> None:
+def test_leak_defer_to_thread(host: Host) -> None:
     """20,000 deferToThread (1 in 10 failing): no growth and no reference cycles."""
 
     async def main(reactor: Reactor) -> None:
