@@ -1,4 +1,4 @@
-"""The command line: ``python -m twistlike run SCRIPT`` runs a program written for Twisted.
+"""The command line: `python -m twistlike run SCRIPT` runs a program written for Twisted.
 
 Everything here runs in the main thread, and so does the program.
 """
@@ -58,7 +58,7 @@ class _Command(NamedTuple):
 
 
 class _Program(NamedTuple):
-    """What is to be run as ``__main__``."""
+    """What is to be run as `__main__`."""
 
     code: CodeType
     file: str
@@ -105,7 +105,7 @@ def _parse(arguments: list[str]) -> _Command | None:
     """Read the command line; what follows the program is the program's, options included.
 
     Returns:
-        ``None`` if help is asked for.
+        `None` if help is asked for.
 
     Raises:
         _CommandError: It makes no sense.
@@ -137,7 +137,7 @@ def _parse(arguments: list[str]) -> _Command | None:
 
 
 def _prepare(loop: str) -> None:
-    """Choose the loop, and turn the imports of ``twisted`` to twistlike.
+    """Choose the loop, and turn the imports of `twisted` to twistlike.
 
     Raises:
         _CommandError: The loop is not installed, or Twisted is imported already.
@@ -162,7 +162,7 @@ def _prepare(loop: str) -> None:
 
 
 def _findScript(command: _Command) -> _Program:
-    """Do what Python does for ``python SCRIPT``: argv, the import path, the code.
+    """Do what Python does for `python SCRIPT`: argv, the import path, the code.
 
     Raises:
         _CommandError: The script cannot be read.
@@ -186,10 +186,10 @@ def _findScript(command: _Command) -> _Program:
 
 
 def _specInContainer(path: str) -> ModuleSpec | None:
-    """The spec of the ``__main__`` inside a folder or a zip file.
+    """The spec of the `__main__` inside a folder or a zip file.
 
     Raises:
-        _CommandError: It is one, and has no ``__main__``.
+        _CommandError: It is one, and has no `__main__`.
     """
     from pkgutil import get_importer  # not needed for a plain script
 
@@ -203,7 +203,7 @@ def _specInContainer(path: str) -> ModuleSpec | None:
 
 
 def _findModule(command: _Command) -> _Program:
-    """Do what Python does for ``python -m MODULE``.
+    """Do what Python does for `python -m MODULE`.
 
     Raises:
         _CommandError: There is no such module, or it cannot be run.
@@ -232,7 +232,7 @@ def _findModule(command: _Command) -> _Program:
 
 
 def _programOf(spec: ModuleSpec) -> _Program:
-    """A module's code, to be run as ``__main__``.
+    """A module's code, to be run as `__main__`.
 
     Raises:
         _CommandError: It has none.
@@ -265,7 +265,7 @@ def _compile(source: bytes, path: str) -> CodeType:
 
 
 def _execute(program: _Program) -> None:
-    """Run a program as ``__main__``, for good: its threads and exit handlers need it later, too."""
+    """Run a program as `__main__`, for good: its threads and exit handlers need it later, too."""
     module = ModuleType("__main__")
     module.__dict__.update(
         __annotations__={},

@@ -1,14 +1,14 @@
-"""Makes ``import twisted.X.Y`` give ``twistlike.X.Y``: programs for Twisted run as they are.
+"""Makes `import twisted.X.Y` give `twistlike.X.Y`: programs for Twisted run as they are.
 
-Call :func:`install` before the program's first ``import twisted``; any thread may, the main one
-should. ``python -m twistlike run`` does it for a script.
+Call :func:`install` before the program's first `import twisted`; any thread may, the main one
+should. `python -m twistlike run` does it for a script.
 
-How it works: two finders on ``sys.meta_path``. The first one, at the front, answers for ``twisted``
+How it works: two finders on `sys.meta_path`. The first one, at the front, answers for `twisted`
 and everything below it, so that an installed Twisted is not looked at. Its loader puts the very
 module object of ours under the second name: a class has one identity, whichever name it was
 imported by, and a module that replaces itself (the reactor) stays replaced. The second finder, at
-the end, hears about names below ``twistlike`` that nobody found: ``from twisted.internet import
-ssl`` asks for ``twistlike.internet.ssl``, because that is the package's own name. Both raise an
+the end, hears about names below `twistlike` that nobody found: `from twisted.internet import
+ssl` asks for `twistlike.internet.ssl`, because that is the package's own name. Both raise an
 error that says what is missing and what to do.
 """
 
@@ -32,9 +32,9 @@ _THEIRS = "twisted"
 _OURS = "twistlike"
 
 _OURS_ALONE = ("__main__", "overlay", "porting", "pytest_plugin")
-"""What is below ``twistlike`` and has no counterpart in Twisted: not to be had as ``twisted.*``.
+"""What is below `twistlike` and has no counterpart in Twisted: not to be had as `twisted.*`.
 
-Neither are the rooms, whose names begin with ``_``.
+Neither are the rooms, whose names begin with `_`.
 """
 
 _PACKAGES = ("", "internet", "protocols", "python")
@@ -95,9 +95,9 @@ _lock = threading.Lock()
 
 
 def install() -> None:
-    """Let imports of ``twisted`` and everything below it give twistlike's modules, from now on.
+    """Let imports of `twisted` and everything below it give twistlike's modules, from now on.
 
-    Where twistlike lacks a module or a name, the import raises ``ImportError`` at once. An
+    Where twistlike lacks a module or a name, the import raises `ImportError` at once. An
     installed Twisted is out of reach until :func:`uninstall`. Doing it twice does nothing more.
 
     Raises:
@@ -122,7 +122,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Undo :func:`install`: ``import twisted`` is the real Twisted again, or an error.
+    """Undo :func:`install`: `import twisted` is the real Twisted again, or an error.
 
     Modules that a program has imported in between stay what they are in that program.
 
@@ -139,7 +139,7 @@ def uninstall() -> None:
 
 
 class _Aliases:
-    """Finds ``twisted.X.Y`` in ``twistlike.X.Y``, and loads it as that same object."""
+    """Finds `twisted.X.Y` in `twistlike.X.Y`, and loads it as that same object."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -167,7 +167,7 @@ class _Aliases:
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Let the import system make a module that nobody keeps.
 
-        It writes ``__spec__`` and more into what it is given here: ours has its own.
+        It writes `__spec__` and more into what it is given here: ours has its own.
         """
         return None
 
@@ -181,7 +181,7 @@ class _Aliases:
 
 
 class _Missing:
-    """Says for a name below ``twistlike`` that no finder knew what it means that it is missing."""
+    """Says for a name below `twistlike` that no finder knew what it means that it is missing."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -189,7 +189,7 @@ class _Missing:
         """Answer the import system about a module that nobody has found.
 
         Raises:
-            ImportError: Always, for names below ``twistlike``.
+            ImportError: Always, for names below `twistlike`.
         """
         if not fullname.startswith(_OURS + ".") or _isOnlyAsked():
             return None
@@ -201,7 +201,7 @@ _missing = _Missing()
 
 
 def _loaded() -> list[tuple[str, object]]:
-    """What is imported of ``twisted``, by whatever name: other threads may import meanwhile."""
+    """What is imported of `twisted`, by whatever name: other threads may import meanwhile."""
     return [
         (name, module)
         for name, module in list(sys.modules.items())
@@ -210,7 +210,7 @@ def _loaded() -> list[tuple[str, object]]:
 
 
 def _ourName(name: str) -> str:
-    """``twistlike.X`` for ``twisted.X``."""
+    """`twistlike.X` for `twisted.X`."""
     return _OURS + name[len(_THEIRS) :]
 
 
@@ -225,14 +225,14 @@ def _isBelow(name: str, parents: Sequence[str]) -> bool:
 
 
 def _isOursAlone(name: str) -> bool:
-    """Whether something below ``twistlike`` is there, but not for programs written for Twisted."""
+    """Whether something below `twistlike` is there, but not for programs written for Twisted."""
     top = name.partition(".")[0]
     isRoom = top.startswith("_") and importlib.util.find_spec(f"{_OURS}.{top}") is not None
     return isRoom or _isBelow(name, _OURS_ALONE)
 
 
 def _find(name: str) -> ModuleSpec | None:
-    """The spec of one of our modules, which is not imported for that; ``None`` if there is none."""
+    """The spec of one of our modules, which is not imported for that; `None` if there is none."""
     module = sys.modules.get(name)
     if module is not None:
         # An object that has replaced its module has no __spec__, and find_spec would object.
@@ -254,8 +254,8 @@ def _isOnlyAsked() -> bool:
 def _notFound(name: str) -> ImportError:
     """The error for something below Twisted's or our package that is not there.
 
-    The error's ``name`` is always Twisted's. That matters: ``from package import name`` hides a
-    ModuleNotFoundError about ``package.name`` under one of its own, unless the names differ.
+    The error's `name` is always Twisted's. That matters: `from package import name` hides a
+    ModuleNotFoundError about `package.name` under one of its own, unless the names differ.
     """
     theirs = f"{_THEIRS}.{name}"
     parent, _, last = name.rpartition(".")

@@ -1,13 +1,13 @@
-"""A pytest plugin: the fixtures ``reactor``, ``clock`` and ``flushLoggedErrors``.
+"""A pytest plugin: the fixtures `reactor`, `clock` and `flushLoggedErrors`.
 
 It does nothing, and imports nothing of twistlike, until a test asks for one of them
-(``pytestmark = pytest.mark.usefixtures("reactor")`` asks for a whole file). Everything runs in the
+(`pytestmark = pytest.mark.usefixtures("reactor")` asks for a whole file). Everything runs in the
 thread of the tests.
 
 How it works
 ------------
-A test that asks for ``reactor`` runs in an asyncio loop with that reactor attached to it. An
-``async def`` runs in the loop of the plugin that cares for it (pytest-asyncio, anyio), or in one of
+A test that asks for `reactor` runs in an asyncio loop with that reactor attached to it. An
+`async def` runs in the loop of the plugin that cares for it (pytest-asyncio, anyio), or in one of
 our own if there is none. A plain function is called in a loop of our own, and what it returns (a
 Deferred, or anything awaitable) is waited for. When the test is done, in the same loop, the reactor
 is stopped, and the test fails for what it has left behind: timers, threads, errors that nobody
@@ -59,7 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that only the test moves: ``clock.advance(seconds)``."""
+    """A clock that only the test moves: `clock.advance(seconds)`."""
     from twistlike._timers.clock import Clock
 
     return Clock()
@@ -69,7 +69,7 @@ def clock() -> Clock:
 def reactor(request: pytest.FixtureRequest) -> Iterator[Reactor]:
     """The default reactor, on the test's own loop; the test fails for what it leaves behind.
 
-    Being the default one, it is the one that ``from twistlike.internet import reactor`` gives.
+    Being the default one, it is the one that `from twistlike.internet import reactor` gives.
     """
     from twistlike._log.publisher import globalLogPublisher
     from twistlike._reactor.current import defaultReactor
@@ -97,7 +97,7 @@ def flushLoggedErrors(
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Put an ``async def`` test into the reactor's scope, whichever plugin runs it."""
+    """Put an `async def` test into the reactor's scope, whichever plugin runs it."""
     watch = item.stash.get(_watchKey, None)
     if watch is None or not isinstance(item, pytest.Function):
         return (yield)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 else:
 
     class _Awaitable:
-        """At run time, ``Awaitable`` would cost a metaclass, and so 200 ns for each isinstance."""
+        """At run time, `Awaitable` would cost a metaclass, and so 200 ns for each isinstance."""
 
         __slots__ = ()
         __class_getitem__ = classmethod(GenericAlias)
@@ -161,7 +161,7 @@ class DeferredBase(_Awaitable[_T]):
         """Return an asyncio future of this Deferred's result, which it takes.
 
         Cancelling the future cancels the Deferred, and a Deferred that was cancelled cancels the
-        future (in Twisted the future fails with `CancelledError`). Inside a task, ``await`` takes a
+        future (in Twisted the future fails with `CancelledError`). Inside a task, `await` takes a
         Deferred itself.
 
         Thread: the loop's.

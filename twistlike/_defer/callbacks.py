@@ -2,14 +2,14 @@
 
 How it works
 ------------
-A Deferred keeps a list of entries ``(callback, errback, extra)``. For a plain callback ``extra`` is
+A Deferred keeps a list of entries `(callback, errback, extra)`. For a plain callback `extra` is
 None, or the arguments. Four kinds of entries are not calls of somebody's function:
 
-- ``(CONTINUE, CONTINUE, deferred)``: a callback of that Deferred returned this one. It takes over
+- `(CONTINUE, CONTINUE, deferred)`: a callback of that Deferred returned this one. It takes over
   the result, and this one is left with None.
-- ``(RESUME, RESUME, coroutine)``: a Deferred coroutine waits here. It takes the result, too.
-- ``(KEEP, KEEP, waiter)``: somebody waits here, and leaves the result to those who come after.
-- ``(COLLECT, index, list)``: a `DeferredList` notes the result as the one at that index.
+- `(RESUME, RESUME, coroutine)`: a Deferred coroutine waits here. It takes the result, too.
+- `(KEEP, KEEP, waiter)`: somebody waits here, and leaves the result to those who come after.
+- `(COLLECT, index, list)`: a `DeferredList` notes the result as the one at that index.
 
 Mostly a coroutine, a task or a `DeferredList` that waits is the only one who wants to know. Then
 its entry stands in the place of the list, itself in `_state`, and `resume` runs the entry.
@@ -58,7 +58,7 @@ __all__ = [
 
 
 class _Marker:
-    """Something to compare with ``is``; its name is what a debugger shows."""
+    """Something to compare with `is`; its name is what a debugger shows."""
 
     __slots__ = ("name",)
 

@@ -294,7 +294,7 @@ class CoroutineDeferred(Deferred[_T]):
             )
         self._atBorder = True
         if future._asyncio_future_blocking:
-            # ``await future``: it looks at its result itself once it is resumed.
+            # `await future`: it looks at its result itself once it is resumed.
             future._asyncio_future_blocking = False
             resume = self._futureAwaited
             self._yielded = False
@@ -438,7 +438,7 @@ def fromAwaitable(awaitable: Any) -> Deferred[Any] | None:
 
     Args:
         awaitable: a Deferred (which is returned itself), a coroutine (which starts now), an asyncio
-            future or task, or anything else with ``__await__``.
+            future or task, or anything else with `__await__`.
     """
     if isinstance(awaitable, Deferred):
         return awaitable
@@ -509,7 +509,7 @@ def inlineCallbacks(f: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, De
 
 
 def returnValue(val: object) -> NoReturn:
-    """End a generator of `inlineCallbacks` with a result. Deprecated: use ``return``."""
+    """End a generator of `inlineCallbacks` with a result. Deprecated: use `return`."""
     import warnings  # for the deprecated only
 
     warnings.warn(

@@ -55,7 +55,7 @@ NO_TASKS = frozenset((NoneType, TaskProxy))
 class Deferred(DeferredBase[_T]):
     """A result that will be there later, or an error, and the callbacks that wait for it.
 
-    ``await`` gives the result in Deferred coroutines and in asyncio's tasks alike.
+    `await` gives the result in Deferred coroutines and in asyncio's tasks alike.
 
     Attributes:
         called: whether it has fired.
@@ -73,7 +73,7 @@ class Deferred(DeferredBase[_T]):
 
         Args:
             canceller: called with this Deferred by `cancel`, to stop what would fire it. It may
-                fire it; if it does not, ``cancel`` does, with `CancelledError`.
+                fire it; if it does not, `cancel` does, with `CancelledError`.
         """
         self._callbacks = None
         self._canceller = canceller
@@ -168,8 +168,8 @@ class Deferred(DeferredBase[_T]):
         it returns a Deferred, that one's result is waited for.
 
         Args:
-            callback: called as ``callback(result, *callbackArgs, **callbackKeywords)``.
-            errback: called as ``errback(failure, *errbackArgs, **errbackKeywords)``; without it, a
+            callback: called as `callback(result, *callbackArgs, **callbackKeywords)`.
+            errback: called as `errback(failure, *errbackArgs, **errbackKeywords)`; without it, a
                 Failure goes on to those added later.
 
         Returns:
@@ -208,7 +208,7 @@ class Deferred(DeferredBase[_T]):
     ) -> Deferred[_U]: ...
 
     def addCallback(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """Add what to call with the result, as ``callback(result, *args, **kwargs)``."""
+        """Add what to call with the result, as `callback(result, *args, **kwargs)`."""
         if args or kwargs:
             return self._add((callback, PASS, ((args, kwargs),)))
         # A callback without arguments is its own entry: no tuple for the most frequent case.
@@ -255,7 +255,7 @@ class Deferred(DeferredBase[_T]):
     ) -> Deferred[_T | _U]: ...
 
     def addErrback(self, errback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """Add what to call with the Failure, as ``errback(failure, *args, **kwargs)``."""
+        """Add what to call with the Failure, as `errback(failure, *args, **kwargs)`."""
         entry = (PASS, errback, (None, (args, kwargs)) if args or kwargs else None)
         callbacks = self._callbacks
         if callbacks is None:
@@ -300,7 +300,7 @@ class Deferred(DeferredBase[_T]):
     ) -> Deferred[_U]: ...
 
     def addBoth(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """Add what to call with the result or the Failure, as ``callback(it, *args, **kwargs)``."""
+        """Add what to call with the result or the Failure, as `callback(it, *args, **kwargs)`."""
         return self._add(
             (callback, callback, ((args, kwargs), (args, kwargs)) if args or kwargs else None)
         )
@@ -388,7 +388,7 @@ class Deferred(DeferredBase[_T]):
         raise AlreadyCalledError
 
     def _noteInvoker(self, skip: int) -> None:
-        """Remember who fires this (debug mode): the stack without the ``skip`` innermost frames."""
+        """Remember who fires this (debug mode): the stack without the `skip` innermost frames."""
         if self._debugInfo is None:
             self._debugInfo = DebugInfo()
         self._debugInfo.invoker = currentStack(skip)

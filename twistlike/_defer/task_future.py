@@ -19,7 +19,7 @@ __all__ = ["FutureAdapter"]
 
 
 class FutureAdapter:
-    """Speaks the protocol of asyncio's futures, for one ``await`` of one Deferred in one task.
+    """Speaks the protocol of asyncio's futures, for one `await` of one Deferred in one task.
 
     Attributes:
         outcome: what the Deferred had come to when it was this waiter's turn in its chain.
@@ -96,7 +96,7 @@ class FutureAdapter:
         """Cancel the Deferred.
 
         Returns:
-            False: so the task raises ``CancelledError`` when it goes on, whatever the outcome is.
+            False: so the task raises `CancelledError` when it goes on, whatever the outcome is.
         """
         if self._deferred is not None:
             try:

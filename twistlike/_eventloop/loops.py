@@ -50,10 +50,10 @@ _factory: Callable[[], AbstractEventLoop] | None = None
 
 
 def setLoopFactory(factory: Callable[[], AbstractEventLoop] | None) -> None:
-    """Set what makes the loop of a reactor that is run; ``None`` is asyncio's own choice.
+    """Set what makes the loop of a reactor that is run; `None` is asyncio's own choice.
 
     Args:
-        factory: A function such as ``uvloop.new_event_loop``.
+        factory: A function such as `uvloop.new_event_loop`.
     """
     global _factory
     _factory = factory
@@ -67,9 +67,9 @@ def newLoop() -> AbstractEventLoop:
 
 
 def runningLoop() -> AbstractEventLoop | None:
-    """Return the loop that runs in this thread, ``None`` if there is none. Thread: any.
+    """Return the loop that runs in this thread, `None` if there is none. Thread: any.
 
-    Where each call counts, ``current.runningLoop()`` is the same without this one.
+    Where each call counts, `current.runningLoop()` is the same without this one.
     """
     return current.runningLoop()
 
@@ -77,8 +77,8 @@ def runningLoop() -> AbstractEventLoop | None:
 def clockOf(loop: AbstractEventLoop) -> Callable[[], float]:
     """Return the clock that a loop goes by.
 
-    That is ``time.monotonic`` for asyncio's own loops, where ``loop.time`` is no more than that,
-    and for uvloop, whose ``loop.time`` stands still during a callback. A loop with a time of its
+    That is `time.monotonic` for asyncio's own loops, where `loop.time` is no more than that,
+    and for uvloop, whose `loop.time` stands still during a callback. A loop with a time of its
     own, such as one for tests, keeps it.
     """
     from asyncio import BaseEventLoop  # not at the top: see the module's docstring
@@ -147,7 +147,7 @@ def _lookAt(task: Task[Any], loop: AbstractEventLoop) -> None:
 
 
 def closeLoop(loop: AbstractEventLoop) -> None:
-    """End what is left on a loop that has stopped, as ``asyncio.run`` does, and close it."""
+    """End what is left on a loop that has stopped, as `asyncio.run` does, and close it."""
     try:
         loop.run_until_complete(endTasks(END_LIMIT))
         if sys.version_info >= (3, 12):
@@ -162,8 +162,8 @@ class LoopCloseDetector:
     """Something in a loop's hands, which knows when the loop lets go of it.
 
     A loop that is closed forgets its timers; a timer that is forgotten frees its function. That is
-    the only sign that there is of a ``loop.close()`` by the loop's owner, and it comes in the
-    thread that closes, from within ``close()``.
+    the only sign that there is of a `loop.close()` by the loop's owner, and it comes in the
+    thread that closes, from within `close()`.
 
     Args:
         loop: The loop.
@@ -221,10 +221,10 @@ class _CloseSentinel:
 
 
 def watchAsyncgenShutdown(end: Callable[[], Awaitable[object]]) -> AsyncGenerator[None, None]:
-    """Have ``end`` called and awaited when the running loop's host is about to close it.
+    """Have `end` called and awaited when the running loop's host is about to close it.
 
-    The moment is ``loop.shutdown_asyncgens()``, which closes the generators that the loop has seen
-    starting; ``asyncio.run`` awaits that when the main coroutine is over.
+    The moment is `loop.shutdown_asyncgens()`, which closes the generators that the loop has seen
+    starting; `asyncio.run` awaits that when the main coroutine is over.
 
     Args:
         end: Called in the loop's thread, while the loop still runs.
@@ -277,7 +277,7 @@ def _kindOf(task: Task[Any]) -> object:
 
 
 def unwatchAsyncgenShutdown(generator: AsyncGenerator[None, None]) -> None:
-    """Take back what ``watchAsyncgenShutdown`` began. What ``end`` gives must be done at once."""
+    """Take back what `watchAsyncgenShutdown` began. What `end` gives must be done at once."""
     _step(generator.aclose())
 
 

@@ -88,8 +88,7 @@ def callWithContext(ctx: dict[str, Any], func: Callable[P, R], *args: P.args, **
 
 
 def callWithLogger(logger: Any, func: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-    """
-    Call a function on behalf of an object, whose name is the system of what it logs. What it raises
+    """Call a function on behalf of an object, whose name is the system of what it logs. What it raises
     is logged.
 
     Args:

@@ -148,8 +148,7 @@ class Logger:
     def failureHandler(
         self, staticMessage: str, level: LogLevel = LogLevel.critical
     ) -> _FailureHandler:
-        """
-        Make a context like `failuresHandled`, to be used again and again; its message has no fields
+        """Make a context like `failuresHandled`, to be used again and again; its message has no fields
         of its own.
         """
         return _FailureHandler(self, staticMessage, level)
@@ -229,8 +228,7 @@ def loggerFor(obj: object) -> Logger:
 
 
 class LoggingFile:
-    """
-    A text file for writing whose lines become log events. What `print` writes goes there once
+    """A text file for writing whose lines become log events. What `print` writes goes there once
     logging has begun.
 
     Args:

@@ -157,8 +157,7 @@ class LogLevelFilterPredicate:
         self._levels: dict[str, LogLevel] = {}
 
     def logLevelForNamespace(self, namespace: str | None) -> LogLevel:
-        """
-        The level that was set for a namespace or for the nearest one that it is in ("a.b" is in
+        """The level that was set for a namespace or for the nearest one that it is in ("a.b" is in
         "a").
         """
         while namespace:
@@ -218,8 +217,7 @@ class LimitedHistoryLogObserver:
 
 
 class STDLibLogObserver:
-    """
-    Hands events to a standard logger, with its levels and with the exception as `exc_info`.
+    """Hands events to a standard logger, with its levels and with the exception as `exc_info`.
 
     Args:
         name: The logger's name.
@@ -241,8 +239,7 @@ class STDLibLogObserver:
 
 
 class _LazyText:
-    """
-    What `%(log_legacy)s` in an old-style format stands for: the event's text, made when it is
+    """What `%(log_legacy)s` in an old-style format stands for: the event's text, made when it is
     wanted.
     """
 

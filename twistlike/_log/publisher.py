@@ -229,8 +229,7 @@ def toLogging(
 
 
 def _withTraceback(message: str, failure: Failure) -> tuple[str, Any]:
-    """
-    The message and the `exc_info` of a failure. One that was cleaned has only the text of its
+    """The message and the `exc_info` of a failure. One that was cleaned has only the text of its
     traceback.
     """
     value = failure.value

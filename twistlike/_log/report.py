@@ -171,8 +171,7 @@ def _log(failure: Failure, message: str, source: object, thread: str) -> None:
 
 
 def _printable(thing: object) -> object:
-    """
-    `thing` if it has a working repr, else a text: a loop's handler cannot deal with one that
+    """`thing` if it has a working repr, else a text: a loop's handler cannot deal with one that
     raises.
     """
     try:

@@ -1,5 +1,4 @@
-"""
-Spare workers, for those that wait for other jobs of their own pool, or are stuck with a job that
+"""Spare workers, for those that wait for other jobs of their own pool, or are stuck with a job that
 was cancelled.
 
 How it works: who begins to wait is only noted. The watchdog, which runs while jobs are queued and
@@ -103,9 +102,7 @@ class Compensation:
             self._workers.removePermits(1)
 
     def checkUp(self, now: float) -> None:
-        """
-        Lend permits to those that have waited for long. Called by the watchdog: no worker is free.
-        """
+        """Lend permits to those that have waited for long. Called by the watchdog: no worker is free."""
         if not self._waiting:
             self._wedged = None
             return
@@ -126,9 +123,7 @@ class Compensation:
             self._breakWedge(now)
 
     def _breakWedge(self, now: float) -> None:
-        """
-        If nobody is left to run a job, and that for long: tell the newest who goes without a spare.
-        """
+        """If nobody is left to run a job, and that for long: tell the newest who goes without a spare."""
         workers = self._workers
         # Workers that wait, or are stuck with a cancelled job. One of both kinds counts as two:
         # that may tell a wedge too early by one worker, after a long time without any progress.

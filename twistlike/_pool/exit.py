@@ -16,8 +16,7 @@ __all__ = ["endAll"]
 
 
 def endAll(groups: list[Workers], seconds: float) -> list[StuckWorker]:
-    """
-    End groups as the interpreter exits: let them finish for `seconds`, then leave them behind.
+    """End groups as the interpreter exits: let them finish for `seconds`, then leave them behind.
 
     What was queued before a start that never came is dropped in silence: nobody is left to hear of
     it.

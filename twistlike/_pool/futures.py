@@ -1,5 +1,4 @@
-"""
-The futures of `ThreadPool.submit`, and the jobs that set them. Made in the submitter's thread, set
+"""The futures of `ThreadPool.submit`, and the jobs that set them. Made in the submitter's thread, set
 in a worker's.
 """
 
@@ -30,17 +29,14 @@ _T = TypeVar("_T")
 
 
 class PoolFuture(Future[_T]):
-    """
-    A future of a pool. A worker of the same pool that waits for it is made up for by a spare one.
-    """
+    """A future of a pool. A worker of the same pool that waits for it is made up for by a spare one."""
 
     def __init__(self, workers: Workers) -> None:
         super().__init__()
         self._workers = workers
 
     def result(self, timeout: float | None = None) -> _T:
-        """
-        Return the result, or raise the error, as any `concurrent.futures.Future`.
+        """Return the result, or raise the error, as any `concurrent.futures.Future`.
 
         Raises:
             PoolWedgedError: It was called in a worker of the same pool, see `ThreadPool.compensated`.
@@ -48,8 +44,7 @@ class PoolFuture(Future[_T]):
         return super().result(self._wait(timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """
-        Return the error or None, as any `concurrent.futures.Future`.
+        """Return the error or None, as any `concurrent.futures.Future`.
 
         Raises:
             PoolWedgedError: It was called in a worker of the same pool, see `ThreadPool.compensated`.
@@ -57,9 +52,7 @@ class PoolFuture(Future[_T]):
         return super().exception(self._wait(timeout))
 
     def _wait(self, timeout: float | None) -> float | None:
-        """
-        In a worker of the same pool, wait while a spare works. Returns what is left of the timeout.
-        """
+        """In a worker of the same pool, wait while a spare works. Returns what is left of the timeout."""
         worker = currentWorker()
         if worker is None or worker.workers is not self._workers or self.done():
             return timeout
@@ -135,8 +128,7 @@ class FutureJob:
         return False
 
     def interrupted(self, error: BaseException) -> bool:
-        """
-        The worker was hit by `error` outside the function: set that in the future, unless something
+        """The worker was hit by `error` outside the function: set that in the future, unless something
         has been before.
         """
         load = self.running

@@ -1,5 +1,4 @@
-"""
-What stands in a pool's queue. Made in the submitter's thread, run in a worker's.
+"""What stands in a pool's queue. Made in the submitter's thread, run in a worker's.
 
 How a `Job` works: its load (what to run) is in a list of one. Whoever pops it has the job: the
 worker that runs it, the caller that cancels it, or the pool that gives it up. `list.pop` is atomic,
@@ -33,8 +32,7 @@ __all__ = ["Job", "QueuedJob", "cancelledError", "describe"]
 
 
 class QueuedJob(Protocol):
-    """
-    What the queue holds besides plain calls.
+    """What the queue holds besides plain calls.
 
     Attributes:
         context: The context that it runs in; None is an empty one.
@@ -55,8 +53,7 @@ class QueuedJob(Protocol):
         """The function, while it runs."""
 
     def run(self, worker: Worker, here: Context) -> None:
-        """
-        Run, and hand the outcome over, both in the job's context, unless somebody else has the job.
+        """Run, and hand the outcome over, both in the job's context, unless somebody else has the job.
         Called once, by the worker that took it.
 
         Args:
@@ -66,15 +63,13 @@ class QueuedJob(Protocol):
         ...
 
     def isAwaited(self) -> bool:
-        """
-        Does whoever asked for the job seem to wait for it, and for no other? Then the next one may
+        """Does whoever asked for the job seem to wait for it, and for no other? Then the next one may
         be asked for in the same way. Thread: the worker's, when it has handed over the outcome.
         """
         ...
 
     def interrupted(self, error: BaseException) -> bool:
-        """
-        The worker was hit by `error` outside the function: hand that over. False: something has
+        """The worker was hit by `error` outside the function: hand that over. False: something has
         been before.
         """
         ...
@@ -102,8 +97,7 @@ def describe(function: object) -> str:
 
 
 class Job:
-    """
-    A function that is queued or runs in a pool, as `ThreadPool.enqueue` returns it.
+    """A function that is queued or runs in a pool, as `ThreadPool.enqueue` returns it.
 
     Attributes:
         context: The context that the function and `onResult` run in: a copy of the submitter's, or
@@ -125,8 +119,7 @@ class Job:
         self.ended = False
 
     def cancel(self) -> bool:
-        """
-        Keep the function from running, or tell it to end if it runs already.
+        """Keep the function from running, or tell it to end if it runs already.
 
         Returns:
             True if it was still queued: it never runs, and its `onResult` is never called. False if
@@ -204,8 +197,7 @@ class Job:
         return False
 
     def interrupted(self, error: BaseException) -> bool:
-        """
-        The worker was hit by `error` outside the function: hand that over, unless something has
+        """The worker was hit by `error` outside the function: hand that over, unless something has
         been before.
         """
         load = self.running
@@ -220,9 +212,7 @@ class Job:
         return True
 
     def fail(self, error: BaseException) -> bool:
-        """
-        Give the job up: hand `error` to its `onResult`, unless it ran, or was cancelled, before.
-        """
+        """Give the job up: hand `error` to its `onResult`, unless it ran, or was cancelled, before."""
         try:
             load = self._load.pop()
         except IndexError:

@@ -1,5 +1,4 @@
-"""
-`ThreadPool`: Twisted's pool of threads, which is a `concurrent.futures` executor too. Any thread
+"""`ThreadPool`: Twisted's pool of threads, which is a `concurrent.futures` executor too. Any thread
 may use it.
 """
 
@@ -51,8 +50,7 @@ def currentPool() -> ThreadPool | None:
 
 
 def checkCancelled() -> None:
-    """
-    Raise if the job that this worker runs has been cancelled. Does nothing outside of a pool's
+    """Raise if the job that this worker runs has been cancelled. Does nothing outside of a pool's
     worker.
 
     Raises:
@@ -71,8 +69,7 @@ def checkCancelled() -> None:
 # for no other reason: its `__init__` is not called, and every method of it that does anything is
 # replaced.
 class ThreadPool(ThreadPoolExecutor):
-    """
-    Threads that run functions for others, first in, first out.
+    """Threads that run functions for others, first in, first out.
 
     Twisted's interface (`callInThread`, `callInThreadWithCallback`, `adjustPoolsize`, `start`,
     `stop`), that of an executor (`submit`, `map`, `shutdown`, `with`), and `enqueue`, which returns
@@ -166,8 +163,7 @@ class ThreadPool(ThreadPoolExecutor):
     # ---- submitting: lock-free, from any thread, also from `__del__` and signal handlers ---------
 
     def callInThread(self, func: Callable[_P, object], /, *args: _P.args, **kw: _P.kwargs) -> None:
-        """
-        Run `func(*args, **kw)` in a worker. What it returns is dropped, an error it raises is
+        """Run `func(*args, **kw)` in a worker. What it returns is dropped, an error it raises is
         reported.
 
         Raises:
@@ -179,8 +175,7 @@ class ThreadPool(ThreadPoolExecutor):
     def enqueueCall(
         self, function: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
-        """
-        Do what `callInThread` does, with the arguments as they are: for callers that have them so.
+        """Do what `callInThread` does, with the arguments as they are: for callers that have them so.
 
         Raises:
             PoolStoppedError: The pool was stopped.
@@ -208,8 +203,7 @@ class ThreadPool(ThreadPoolExecutor):
         *args: _P.args,
         **kw: _P.kwargs,
     ) -> None:
-        """
-        Run `func(*args, **kw)` in a worker, then `onResult(True, result)` or `onResult(False,
+        """Run `func(*args, **kw)` in a worker, then `onResult(True, result)` or `onResult(False,
         failure)` there.
 
         Raises:
@@ -225,8 +219,7 @@ class ThreadPool(ThreadPoolExecutor):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] = {},
     ) -> Job:
-        """
-        Run `function(*args, **kwargs)` in a worker, as `callInThreadWithCallback` does, and return
+        """Run `function(*args, **kwargs)` in a worker, as `callInThreadWithCallback` does, and return
         its job.
 
         Raises:
@@ -238,8 +231,7 @@ class ThreadPool(ThreadPoolExecutor):
         return job
 
     def put(self, job: QueuedJob) -> None:
-        """
-        Do what `enqueue` does, with a job of the caller's own kind.
+        """Do what `enqueue` does, with a job of the caller's own kind.
 
         Raises:
             PoolStoppedError: The pool was stopped.
@@ -255,8 +247,7 @@ class ThreadPool(ThreadPoolExecutor):
             workers.ensureWorker(now, job)
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """
-        Run `fn(*args, **kwargs)` in a worker. Starts the pool if nobody has.
+        """Run `fn(*args, **kwargs)` in a worker. Starts the pool if nobody has.
 
         Returns:
             A future of its result.
@@ -279,9 +270,7 @@ class ThreadPool(ThreadPoolExecutor):
     # ---- life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """
-        Let the work begin: at once for what is queued. A pool that was stopped begins a new life.
-        """
+        """Let the work begin: at once for what is queued. A pool that was stopped begins a new life."""
         with self._resizing:
             if not self._workers.open:
                 self._workers = Workers(self)
@@ -289,8 +278,7 @@ class ThreadPool(ThreadPoolExecutor):
         workers.start()
 
     def stop(self) -> None:
-        """
-        Refuse new jobs, finish those that are queued, end the workers, and wait for them.
+        """Refuse new jobs, finish those that are queued, end the workers, and wait for them.
 
         Does nothing if the pool is stopped. A worker of this pool that calls it does not wait.
         """
@@ -312,8 +300,7 @@ class ThreadPool(ThreadPoolExecutor):
             workers.reap()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """
-        Refuse new jobs and end the workers once the queue is empty, as `concurrent.futures` has it.
+        """Refuse new jobs and end the workers once the queue is empty, as `concurrent.futures` has it.
 
         Args:
             wait: Return only when they have ended.
@@ -335,8 +322,7 @@ class ThreadPool(ThreadPoolExecutor):
         self.shutdown(wait=True)
 
     def beginStop(self, onStopped: Callable[[], object]) -> None:
-        """
-        Refuse new jobs and let the workers finish the queue and leave, without waiting.
+        """Refuse new jobs and let the workers finish the queue and leave, without waiting.
 
         Args:
             onStopped: Called by the last worker as it leaves, or at once if there is none.
@@ -344,8 +330,7 @@ class ThreadPool(ThreadPoolExecutor):
         self._workers.close(onStopped)
 
     def abandon(self, error: BaseException) -> list[StuckWorker]:
-        """
-        End at once: fail what is queued, and forget the workers that are still at work.
+        """End at once: fail what is queued, and forget the workers that are still at work.
 
         They are daemon threads, and end when their job ends. What it returns is still handed to its
         `onResult`.
@@ -361,8 +346,7 @@ class ThreadPool(ThreadPoolExecutor):
     # ---- size ------------------------------------------------------------------------------------
 
     def adjustPoolsize(self, minthreads: int | None = None, maxthreads: int | None = None) -> None:
-        """
-        Set how few and how many workers there may be. Takes effect at once, in both directions.
+        """Set how few and how many workers there may be. Takes effect at once, in both directions.
 
         Workers that are one too many leave when their job ends, before they look at the queue.
 
@@ -424,8 +408,7 @@ class ThreadPool(ThreadPoolExecutor):
 
     @property
     def maxSpare(self) -> int:
-        """
-        How many workers may be lent on top of the maximum, for those that wait (`compensated`) or run a
+        """How many workers may be lent on top of the maximum, for those that wait (`compensated`) or run a
         job that was cancelled. A hard limit: at it, a pool whose workers all wait for jobs behind
         them is wedged.
         """
@@ -438,8 +421,7 @@ class ThreadPool(ThreadPoolExecutor):
 
     @property
     def queueWarnAfter(self) -> float:
-        """
-        Seconds that a job may wait with no worker free before a warning is logged. `inf` turns that
+        """Seconds that a job may wait with no worker free before a warning is logged. `inf` turns that
         off.
         """
         return self._queueWarnAfter
@@ -469,8 +451,7 @@ class ThreadPool(ThreadPoolExecutor):
     def compensated(
         self, onWedged: Callable[[PoolWedgedError], object] | None = None
     ) -> BlockedWorker:
-        """
-        A context in which this worker only waits for what another job of the pool may have to
+        """A context in which this worker only waits for what another job of the pool may have to
         bring.
 
         If that lasts (10 ms) while jobs are queued and no worker is free, a spare worker runs in
@@ -506,9 +487,7 @@ def _checkSize(minthreads: int, maxthreads: int) -> None:
 
 
 def afterFork() -> None:
-    """
-    In the child: the parent's workers are not here, its queue is not ours, its locks may be held.
-    """
+    """In the child: the parent's workers are not here, its queue is not ours, its locks may be held."""
     abandonWatchdog()
     for reference in list(_pools.values()):
         pool = reference()
@@ -517,8 +496,7 @@ def afterFork() -> None:
 
 
 def _atExit() -> None:
-    """
-    End all pools. Workers are daemon threads, so that a stuck one does not keep the process; but
+    """End all pools. Workers are daemon threads, so that a stuck one does not keep the process; but
     one that is in the middle of something may finish it, within `exitTimeout`.
     """
     pools = [pool for reference in list(_pools.values()) if (pool := reference()) is not None]

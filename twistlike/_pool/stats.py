@@ -1,5 +1,4 @@
-"""
-What a pool tells about itself: `ThreadPool.stats()`, and whom it left behind. Made in the thread
+"""What a pool tells about itself: `ThreadPool.stats()`, and whom it left behind. Made in the thread
 that asks, without stopping anybody, so that the numbers of one record may be a job apart.
 """
 
@@ -35,8 +34,7 @@ BOUNDS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
 
 
 class Histogram(NamedTuple):
-    """
-    How many jobs took how long.
+    """How many jobs took how long.
 
     Attributes:
         bounds: The upper bounds of the buckets but the last, in seconds; the last has none.
@@ -52,8 +50,7 @@ class Histogram(NamedTuple):
         return sum(self.counts)
 
     def cumulative(self) -> list[tuple[float, int]]:
-        """
-        Return pairs of an upper bound and how many jobs lie below it, as Prometheus counts; the
+        """Return pairs of an upper bound and how many jobs lie below it, as Prometheus counts; the
         last is infinity.
         """
         pairs = []
@@ -65,8 +62,7 @@ class Histogram(NamedTuple):
 
 
 class WorkerStats(NamedTuple):
-    """
-    What one worker does.
+    """What one worker does.
 
     Attributes:
         thread: The name of its thread.
@@ -85,8 +81,7 @@ class WorkerStats(NamedTuple):
 
 
 class PoolStats(NamedTuple):
-    """
-    A pool at one moment, and what it has done since it was started.
+    """A pool at one moment, and what it has done since it was started.
 
     Attributes:
         name: The pool's name.
@@ -130,8 +125,7 @@ class PoolStats(NamedTuple):
 
 
 class StuckWorker(NamedTuple):
-    """
-    A worker that a pool left behind when it ended.
+    """A worker that a pool left behind when it ended.
 
     Attributes:
         thread: The name of its thread.
@@ -150,8 +144,7 @@ class StuckWorker(NamedTuple):
 
 
 class Tally:
-    """
-    What a worker, or all workers that have left, did. Written by one thread at a time.
+    """What a worker, or all workers that have left, did. Written by one thread at a time.
 
     How it works: one number counts the jobs. Most of them are quick, and have waited for about as
     long as the one before, so those that are not make the histograms: `_slow` has the jobs of all
@@ -174,8 +167,7 @@ class Tally:
         self._bucket = 0
 
     def skip(self) -> None:
-        """
-        The job of now does not run. The worker is about to count it as one that took no time: do
+        """The job of now does not run. The worker is about to count it as one that took no time: do
         not.
         """
         self.done -= 1
@@ -185,8 +177,7 @@ class Tally:
         self._slow[bisect_right(BOUNDS, seconds)] += 1
 
     def waitedFor(self, seconds: float) -> tuple[float, float]:
-        """
-        The job that is about to be counted has waited for so long. Returns the bounds, in seconds,
+        """The job that is about to be counted has waited for so long. Returns the bounds, in seconds,
         within which others do not have to be told of.
         """
         self._waits[self._bucket] += self.done - sum(self._waits)
@@ -234,9 +225,7 @@ def _functionOf(worker: Worker) -> str:
 
 
 def ageOfOldest(workers: Workers, now: float) -> float:
-    """
-    Return for how many seconds the job has waited that has waited the longest; 0 if there is none.
-    """
+    """Return for how many seconds the job has waited that has waited the longest; 0 if there is none."""
     try:
         item = workers.queue[0]
     except IndexError:

@@ -1,5 +1,4 @@
-"""
-One thread for all pools, which lives only while jobs wait and no worker is free: it warns of jobs
+"""One thread for all pools, which lives only while jobs wait and no worker is free: it warns of jobs
 that wait for too long, and lends spare workers. Anybody may call `watch`, also a signal handler.
 """
 
@@ -48,8 +47,7 @@ def ended(workers: Workers) -> None:
 
 
 def startThread(thread: threading.Thread) -> None:
-    """
-    Start a thread. What a signal's handler raises meanwhile comes out: interrupted at the wrong
+    """Start a thread. What a signal's handler raises meanwhile comes out: interrupted at the wrong
     place, `Thread.start` raises a RuntimeError about its lock instead, and others would take that
     for a thread that could not be started.
     """
@@ -133,8 +131,7 @@ def abandonAfterFork() -> None:
 
 
 def _checkUp(workers: Workers, now: float) -> bool:
-    """
-    Warn if jobs have waited for too long with no worker free.
+    """Warn if jobs have waited for too long with no worker free.
 
     Returns:
         Are jobs waiting, so that we should come again?

@@ -1,5 +1,4 @@
-"""
-A worker of a pool: takes jobs from the queue, runs them, sleeps when there are none. All of it runs
+"""A worker of a pool: takes jobs from the queue, runs them, sleeps when there are none. All of it runs
 in the worker's own thread, except `Worker.bell.release()`.
 """
 
@@ -31,8 +30,7 @@ def currentWorker() -> Worker | None:
 
 
 class Worker:
-    """
-    One thread of a crew, and what it does now.
+    """One thread of a crew, and what it does now.
 
     Attributes:
         number: The number in its name.
@@ -114,8 +112,7 @@ class Worker:
         return True
 
     def _work(self, empty: Context) -> bool:
-        """
-        Run jobs, and sleep between them.
+        """Run jobs, and sleep between them.
 
         Args:
             empty: The context that this is called in. Jobs run in it whose submitters had an empty
@@ -197,8 +194,7 @@ class Worker:
                 return False
 
     def _rest(self, now: float, awaited: bool) -> bool:
-        """
-        Sleep until there may be work.
+        """Sleep until there may be work.
 
         Args:
             now: `time.monotonic()`
@@ -223,8 +219,7 @@ class Worker:
         return stay
 
     def _sleep(self, first: bool) -> bool:
-        """
-        Sleep on the bell.
+        """Sleep on the bell.
 
         Args:
             first: Be the next one to be woken, not the last.
@@ -268,9 +263,7 @@ class Worker:
         self.workers.report(failure, f"{describe(function)} failed in thread {_nameOf(self)}")
 
     def _jobFailed(self, error: BaseException, item: QueuedJob) -> None:
-        """
-        An error came out of a job: of its `onResult`, or one that hit this thread from outside.
-        """
+        """An error came out of a job: of its `onResult`, or one that hit this thread from outside."""
         # A kill may come before the job's first line: then nobody has taken it yet, and it fails.
         if not item.interrupted(error):
             failure = Failure.fromException(error)

@@ -1,5 +1,4 @@
-"""
-The workers of a pool and the queue that they share. Any thread may call in; nothing here blocks for
+"""The workers of a pool and the queue that they share. Any thread may call in; nothing here blocks for
 long.
 
 How it works:
@@ -57,8 +56,7 @@ _DISMISS = False  # the permit stays
 
 
 class Workers:
-    """
-    The queue and the workers of one life of a pool, from `start` to `stop`. A pool that starts
+    """The queue and the workers of one life of a pool, from `start` to `stop`. A pool that starts
     again gets a new one.
     """
 
@@ -104,8 +102,7 @@ class Workers:
     # ---- submitting and calling workers ----------------------------------------------------------
 
     def ensureWorker(self, now: float, item: Call | QueuedJob | None = None) -> None:
-        """
-        See to it that somebody comes to the queue: wake a worker, start one, or know that none is
+        """See to it that somebody comes to the queue: wake a worker, start one, or know that none is
         free.
 
         Args:
@@ -193,9 +190,7 @@ class Workers:
         return factory(target=worker.main, name=name)
 
     def _undoStart(self, worker: Worker | None, number: int) -> None:
-        """
-        Undo the birth of a worker whose thread could not be started, unless it runs after all.
-        """
+        """Undo the birth of a worker whose thread could not be started, unless it runs after all."""
         if worker is None:
             self.freePermits.append(number)
         else:
@@ -445,8 +440,7 @@ class Workers:
         )
 
     def close(self, onStopped: Callable[[], object] | None = None) -> None:
-        """
-        Refuse new jobs, let the workers empty the queue and leave. Then, or now if that is done,
+        """Refuse new jobs, let the workers empty the queue and leave. Then, or now if that is done,
         `onStopped()`.
         """
         with self.lock:
@@ -574,8 +568,7 @@ class Workers:
 
 
 def threadsOf(workers: Workers, busy: bool | None = None) -> list[threading.Thread]:
-    """
-    Return the threads of a crew's workers: all, those at work, or (False) those that have nothing
+    """Return the threads of a crew's workers: all, those at work, or (False) those that have nothing
     to do.
     """
     return [

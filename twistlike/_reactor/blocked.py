@@ -1,4 +1,4 @@
-"""Threads that wait for the loop's: ``blockingCallFromThread`` and what releases it.
+"""Threads that wait for the loop's: `blockingCallFromThread` and what releases it.
 
 How it works
 ------------
@@ -79,7 +79,7 @@ class BlockingCall(Generic[T]):
         """Wait for the outcome.
 
         Args:
-            timeout: For how long, in seconds; ``None`` is for ever.
+            timeout: For how long, in seconds; `None` is for ever.
 
         Returns:
             Whether it has come.
@@ -94,7 +94,7 @@ class BlockingCall(Generic[T]):
         return self._heard or self._claim()
 
     def outcome(self) -> T:
-        """Return the value or raise the error, after ``wait`` has returned true."""
+        """Return the value or raise the error, after `wait` has returned true."""
         failure, self._failure = self._failure, None
         if failure is not None:
             failure.raiseException()
@@ -136,7 +136,7 @@ class BlockedThreads:
                 self.handoff.giveBack(handoff)
 
     def release(self) -> None:
-        """End every wait with ``ReactorNotRunning``."""
+        """End every wait with `ReactorNotRunning`."""
         self._released = True
         self.handoff.clear()
         while self.waiting:

@@ -34,10 +34,10 @@ class ForConsumers:
     _pools: Pools
 
     def addReader(self, reader: IReadDescriptor) -> None:
-        """Call an object's ``doRead`` whenever its file descriptor has something to read.
+        """Call an object's `doRead` whenever its file descriptor has something to read.
 
-        If ``doRead`` returns or raises an error, the object is watched no longer, and its
-        ``connectionLost`` is called with a Failure. When the reactor ends, it is called as well.
+        If `doRead` returns or raises an error, the object is watched no longer, and its
+        `connectionLost` is called with a Failure. When the reactor ends, it is called as well.
 
         Args:
             reader: The object. Adding it once more does nothing.
@@ -50,14 +50,14 @@ class ForConsumers:
         self._change("addReader", self._descriptors.add, reader, True)
 
     def addWriter(self, writer: IWriteDescriptor) -> None:
-        """Call an object's ``doWrite`` whenever its file descriptor has room to write.
+        """Call an object's `doWrite` whenever its file descriptor has room to write.
 
         Otherwise as `addReader`.
         """
         self._change("addWriter", self._descriptors.add, writer, False)
 
     def removeReader(self, reader: IReadDescriptor) -> None:
-        """Call an object's ``doRead`` no longer; nothing happens if it is not watched.
+        """Call an object's `doRead` no longer; nothing happens if it is not watched.
 
         Raises:
             WrongThreadError: In another thread than the loop's.
@@ -65,7 +65,7 @@ class ForConsumers:
         self._change("removeReader", self._descriptors.remove, reader, True)
 
     def removeWriter(self, writer: IWriteDescriptor) -> None:
-        """Call an object's ``doWrite`` no longer; nothing happens if it is not watched.
+        """Call an object's `doWrite` no longer; nothing happens if it is not watched.
 
         Raises:
             WrongThreadError: In another thread than the loop's.
@@ -81,7 +81,7 @@ class ForConsumers:
         return self._descriptors.removeAll()
 
     def disconnectAll(self) -> None:
-        """Watch nobody any longer, and call ``connectionLost`` of all who were watched."""
+        """Watch nobody any longer, and call `connectionLost` of all who were watched."""
         self._descriptors.tellLost(self.removeAll())
 
     def getReaders(self) -> list[IReadDescriptor]:
@@ -100,7 +100,7 @@ class ForConsumers:
 
     @property
     def threadpool(self) -> ThreadPool | None:
-        """The pool, ``None`` if nobody has needed it yet, or the reactor has ended."""
+        """The pool, `None` if nobody has needed it yet, or the reactor has ended."""
         return self._pools.users
 
     # Private in Twisted, too.
@@ -108,7 +108,7 @@ class ForConsumers:
     _exitSignal: int | None = None  # twisted.application reads it, to end by that signal itself
 
     def _noteSignal(self, number: int) -> None:
-        """Hear of the signal that ends ``run()``. Thread: the main one, in the handler."""
+        """Hear of the signal that ends `run()`. Thread: the main one, in the handler."""
         self._exitSignal = number
 
     @property

@@ -23,7 +23,7 @@ _default: Reactor | None = None
 
 
 def defaultReactor() -> Reactor:
-    """Return the reactor that ``from twistlike.internet import reactor`` gives. Thread: any."""
+    """Return the reactor that `from twistlike.internet import reactor` gives. Thread: any."""
     global _default
     if _default is None:
         _default = Reactor()
@@ -78,7 +78,7 @@ def install(eventloop: AbstractEventLoop | None = None) -> None:
     """Have the default reactor run on a given loop. Without a loop nothing is to be done.
 
     Args:
-        eventloop: The loop that ``reactor.run()`` runs, and leaves open when it ends.
+        eventloop: The loop that `reactor.run()` runs, and leaves open when it ends.
 
     Raises:
         ReactorAlreadyInstalledError: If another loop was installed before, or the reactor runs.

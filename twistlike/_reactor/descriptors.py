@@ -4,10 +4,10 @@ Thread: the loop's.
 
 How it works
 ------------
-An object is a reader (``doRead``), a writer (``doWrite``) or both. Its file descriptor is given to
-the loop's ``add_reader`` or ``add_writer`` for as long as there is a loop; without one it is kept.
+An object is a reader (`doRead`), a writer (`doWrite`) or both. Its file descriptor is given to
+the loop's `add_reader` or `add_writer` for as long as there is a loop; without one it is kept.
 What an object returns or raises when it is called ends it: it is watched no longer, and told by
-``connectionLost``. The number of the descriptor is remembered, because an object that has been
+`connectionLost`. The number of the descriptor is remembered, because an object that has been
 closed does not know it any more.
 """
 
@@ -49,7 +49,7 @@ class Descriptors:
         self.writers: dict[Any, tuple[int, Context]] = {}
 
     def bind(self, loop: AbstractEventLoop) -> None:
-        """Watch on ``loop`` from now on."""
+        """Watch on `loop` from now on."""
         self._loop = loop
         for reading in (True, False):
             for selectable in self._of(reading):
@@ -95,7 +95,7 @@ class Descriptors:
         return found
 
     def tellLost(self, selectables: Iterable[Any]) -> None:
-        """Tell those who were watched, by ``connectionLost``, that the reactor has let them go."""
+        """Tell those who were watched, by `connectionLost`, that the reactor has let them go."""
         for selectable in selectables:
             self._tell(selectable.connectionLost, ConnectionLost())
 

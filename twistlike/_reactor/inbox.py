@@ -1,27 +1,27 @@
 """Calls from any thread into the loop's: the one door through which work comes back.
 
-``post`` and ``put`` may be called in any thread, in a signal handler and in ``__del__``; everything
+`post` and `put` may be called in any thread, in a signal handler and in `__del__`; everything
 else is for the loop's thread.
 
 How it works
 ------------
-``put`` appends to a deque and rings the loop's bell (see ``waker``) only if no wakeup is pending.
+`put` appends to a deque and rings the loop's bell (see `waker`) only if no wakeup is pending.
 The loop's side forgets the pending wakeup and then takes as many calls as are there at that moment.
-Of the two orders in which ``put`` and the loop can meet:
+Of the two orders in which `put` and the loop can meet:
 
 * the call is appended before the loop looks: it is in the batch;
-* it is appended after that: ``put`` looks for a wakeup later still, finds none and rings again.
+* it is appended after that: `put` looks for a wakeup later still, finds none and rings again.
 
 So no call is left behind, and there is no lock that a signal handler could find held by the very
 frame that it interrupted.
 
-A call is kept as the one tuple that Python has made of it, ``(function, *args)``, and with
-``context.run`` before that, if its context is not an empty one. Most of a flood's cost is memory: a
+A call is kept as the one tuple that Python has made of it, `(function, *args)`, and with
+`context.run` before that, if its context is not an empty one. Most of a flood's cost is memory: a
 second object for each call, which the garbage collector looks at as well, costs a tenth.
 
 Guarantees: calls run in the order in which they were appended; each runs in the context in which it
 was posted; one that raises is reported and the rest of its batch runs; a call either runs or its
-poster gets ``ReactorNotRunning``, also while the loop is being closed.
+poster gets `ReactorNotRunning`, also while the loop is being closed.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class _Closed(deque[Any]):
     """
 
     def append(self, call: Call) -> None:
-        """Raise ``ReactorNotRunning``. Thread: any."""
+        """Raise `ReactorNotRunning`. Thread: any."""
         raise ReactorNotRunning(
             f"the reactor has ended, so {_functionOf(call)!r} cannot be called in its thread; "
             "the reactor can be run, or attached to a loop, again"
@@ -164,7 +164,7 @@ class Inbox:
 
         Args:
             call: The function, and its arguments after it: the very tuple that is kept. With
-                ``context.run`` before them it is called in that context.
+                `context.run` before them it is called in that context.
 
         Raises:
             ReactorNotRunning: If the inbox or the loop is closed; the call will not run.
@@ -205,11 +205,11 @@ class Inbox:
             wakeup.quiet = waiting + CALLS_A_LOOK
 
     def open(self, loop: AbstractEventLoop | None) -> None:
-        """Take calls, for ``loop`` if there is one by now. Calls that wait already are kept.
+        """Take calls, for `loop` if there is one by now. Calls that wait already are kept.
 
         On the loop they run from its next turn on, after what it was asked for before this.
 
-        Thread: the loop's; with ``None`` any.
+        Thread: the loop's; with `None` any.
         """
         self._loop = loop
         self._waker = None
@@ -247,7 +247,7 @@ class Inbox:
                 self._runAll(calls)
 
     def drain(self, wakeup: _Wakeup) -> None:
-        """Run the calls that are there, for at most about ``BATCH`` seconds.
+        """Run the calls that are there, for at most about `BATCH` seconds.
 
         Args:
             wakeup: The one that has come.

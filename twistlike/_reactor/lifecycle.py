@@ -11,14 +11,14 @@ How it works
 
 A reactor is *bound* while it has a loop. It runs on a loop of its own, or it is attached: a guest
 on a loop that somebody else runs and will end. The guest hears of the end in two ways. In the
-orderly one (``asyncio.run``) the host closes the asynchronous generators that were started on its
+orderly one (`asyncio.run`) the host closes the asynchronous generators that were started on its
 loop, and waits for them: ours ends the reactor. If the loop is merely closed, the keeper hears of
 that, and nothing can be waited for.
 
-The end, in this order: the triggers ``before`` the shutdown, and what they wait for; the tasks of a
-loop that ends with the reactor, which may still use it to clear up; the triggers ``during`` the
+The end, in this order: the triggers `before` the shutdown, and what they wait for; the tasks of a
+loop that ends with the reactor, which may still use it to clear up; the triggers `during` the
 shutdown; the threads that wait for the loop are released; the pools end, within a limit, while
-the inbox still brings their results; the triggers ``after``; the inbox is closed, which runs what
+the inbox still brings their results; the triggers `after`; the inbox is closed, which runs what
 is left in it; and what threads still owe fails. So whatever was accepted has been done, or its
 owner has an error.
 """
@@ -62,7 +62,7 @@ __all__ = ["LifeCycle", "State"]
 
 
 class State(Enum):
-    """Where a reactor is in its life; the value is the word that errors and ``repr`` show."""
+    """Where a reactor is in its life; the value is the word that errors and `repr` show."""
 
     NOT_STARTED = "not started"
     ATTACHED = "attached"
@@ -85,8 +85,8 @@ class LifeCycle:
         pools: The threads.
         waiters: The threads that wait for the loop.
         owed: The Deferreds that threads have still to fire.
-        disconnectAll: Called when the reactor ends, to tell those of ``descriptors``.
-        onBound: Called with the loop when the reactor has got one, and with ``None`` when it has
+        disconnectAll: Called when the reactor ends, to tell those of `descriptors`.
+        onBound: Called with the loop when the reactor has got one, and with `None` when it has
             none any more.
         report: Called with a failure and what it is about, if something went wrong.
 
@@ -203,7 +203,7 @@ class LifeCycle:
     # ---- beginning -------------------------------------------------------------------------------
 
     def bind(self, loop: AbstractEventLoop) -> None:
-        """Serve calls from threads and timers on ``loop``, from its next turn on."""
+        """Serve calls from threads and timers on `loop`, from its next turn on."""
         self.loop = loop
         self._thread = get_ident()
         threadable.registerAsIOThread()
@@ -221,7 +221,7 @@ class LifeCycle:
         self.loop = None  # last: see finish()
 
     def begin(self, state: State, loop: AbstractEventLoop) -> None:
-        """Start on ``loop``: the startup event fires on its next turn, then what was kept runs."""
+        """Start on `loop`: the startup event fires on its next turn, then what was kept runs."""
         loop.call_soon(self._fireStartup, context=self._ownContext)
         self.state = state
         self.attached = state is State.ATTACHED
@@ -233,7 +233,7 @@ class LifeCycle:
         self.pools.start()
 
     def attach(self, loop: AbstractEventLoop) -> None:
-        """Become a guest on ``loop``, which runs in this thread.
+        """Become a guest on `loop`, which runs in this thread.
 
         Raises:
             ReactorAlreadyRunning: If the reactor has a loop already.
@@ -315,7 +315,7 @@ class LifeCycle:
     async def endWithHost(self) -> None:
         """End, since the host's loop is about to be closed.
 
-        Nothing is waited for longer than ``shutdownTimeout``, triggers neither.
+        Nothing is waited for longer than `shutdownTimeout`, triggers neither.
         """
         if self.attached and self.state is not State.ENDED:
             self._hostEnds = True

@@ -37,7 +37,7 @@ class OutstandingDeferreds:
     """The calls of one reactor whose Deferreds are still to be fired.
 
     Args:
-        onError: Called with an exception that came out of ``abandon``, and that method.
+        onError: Called with an exception that came out of `abandon`, and that method.
     """
 
     def __init__(self, onError: Callable[[BaseException, Callable[..., object]], object]) -> None:
@@ -45,7 +45,7 @@ class OutstandingDeferreds:
         self._onError = onError
 
     def fail(self) -> None:
-        """Fire all that are owed with ``ReactorNotRunning``. Thread: the reactor's."""
+        """Fire all that are owed with `ReactorNotRunning`. Thread: the reactor's."""
         while self.calls:
             try:
                 call = self.calls.pop()

@@ -31,7 +31,7 @@ DEFAULT_SIZE = (0, 10)
 
 
 def currentPool() -> ThreadPool | None:
-    """Return the pool whose worker runs this code, ``None`` elsewhere. Thread: any."""
+    """Return the pool whose worker runs this code, `None` elsewhere. Thread: any."""
     # Another thread may be half way through the first import: then there is no worker yet.
     find = getattr(sys.modules.get("twistlike._pool.pool"), "currentPool", None)
     return None if find is None else find()
@@ -139,9 +139,9 @@ class Pools:
         callLater: Callable[..., object],
         callFromThread: Callable[..., object],
     ) -> list[StuckWorker]:
-        """End both pools: queued jobs run, running ones finish, for at most ``limit`` seconds.
+        """End both pools: queued jobs run, running ones finish, for at most `limit` seconds.
 
-        After that the queued ones fail with ``ReactorNotRunning`` and the workers that still run
+        After that the queued ones fail with `ReactorNotRunning` and the workers that still run
         are left behind. Cancelling the Deferred of this coroutine ends the wait at once.
 
         Args:

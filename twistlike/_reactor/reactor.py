@@ -60,12 +60,12 @@ _isCallable = callable  # the reactor's methods have a parameter of that name, a
 class Reactor(ForConsumers):
     """Timers, threads and system events on one asyncio loop.
 
-    ``run()`` makes a loop and runs it until ``stop()``. In a running loop nothing has to be done:
+    `run()` makes a loop and runs it until `stop()`. In a running loop nothing has to be done:
     the reactor attaches to it when it is first used there, and ends with it. Both can be done
     again and again, each time with fresh timers, triggers and threads.
 
     Differs from Twisted: several reactors may live in one process; a reactor can be run again; what
-    belongs to the loop's thread raises ``WrongThreadError`` elsewhere; a reactor that has ended
+    belongs to the loop's thread raises `WrongThreadError` elsewhere; a reactor that has ended
     refuses calls from threads instead of swallowing them.
     """
 
@@ -73,7 +73,7 @@ class Reactor(ForConsumers):
         """Make a reactor.
 
         Args:
-            eventloop: The loop that ``run()`` runs, and leaves open; it makes one unless given.
+            eventloop: The loop that `run()` runs, and leaves open; it makes one unless given.
         """
         self._setUp()
         self._runLoop.installedLoop = eventloop
@@ -140,13 +140,13 @@ class Reactor(ForConsumers):
 
     @property
     def wrongThread(self) -> str:
-        """Answer to loop-only calls in other threads: ``"error"``, the default, or ``"warn"``.
+        """Answer to loop-only calls in other threads: `"error"`, the default, or `"warn"`.
 
-        ``"error"`` raises ``WrongThreadError``. ``"warn"`` is for code that is being ported: it
-        warns (``RuntimeWarning``) once for each place that such a call comes from, and hands the
-        call over to the loop's thread, as ``callFromThread`` does. So handed over are
-        ``callLater`` (which returns a handle that works in any thread), ``callWhenRunning``, the
-        system event triggers, ``stop``, ``crash`` and ``reset`` of a timer; their later errors are
+        `"error"` raises `WrongThreadError`. `"warn"` is for code that is being ported: it
+        warns (`RuntimeWarning`) once for each place that such a call comes from, and hands the
+        call over to the loop's thread, as `callFromThread` does. So handed over are
+        `callLater` (which returns a handle that works in any thread), `callWhenRunning`, the
+        system event triggers, `stop`, `crash` and `reset` of a timer; their later errors are
         reported. What would have to return a Deferred raises all the same.
         """
         return self._life.guard.policy.value
@@ -156,7 +156,7 @@ class Reactor(ForConsumers):
         self._life.guard.policy = Policy(policy)
 
     def run(self, installSignalHandlers: bool = True) -> None:
-        """Run until ``stop()``; then fire the shutdown events and wait for what they return.
+        """Run until `stop()`; then fire the shutdown events and wait for what they return.
 
         Args:
             installSignalHandlers: Take SIGINT and SIGTERM for as long as it runs, if this is the
@@ -171,21 +171,21 @@ class Reactor(ForConsumers):
         self.mainLoop()
 
     def startRunning(self, installSignalHandlers: bool = True) -> None:
-        """Do the first half of ``run()``: make a loop, take the signals, plan the startup event.
+        """Do the first half of `run()`: make a loop, take the signals, plan the startup event.
 
-        ``mainLoop()`` is the other half; with ``iterate()`` one can do without it.
+        `mainLoop()` is the other half; with `iterate()` one can do without it.
 
         Raises:
-            ReactorAlreadyRunning: As ``run()``.
+            ReactorAlreadyRunning: As `run()`.
         """
         self._runLoop.start(installSignalHandlers)
 
     def mainLoop(self) -> None:
-        """Do the second half of ``run()``: run the loop until the reactor has ended."""
+        """Do the second half of `run()`: run the loop until the reactor has ended."""
         self._runLoop.run()
 
     def stop(self) -> None:
-        """End the reactor: fire the shutdown events, wait for the threads, then let ``run`` return.
+        """End the reactor: fire the shutdown events, wait for the threads, then let `run` return.
 
         It returns at once; all that happens on the loop's next turns. An attached reactor ends the
         same way, and its host's loop goes on.
@@ -193,14 +193,14 @@ class Reactor(ForConsumers):
         Raises:
             ReactorNotRunning: If it does not run, or stops already.
             WrongThreadError: In another thread than the loop's; use
-                ``reactor.callFromThread(reactor.stop)`` there.
+                `reactor.callFromThread(reactor.stop)` there.
         """
         self._life.stop()
 
     def crash(self) -> None:
-        """Let ``run`` return at once, with no event and without ending the threads.
+        """Let `run` return at once, with no event and without ending the threads.
 
-        Timers, triggers and jobs stay, for the next ``run``.
+        Timers, triggers and jobs stay, for the next `run`.
 
         Raises:
             ReactorNotRunning: If it does not run, or is attached to a loop that is not its own.
@@ -209,7 +209,7 @@ class Reactor(ForConsumers):
         self._life.crash()
 
     def iterate(self, delay: float = 0) -> None:
-        """Run one turn of the loop, outside of ``run``.
+        """Run one turn of the loop, outside of `run`.
 
         Args:
             delay: How long it may wait for something to do, in seconds.
@@ -225,7 +225,7 @@ class Reactor(ForConsumers):
         """Call a function when the reactor runs: at once if it does, else after its startup.
 
         Returns:
-            What ``removeSystemEventTrigger`` takes, or ``None`` if it was called at once.
+            What `removeSystemEventTrigger` takes, or `None` if it was called at once.
 
         Raises:
             WrongThreadError: In another thread than the loop's.
@@ -249,13 +249,13 @@ class Reactor(ForConsumers):
         """Have a function called when a system event fires.
 
         Args:
-            phase: ``"before"`` (a Deferred or awaitable that it returns is waited for),
-                ``"during"`` or ``"after"``.
-            eventType: ``"startup"``, ``"shutdown"``, or a name of one's own.
+            phase: `"before"` (a Deferred or awaitable that it returns is waited for),
+                `"during"` or `"after"`.
+            eventType: `"startup"`, `"shutdown"`, or a name of one's own.
             callable: The function, with its arguments after it.
 
         Returns:
-            What ``removeSystemEventTrigger`` takes.
+            What `removeSystemEventTrigger` takes.
 
         Raises:
             KeyError: If there is no such phase.
@@ -272,11 +272,11 @@ class Reactor(ForConsumers):
         """Take back a trigger.
 
         Args:
-            triggerID: What ``addSystemEventTrigger`` returned.
+            triggerID: What `addSystemEventTrigger` returned.
 
         Raises:
             ValueError: If there is no such trigger (any more).
-            TypeError: If ``addSystemEventTrigger`` never returned such a thing.
+            TypeError: If `addSystemEventTrigger` never returned such a thing.
             WrongThreadError: In another thread than the loop's.
         """
         if self._life.enter("removeSystemEventTrigger"):
@@ -318,7 +318,7 @@ class Reactor(ForConsumers):
     # ---- time ------------------------------------------------------------------------------------
 
     def seconds(self) -> float:
-        """Return the time, in seconds of the clock that ``callLater`` goes by. Thread: any."""
+        """Return the time, in seconds of the clock that `callLater` goes by. Thread: any."""
         return self._timers.seconds()
 
     def callLater(
@@ -337,7 +337,7 @@ class Reactor(ForConsumers):
             TypeError: If it is not callable, or the delay is not a number.
             ValueError: If the delay is negative or NaN.
             WrongThreadError: In another thread than the loop's; use
-                ``reactor.callFromThread(reactor.callLater, ...)`` there.
+                `reactor.callFromThread(reactor.callLater, ...)` there.
         """
         if current.runningLoop() is not self._life.loop and not self._life.enter("callLater"):
             return ThreadsafeDelayedCall(self._timers, self._inbox, delay, callable, args, kw)
@@ -369,7 +369,7 @@ class Reactor(ForConsumers):
                 TypeError: If it is not callable.
                 ReactorNotRunning: If the reactor has ended: the function will not be called.
 
-            Thread: any; also in signal handlers and ``__del__``.
+            Thread: any; also in signal handlers and `__del__`.
             """
             if self._life.loop is None:
                 self._life.attachIfLoopRuns()
@@ -423,7 +423,7 @@ class Reactor(ForConsumers):
             timeout: How long the attempts may take, in seconds; their sum counts.
 
         Returns:
-            A Deferred of the address. It fails with ``DNSLookupError``.
+            A Deferred of the address. It fails with `DNSLookupError`.
 
         Raises:
             WrongThreadError: In another thread than the loop's.
@@ -445,7 +445,7 @@ class Reactor(ForConsumers):
     ) -> BaseException | None:
         """Report an error of a call; return it if it must leave the loop all the same.
 
-        On a host's loop it must: ``asyncio.Runner`` ends by the KeyboardInterrupt of a second
+        On a host's loop it must: `asyncio.Runner` ends by the KeyboardInterrupt of a second
         Ctrl-C. A loop of our own runs on, as Twisted's does.
         """
         if self._life.attached and isinstance(error, (KeyboardInterrupt, SystemExit)):

@@ -29,7 +29,7 @@ DEFAULT_TIMEOUT = (1, 3, 11, 45)
 
 
 class ThreadedResolver:
-    """Looks names up with ``socket.gethostbyname`` in a pool.
+    """Looks names up with `socket.gethostbyname` in a pool.
 
     Args:
         reactor: For the timeout and the way back from the thread.
@@ -54,7 +54,7 @@ class ThreadedResolver:
             timeout: How long the attempts may take, in seconds; their sum counts.
 
         Returns:
-            A Deferred of the address, as text. It fails with ``DNSLookupError``.
+            A Deferred of the address, as text. It fails with `DNSLookupError`.
         """
         import socket  # not at the top: 3 ms, which a program that looks nothing up need not wait
 

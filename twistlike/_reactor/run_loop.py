@@ -37,7 +37,7 @@ class RunLoop:
         onSignal: Called with the number of the signal that ends it, in the signal's handler.
 
     Attributes:
-        given: The user's loop to be run, which is left open at the end; ``None`` to make one.
+        given: The user's loop to be run, which is left open at the end; `None` to make one.
     """
 
     def __init__(self, life: LifeCycle, inbox: Inbox, onSignal: Callable[[int], object]) -> None:

@@ -29,8 +29,8 @@ PHASES = ("before", "during", "after")
 class SystemEvents:
     """The triggers of each event, by phase.
 
-    An event fires in three phases: ``before``, whose Deferreds and awaitables are waited for, then
-    ``during``, then ``after``. A trigger is used up when it runs. Those that are added to a phase
+    An event fires in three phases: `before`, whose Deferreds and awaitables are waited for, then
+    `during`, then `after`. A trigger is used up when it runs. Those that are added to a phase
     or removed from it while it runs count. A trigger runs in a copy of the context in which it was
     added. One that raises is reported and the others run.
 
@@ -52,11 +52,11 @@ class SystemEvents:
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
     ) -> Handle:
-        """Add a trigger; the result is for ``remove``.
+        """Add a trigger; the result is for `remove`.
 
         Raises:
-            KeyError: If the phase is not ``before``, ``during`` or ``after``.
-            TypeError: If ``function`` is not callable.
+            KeyError: If the phase is not `before`, `during` or `after`.
+            TypeError: If `function` is not callable.
         """
         handle = self.handleOf(phase, event, function, args, kwargs)
         phases = self._triggers.setdefault(event, {phase: [] for phase in PHASES})
@@ -71,11 +71,11 @@ class SystemEvents:
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
     ) -> Handle:
-        """Check a trigger, and return what ``add`` returns for it. Thread: any.
+        """Check a trigger, and return what `add` returns for it. Thread: any.
 
         Raises:
-            KeyError: If the phase is not ``before``, ``during`` or ``after``.
-            TypeError: If ``function`` is not callable.
+            KeyError: If the phase is not `before`, `during` or `after`.
+            TypeError: If `function` is not callable.
         """
         if phase not in PHASES:
             raise KeyError(f"invalid phase {phase!r}: it is one of {', '.join(PHASES)}")
@@ -84,14 +84,14 @@ class SystemEvents:
         return event, (phase, function, args, kwargs)
 
     def remove(self, handle: object) -> None:
-        """Remove a trigger. One that has run in the phase ``before``, which lasts, is gone already.
+        """Remove a trigger. One that has run in the phase `before`, which lasts, is gone already.
 
         Args:
-            handle: What ``add`` returned for it.
+            handle: What `add` returned for it.
 
         Raises:
             ValueError: If there is no such trigger (any more).
-            TypeError: If ``add`` never returned such a thing.
+            TypeError: If `add` never returned such a thing.
         """
         match handle:
             case (str(event), (str(phase), function, args, kwargs)):

@@ -1,6 +1,6 @@
 """What happens when something that belongs to the loop's thread is called in another one.
 
-``WrongThreadError``, as a rule. For code that is being ported there is a milder policy: a warning,
+`WrongThreadError`, as a rule. For code that is being ported there is a milder policy: a warning,
 once for each place in that code, and the call is handed over to the loop's thread.
 
 Thread: any.
@@ -33,7 +33,7 @@ OURS = __name__.partition(".")[0]
 
 
 class Policy(Enum):
-    """What to do about it; the value is what ``reactor.wrongThread`` is set to."""
+    """What to do about it; the value is what `reactor.wrongThread` is set to."""
 
     ERROR = "error"
     WARN = "warn"
@@ -120,7 +120,7 @@ class ThreadsafeDelayedCall(DelayedCall):
         inbox.post(self._begin, (), {})
 
     def cancel(self) -> None:
-        """Do as ``DelayedCall.cancel``."""
+        """Do as `DelayedCall.cancel`."""
         if not self.active():
             raise self._whyInactive()
         # Only noted here: what the loop's thread may be about to run is for that to clear.
@@ -128,7 +128,7 @@ class ThreadsafeDelayedCall(DelayedCall):
         self._inbox.post(self._end, (), {})
 
     def reset(self, secondsFromNow: float) -> None:
-        """Do as ``DelayedCall.reset``."""
+        """Do as `DelayedCall.reset`."""
         if not self.active():
             raise self._whyInactive()
         checkDelay(secondsFromNow)
@@ -136,7 +136,7 @@ class ThreadsafeDelayedCall(DelayedCall):
         self._inbox.post(self._move, (), {})
 
     def delay(self, secondsLater: float) -> None:
-        """Do as ``DelayedCall.delay``."""
+        """Do as `DelayedCall.delay`."""
         if not self.active():
             raise self._whyInactive()
         time = self.time + secondsLater

@@ -1,10 +1,10 @@
 """Iterators that take turns, a little at a time, so that long work leaves the reactor free.
 
-Thread: that of the reactor, or of whatever scheduler a ``Cooperator`` was given.
+Thread: that of the reactor, or of whatever scheduler a `Cooperator` was given.
 
 How it works
 ------------
-A ``Cooperator`` asks its scheduler for a tick whenever it has tasks that can go on. In a tick the
+A `Cooperator` asks its scheduler for a tick whenever it has tasks that can go on. In a tick the
 tasks take turns, one step each, until the slice of time is used up. A task that is paused, waits or
 has finished is not in the list. Whose turn it is stays as it was from one tick to the next.
 """
@@ -78,18 +78,18 @@ class NotPaused(SchedulerError):
 
 
 class CooperativeTask(Generic[_Iter]):
-    """An iterator whose steps a ``Cooperator`` makes; ``cooperate`` returns it.
+    """An iterator whose steps a `Cooperator` makes; `cooperate` returns it.
 
     If the iterator gives a Deferred or anything else that can be awaited, its next step comes when
-    that has its result. All its steps run in one copy of the context in which ``cooperate`` was
+    that has its result. All its steps run in one copy of the context in which `cooperate` was
     called.
 
     Args:
-        iterator: Whose ``next`` makes a step.
+        iterator: Whose `next` makes a step.
         cooperator: Who makes the steps.
 
-    Differs from Twisted: ``resume`` without a ``pause`` raises ``NotPaused`` also while the task
-    waits for a Deferred; a failure that nobody asks for with ``whenDone`` is reported.
+    Differs from Twisted: `resume` without a `pause` raises `NotPaused` also while the task
+    waits for a Deferred; a failure that nobody asks for with `whenDone` is reported.
     """
 
     def __init__(self, iterator: _Iter, cooperator: Cooperator) -> None:
@@ -108,8 +108,8 @@ class CooperativeTask(Generic[_Iter]):
         """Return a Deferred that fires when the task has ended; each call returns a new one.
 
         Returns:
-            A Deferred of the iterator. It fails with ``TaskStopped`` if the task is stopped, with
-            ``SchedulerStopped`` if its cooperator is, and with the error of the iterator or of the
+            A Deferred of the iterator. It fails with `TaskStopped` if the task is stopped, with
+            `SchedulerStopped` if its cooperator is, and with the error of the iterator or of the
             Deferred that it gave.
         """
         deferred: Deferred[_Iter] = Deferred()
@@ -121,17 +121,17 @@ class CooperativeTask(Generic[_Iter]):
         return deferred
 
     def pause(self) -> None:
-        """Let the iterator rest until ``resume`` was called as often as ``pause``.
+        """Let the iterator rest until `resume` was called as often as `pause`.
 
         Raises:
-            TaskFinished: If the task has ended; ``SchedulerStopped`` if its cooperator has.
+            TaskFinished: If the task has ended; `SchedulerStopped` if its cooperator has.
         """
         self._mustGoOn()
         self._pauses += 1
         self._cooperator._removeTask(self)
 
     def resume(self) -> None:
-        """Take back one ``pause``.
+        """Take back one `pause`.
 
         Raises:
             NotPaused: If it is not paused.
@@ -145,7 +145,7 @@ class CooperativeTask(Generic[_Iter]):
         """End the task: no further step is made.
 
         Raises:
-            TaskFinished: If the task has ended; ``SchedulerStopped`` if its cooperator has.
+            TaskFinished: If the task has ended; `SchedulerStopped` if its cooperator has.
         """
         self._mustGoOn()
         self._finish(TaskStopped, Failure(TaskStopped()))
@@ -230,7 +230,7 @@ class _Slice:
 
 
 def _onCurrentReactor(tick: Callable[[], None]) -> _TickCall:
-    """Have ``tick`` called on the current reactor's next turn."""
+    """Have `tick` called on the current reactor's next turn."""
     return currentReactor().callLater(0, tick)
 
 
@@ -247,10 +247,10 @@ class Cooperator:
         terminationPredicateFactory: Called at the start of each tick. What it returns is called
             after each step, and ends the tick when it returns true. By default that is after 10 ms.
         scheduler: Called with a function that makes one tick; has it called, and returns something
-            with a method ``cancel``. By default: on the next turn of the current reactor.
-        started: Whether it runs from the beginning, or waits for ``start``.
+            with a method `cancel`. By default: on the next turn of the current reactor.
+        started: Whether it runs from the beginning, or waits for `start`.
 
-    Differs from Twisted: ``stop`` ends all tasks (there every other one is left waiting).
+    Differs from Twisted: `stop` ends all tasks (there every other one is left waiting).
     """
 
     def __init__(
@@ -279,7 +279,7 @@ class Cooperator:
 
         Returns:
             The task, to pause, stop or wait for. If the cooperator has been stopped, it has ended
-            with ``SchedulerStopped``.
+            with `SchedulerStopped`.
         """
         return CooperativeTask(iterator, self)
 
@@ -289,7 +289,7 @@ class Cooperator:
         """Make the steps of an iterator, and return only a Deferred of its end.
 
         Args:
-            iterator: As for ``cooperate``.
+            iterator: As for `cooperate`.
             doneDeferred: The Deferred to fire and return; else a new one.
         """
         done = self.cooperate(iterator).whenDone()
@@ -299,12 +299,12 @@ class Cooperator:
         return doneDeferred
 
     def start(self) -> None:
-        """Begin to make steps, or begin again after ``stop``."""
+        """Begin to make steps, or begin again after `stop`."""
         self._state = _State.RUNNING
         self._askForTick()
 
     def stop(self) -> None:
-        """End: all tasks end with ``SchedulerStopped``, paused ones when they are resumed."""
+        """End: all tasks end with `SchedulerStopped`, paused ones when they are resumed."""
         self._state = _State.STOPPED
         for task in self._tasks[:]:
             task._finish(SchedulerStopped, Failure(SchedulerStopped()))
@@ -389,11 +389,11 @@ def cooperate(iterator: _Iter) -> CooperativeTask[_Iter]:
     """Begin to make the steps of an iterator on the current reactor.
 
     Args:
-        iterator: Whose ``next`` makes a step. If it gives something that can be awaited, the next
+        iterator: Whose `next` makes a step. If it gives something that can be awaited, the next
             step comes when that has its result.
 
     Returns:
-        The task, to pause, stop or wait for. It ends with ``SchedulerStopped`` when the reactor
+        The task, to pause, stop or wait for. It ends with `SchedulerStopped` when the reactor
         does.
 
     Thread: the reactor's.
@@ -405,7 +405,7 @@ def coiterate(iterator: _Iter) -> Deferred[_Iter]:
     """Make the steps of an iterator on the current reactor; return a Deferred of its end.
 
     Args:
-        iterator: As for ``cooperate``.
+        iterator: As for `cooperate`.
 
     Thread: the reactor's.
     """

@@ -2,12 +2,12 @@
 
 How it works
 ------------
-Each ``start()`` makes a ``_Run`` of its own, with the Deferred that ``start()`` returns. Only the
+Each `start()` makes a `_Run` of its own, with the Deferred that `start()` returns. Only the
 current run schedules anything; one that was stopped in the meantime just ends when the call that it
 waits for does, so a loop that is stopped and started again within its own call, or while its call
 still waits, goes on once and not twice.
 
-The times at which calls are due are ``starttime`` plus whole multiples of ``interval``. The next
+The times at which calls are due are `starttime` plus whole multiples of `interval`. The next
 one is worked out anew from the clock after each call, so that lateness does not add up, and what
 was missed meanwhile is left out.
 """
@@ -38,7 +38,7 @@ __all__ = ["LoopingCall"]
 
 
 class _Run:
-    """One run of a ``LoopingCall``: from ``start()`` until its Deferred fires."""
+    """One run of a `LoopingCall`: from `start()` until its Deferred fires."""
 
     __slots__ = ("clock", "context", "deferred")
 
@@ -53,7 +53,7 @@ class LoopingCall:
 
     If the function returns a Deferred or anything else that can be awaited, the next call comes at
     the first due time after that has its result. Each call runs in a copy of the context in which
-    ``start()`` was called.
+    `start()` was called.
 
     Args:
         f: What to call.
@@ -62,10 +62,10 @@ class LoopingCall:
 
     Attributes:
         f, a, kw: As given.
-        interval: Seconds from one call to the next, ``None`` before the first ``start()``. May be
+        interval: Seconds from one call to the next, `None` before the first `start()`. May be
             changed while it runs: the call after the next one then keeps to it.
         starttime: When it was started, in seconds of the clock.
-        call: The handle of the next call, ``None`` while there is none.
+        call: The handle of the next call, `None` while there is none.
 
     Differs from Twisted: the reactor is looked up when it starts, not when it is made; it can be
     stopped and started again within its own call; it knows all awaitables.
@@ -103,9 +103,9 @@ class LoopingCall:
 
     @property
     def clock(self) -> IReactorTime:
-        """Where the calls are scheduled. May be set before ``start()``.
+        """Where the calls are scheduled. May be set before `start()`.
 
-        Unless it was set: the current reactor, which is looked up by each ``start()``.
+        Unless it was set: the current reactor, which is looked up by each `start()`.
         """
         if self._clock is not None:
             return self._clock
@@ -122,7 +122,7 @@ class LoopingCall:
 
     @property
     def deferred(self) -> Deferred[LoopingCall] | None:
-        """The Deferred that ``start()`` returned, ``None`` once it has fired."""
+        """The Deferred that `start()` returned, `None` once it has fired."""
         return self._deferred
 
     def start(self, interval: float, now: bool = True) -> Deferred[LoopingCall]:
@@ -167,7 +167,7 @@ class LoopingCall:
     def stop(self) -> None:
         """End the loop: no further call is made.
 
-        The Deferred of ``start()`` fires now, unless the function runs just now or its Deferred is
+        The Deferred of `start()` fires now, unless the function runs just now or its Deferred is
         waited for; then it fires when that has ended.
 
         Raises:

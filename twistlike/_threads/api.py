@@ -59,7 +59,7 @@ def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Defer
 
     Returns:
         A Deferred of its result, which fires in the reactor's thread. Cancelling it keeps a queued
-        function from running, and tells a running one: see ``checkCancelled``.
+        function from running, and tells a running one: see `checkCancelled`.
 
     Raises:
         ReactorNotRunning: If the reactor has ended: the function will not be called.
@@ -84,11 +84,11 @@ def deferToThreadPool(
 
     Args:
         reactor: In whose thread the Deferred fires.
-        threadpool: A ``ThreadPool``, or any ``concurrent.futures.Executor``: processes, too.
+        threadpool: A `ThreadPool`, or any `concurrent.futures.Executor`: processes, too.
         f: The function, with its arguments after it.
 
     Returns:
-        A Deferred of its result. Cancelling it works as with ``deferToThread``.
+        A Deferred of its result. Cancelling it works as with `deferToThread`.
 
     Raises:
         ReactorNotRunning: If the reactor has ended: the function will not be called.
@@ -136,7 +136,7 @@ def checkCancelled() -> None:
     Raises:
         concurrent.futures.CancelledError: If the Deferred that stands for this job was cancelled.
 
-    Thread: any; meant for long loops in a function that ``deferToThread`` runs.
+    Thread: any; meant for long loops in a function that `deferToThread` runs.
     """
     from twistlike._pool.pool import checkCancelled  # see parts/pools: slow to import
 
@@ -217,7 +217,7 @@ def blockingCallWithTimeout(
     *args: Any,
     **kwargs: Any,
 ) -> Any:
-    """Do what ``blockingCallFromThread`` does, for a limited time.
+    """Do what `blockingCallFromThread` does, for a limited time.
 
     Has no counterpart in Twisted. The limit comes first and the function's arguments last, so
     that they cannot clash.
@@ -228,12 +228,12 @@ def blockingCallWithTimeout(
         f: The function, with its arguments after it.
 
     Raises:
-        TimeoutError: If it took longer (``twistlike.internet.error``). The Deferred or awaitable
+        TimeoutError: If it took longer (`twistlike.internet.error`). The Deferred or awaitable
             that it returned is cancelled.
         TypeError: If the timeout is not a number.
         ValueError: If the timeout is negative or NaN.
 
-    And what ``blockingCallFromThread`` raises.
+    And what `blockingCallFromThread` raises.
 
     Thread: any but the reactor's.
     """

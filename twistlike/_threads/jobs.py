@@ -48,7 +48,7 @@ _new: Any = object.__new__
 
 
 class ThreadsafePoster(Protocol):
-    """The way into a reactor's thread, as an ``Inbox`` offers it."""
+    """The way into a reactor's thread, as an `Inbox` offers it."""
 
     def put(self, call: tuple[Any, ...]) -> None:
         """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
@@ -168,7 +168,7 @@ class JobDeferred(OutstandingDeferred[T]):
     # ---- what the pool calls ---------------------------------------------------------------------
 
     def run(self, worker: Worker, here: Context) -> None:
-        """Run the function in its context or else ``here``, and send its outcome.
+        """Run the function in its context or else `here`, and send its outcome.
 
         Thread: the worker's.
         """
@@ -223,7 +223,7 @@ class JobDeferred(OutstandingDeferred[T]):
         return len(self.outstanding) <= 1
 
     def interrupted(self, error: BaseException) -> bool:
-        """Fail, because the worker was hit by ``error`` outside the function. Thread: the worker's.
+        """Fail, because the worker was hit by `error` outside the function. Thread: the worker's.
 
         Returns:
             True: should the outcome have been sent, this one comes later, and is dropped.

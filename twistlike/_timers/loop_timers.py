@@ -35,7 +35,7 @@ class LoopTimers(TimerQueue):
         first: Called before each batch: in one turn, calls from threads run before the timers, as
             in Twisted.
         enter: Called with what is done, when a call is moved to an earlier time: raises
-            ``WrongThreadError`` in another thread than the loop's, or returns False if it is to be
+            `WrongThreadError` in another thread than the loop's, or returns False if it is to be
             done in the loop's.
     """
 
@@ -55,7 +55,7 @@ class LoopTimers(TimerQueue):
         self._ownContext = Context()
 
     def bind(self, loop: AbstractEventLoop) -> None:
-        """Run on ``loop`` from now on. What waits keeps the time that it still has to wait."""
+        """Run on `loop` from now on. What waits keeps the time that it still has to wait."""
         clock = clockOf(loop)
         if clock is not self.seconds:
             self.changeClock(clock)

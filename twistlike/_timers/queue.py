@@ -1,13 +1,13 @@
 """Calls that are due at a time: the handle of one, and the queue of them.
 
-All of it belongs to one thread: the reactor's, or the one that steps a ``task.Clock``.
+All of it belongs to one thread: the reactor's, or the one that steps a `task.Clock`.
 
 How it works
 ------------
-The queue is a heap of ``(time, number, call)``; the number counts up, so calls that are due at the
+The queue is a heap of `(time, number, call)`; the number counts up, so calls that are due at the
 same time run in the order in which they were asked for. An entry is never taken out of the middle:
 
-* a call knows the time of the one entry that stands for it (``timeOfEntry``); an entry with another
+* a call knows the time of the one entry that stands for it (`timeOfEntry`); an entry with another
   time is dead, and dropped when it comes to the top. NaN, which equals nothing, is the entry time
   of a call that was cancelled or has run;
 * moving a call later changes only the call; its entry comes to the top at the old time, is found
@@ -15,10 +15,10 @@ same time run in the order in which they were asked for. An entry is never taken
 * moving a call earlier pushes a second entry and leaves the first one dead;
 * when most entries are dead, all of them are swept out.
 
-Calls that are due at once (``callLater(0)``) stand in a line of their own, a plain queue: the clock
+Calls that are due at once (`callLater(0)`) stand in a line of their own, a plain queue: the clock
 does not go back, so they come in order. What that saves is the heap, half of their cost.
 
-So one comparison with ``timeOfEntry`` tells the hot case, a living call that is moved later, from
+So one comparison with `timeOfEntry` tells the hot case, a living call that is moved later, from
 everything else: no comparison with NaN is true.
 """
 
@@ -77,10 +77,10 @@ def checkDelay(delay: float, name: str = "a delay") -> None:
 
 
 class DelayedCall:
-    """The handle of one call that is due at a time; ``callLater`` returns it.
+    """The handle of one call that is due at a time; `callLater` returns it.
 
     Args:
-        time: When it is due, in seconds of the clock ``seconds``.
+        time: When it is due, in seconds of the clock `seconds`.
         func: What to call.
         args: Its positional arguments.
         kw: Its keyword arguments.
@@ -95,7 +95,7 @@ class DelayedCall:
         creator: The stack that asked for it, outermost call first; only in debug mode.
 
     Thread: the one of the clock that it came from. Moving a reactor's call to an earlier time in
-    another thread raises ``WrongThreadError``.
+    another thread raises `WrongThreadError`.
     """
 
     # Slots, for their size and speed; the dictionary is made when somebody adds an attribute.
@@ -186,7 +186,7 @@ class DelayedCall:
         self.clock.canceller(self)
 
     def reset(self, secondsFromNow: float) -> None:
-        """Make the call due ``secondsFromNow`` seconds from now.
+        """Make the call due `secondsFromNow` seconds from now.
 
         Raises:
             AlreadyCalled: If it has run.
@@ -207,7 +207,7 @@ class DelayedCall:
         self._moveEarlier(self.seconds() + secondsFromNow)
 
     def delay(self, secondsLater: float) -> None:
-        """Make the call due ``secondsLater`` seconds later than it is now; earlier if negative.
+        """Make the call due `secondsLater` seconds later than it is now; earlier if negative.
 
         Raises:
             AlreadyCalled: If it has run.
@@ -337,10 +337,10 @@ class TimerQueue:
     def callLater(
         self, delay: float, func: Callable[P, object], /, *args: P.args, **kw: P.kwargs
     ) -> DelayedCall:
-        """Have ``func(*args, **kw)`` called ``delay`` seconds from now.
+        """Have `func(*args, **kw)` called `delay` seconds from now.
 
         Raises:
-            TypeError: If ``func`` is not callable or the delay is not a number.
+            TypeError: If `func` is not callable or the delay is not a number.
             ValueError: If the delay is negative or NaN.
         """
         return self.add(delay, func, args, kw)
@@ -352,10 +352,10 @@ class TimerQueue:
         args: tuple[Any, ...],
         kw: Mapping[str, Any],
     ) -> DelayedCall:
-        """Do what ``callLater`` does, with the arguments as they are: for who has them so.
+        """Do what `callLater` does, with the arguments as they are: for who has them so.
 
         Raises:
-            TypeError: If ``func`` is not callable or the delay is not a number.
+            TypeError: If `func` is not callable or the delay is not a number.
             ValueError: If the delay is negative or NaN.
         """
         if not callable(func):
@@ -390,7 +390,7 @@ class TimerQueue:
         return call
 
     def nextTime(self) -> float | None:
-        """Return when the next call is due, ``None`` if there is none."""
+        """Return when the next call is due, `None` if there is none."""
         heap = self._heap
         line = self._line
         while line or heap:
@@ -408,7 +408,7 @@ class TimerQueue:
             now: The time, in seconds of the clock.
 
         Returns:
-            The call, still active: its ``run()`` makes it. ``None`` if none is due.
+            The call, still active: its `run()` makes it. `None` if none is due.
         """
         return next(self.due(now), None)
 
@@ -421,7 +421,7 @@ class TimerQueue:
             now: The time, in seconds of the clock.
 
         Yields:
-            Each call, still active: its ``run()`` makes it.
+            Each call, still active: its `run()` makes it.
         """
         heap = self._heap
         line = self._line

@@ -1,4 +1,4 @@
-"""A number in the kernel that one thread counts up to wake another: ``eventfd``, on Linux.
+"""A number in the kernel that one thread counts up to wake another: `eventfd`, on Linux.
 
 Thread: any.
 """
@@ -19,7 +19,7 @@ def _identityOf(number: int) -> str | None:
     """Return by what the kernel knows the event counter with that number.
 
     Nothing, if there is something else; None, if the kernel cannot be asked (no descriptor is left
-    to do so, or there is no ``/proc``).
+    to do so, or there is no `/proc`).
     """
     try:
         # Not open(): at the interpreter's end there is none.

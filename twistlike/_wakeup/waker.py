@@ -1,11 +1,11 @@
 """What wakes a loop from any thread.
 
-A loop is made to look at something by ``call_soon_threadsafe``: a handle, a write to a socket, two
+A loop is made to look at something by `call_soon_threadsafe`: a handle, a write to a socket, two
 reads from it, the second of which fails. Where the system has event counters (Linux) and the loop
 can watch a descriptor, a counter of our own does with a write and a read. By that alone a thread
 that called into a loop was answered in 18 us instead of 30, on one CPU; on uvloop in 11 for 21.
 
-Thread: ``wake`` may be called in any; the rest is the loop's.
+Thread: `wake` may be called in any; the rest is the loop's.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class LoopWaker(Protocol):
         Raises:
             RuntimeError: If the loop is closed.
 
-        Thread: any; also in signal handlers and ``__del__``.
+        Thread: any; also in signal handlers and `__del__`.
         """
 
 
@@ -44,7 +44,7 @@ def wakerFor(loop: AbstractEventLoop, answer: Answer, latest: Callable[[], objec
     """Return what wakes a loop. To let go of it is to take it down.
 
     Args:
-        loop: The loop. It does not keep ``answer`` alive, except while a ring waits for it.
+        loop: The loop. It does not keep `answer` alive, except while a ring waits for it.
         answer: Called in the loop's thread, in an empty context, with a token.
         latest: Returns the token, where one answer may stand for several rings.
     """
