@@ -29,8 +29,9 @@ _findLoop: Callable[[], asyncio.AbstractEventLoop | None] = _noLoop
 
 
 def setLoopFinder(find: Callable[[], asyncio.AbstractEventLoop | None]) -> None:
-    """Set what tells for which loop a thread works that runs none: a worker may be the last to let
-    go of a Deferred whose error nobody handles.
+    """Set the function that tells for which loop a thread works that runs none.
+
+    A worker may drop the last reference to a Deferred whose error nobody handles.
 
     Args:
         find: Called in any thread, also from `__del__`.
@@ -171,8 +172,9 @@ def _log(failure: Failure, message: str, source: object, thread: str) -> None:
 
 
 def _printable(thing: object) -> object:
-    """`thing` if it has a working repr, else a text: a loop's handler cannot deal with one that
-    raises.
+    """Return an object if its `repr` works, else a text.
+
+    The exception handler of a loop prints what it gets, and fails if a `repr` raises.
     """
     try:
         repr(thing)
