@@ -68,7 +68,7 @@ LAZY: dict[str, dict[str, str]] = {
         "importlib": "running a plain script does not need it",
         "importlib.util": "running a plain script does not need it",
         "pkgutil": "running a plain script does not need it",
-        "twistlike._eventloop.loops": "only --loop uvloop needs it",
+        "twistlike._eventloop.factory": "only --loop uvloop needs it",
         "twistlike.overlay": "--version and --help do not need it",
         "uvloop": "optional",
     },
@@ -109,6 +109,7 @@ LONG: dict[str, str] = {
     "call more",
     "_defer.callbacks:runCallbacks": "the loop that runs callbacks: taken apart, each callback "
     "would make one call more, which costs as much as running it",
+    "_reactor.reactor": "one class, whose methods are Twisted's and only hand on",
     "_pool.worker:_work": "the loop of a worker: taken apart, each job would make one call more",
 }
 """File, or ``file:function``, that is longer: why. Each entry is needed by something."""

@@ -152,7 +152,7 @@ def _prepare(loop: str) -> None:
             raise _CommandError(
                 f"--loop uvloop: {error}; install it by: pip install 'twistlike[uvloop]'"
             ) from None
-        from twistlike._eventloop.loops import setLoopFactory
+        from twistlike._eventloop.factory import setLoopFactory
 
         setLoopFactory(uvloop.new_event_loop)
     try:

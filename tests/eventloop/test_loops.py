@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twistlike._eventloop import loops
+from twistlike._eventloop import current, factory, host_end, teardown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,12 +40,12 @@ def test_no_loop_runs_outside_of_one(loop: asyncio.AbstractEventLoop) -> None:
     seen: list[object] = []
 
     async def main() -> None:
-        seen.append(loops.runningLoop())
-        thread = threading.Thread(target=lambda: seen.append(loops.runningLoop()))
+        seen.append(current.runningLoop())
+        thread = threading.Thread(target=lambda: seen.append(current.runningLoop()))
         thread.start()
         thread.join()
 
-    assert loops.runningLoop() is None
+    assert current.runningLoop() is None
     loop.run_until_complete(main())
     assert seen == [loop, None]
 
@@ -53,7 +53,7 @@ def test_no_loop_runs_outside_of_one(loop: asyncio.AbstractEventLoop) -> None:
 def test_where_asyncio_was_never_imported_no_loop_runs() -> None:
     """Asking for the running loop does not import asyncio."""
     program = (
-        "import sys; from twistlike._eventloop.loops import runningLoop;"
+        "import sys; from twistlike._eventloop.current import runningLoop;"
         "assert runningLoop() is None; assert 'asyncio' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
@@ -63,7 +63,7 @@ def test_the_clock_is_the_monotonic_one_also_where_the_loop_caches_it(
     loop: asyncio.AbstractEventLoop,
 ) -> None:
     """asyncio's loops and uvloop go by time.monotonic; uvloop's own time stands still in a call."""
-    assert loops.clockOf(loop) is time.monotonic
+    assert factory.clockOf(loop) is time.monotonic
 
 
 def test_a_loop_with_its_own_time_keeps_it() -> None:
@@ -74,31 +74,31 @@ def test_a_loop_with_its_own_time_keeps_it() -> None:
             return 42.0
 
     virtual = Virtual()
-    assert loops.clockOf(virtual)() == 42.0
+    assert factory.clockOf(virtual)() == 42.0
     virtual.close()
     patched = asyncio.SelectorEventLoop()
     patched.time = lambda: 43.0  # type: ignore[method-assign]
-    assert loops.clockOf(patched)() == 43.0
+    assert factory.clockOf(patched)() == 43.0
     patched.close()
 
 
-def test_the_keeper_hears_of_a_closed_loop_at_once(loop: asyncio.AbstractEventLoop) -> None:
-    """When the loop is closed the keeper is told, once, within close() and in its thread."""
+def test_the_detector_hears_of_a_closed_loop_at_once(loop: asyncio.AbstractEventLoop) -> None:
+    """When the loop is closed the detector is told, once, within close() and in its thread."""
     heard: list[tuple[int, bool]] = []
 
     async def keep() -> None:
         note = (threading.get_ident(), True)
-        keepers.append(loops.LoopCloseDetector(loop, lambda: heard.append(note)))
+        detectors.append(host_end.LoopCloseDetector(loop, lambda: heard.append(note)))
 
-    keepers: list[loops.LoopCloseDetector] = []
+    detectors: list[host_end.LoopCloseDetector] = []
     loop.run_until_complete(keep())
     assert heard == []
     loop.close()
     assert heard == [(threading.get_ident(), True)]
 
 
-def test_the_keeper_outlives_the_longest_time() -> None:
-    """On a loop whose clock leaps over idle time, the keeper's time may come: it holds on."""
+def test_the_detector_outlives_the_longest_time() -> None:
+    """On a loop whose clock leaps over idle time, the detector's time may come: it holds on."""
     heard: list[str] = []
 
     class LeapingLoop(asyncio.SelectorEventLoop):
@@ -107,36 +107,36 @@ def test_the_keeper_outlives_the_longest_time() -> None:
         def time(self) -> float:
             return super().time() + self.leap
 
-    async def main(loop: LeapingLoop) -> loops.LoopCloseDetector:
-        keeper = loops.LoopCloseDetector(loop, lambda: heard.append("closed"))
+    async def main(loop: LeapingLoop) -> host_end.LoopCloseDetector:
+        detector = host_end.LoopCloseDetector(loop, lambda: heard.append("closed"))
         for _ in range(3):
-            loop.leap += 2 * loops.FOR_EVER
+            loop.leap += 2 * host_end.FOR_EVER
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-        return keeper
+        return detector
 
     loop = LeapingLoop()
-    keeper = loop.run_until_complete(main(loop))
+    detector = loop.run_until_complete(main(loop))
     assert heard == []
     loop.close()
     assert heard == ["closed"]
-    del keeper
+    del detector
 
 
-def test_a_keeper_that_was_released_hears_nothing(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_detector_that_was_released_hears_nothing(loop: asyncio.AbstractEventLoop) -> None:
     """After release() the end of the loop is nobody's business."""
     heard: list[str] = []
-    keeper = loops.LoopCloseDetector(loop, lambda: heard.append("closed"))
-    keeper.release()
+    detector = host_end.LoopCloseDetector(loop, lambda: heard.append("closed"))
+    detector.release()
     loop.close()
     assert heard == []
 
 
-def test_a_keeper_that_was_disarmed_hears_nothing(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_detector_that_was_disarmed_hears_nothing(loop: asyncio.AbstractEventLoop) -> None:
     """After disarm() neither, and the loop was not touched."""
     heard: list[str] = []
-    keeper = loops.LoopCloseDetector(loop, lambda: heard.append("closed"))
-    keeper.disarm()
+    detector = host_end.LoopCloseDetector(loop, lambda: heard.append("closed"))
+    detector.disarm()
     loop.close()
     assert heard == []
 
@@ -151,7 +151,7 @@ def test_the_end_watch_is_awaited_before_the_loop_closes(loop: asyncio.AbstractE
         out.append("end")
 
     async def start() -> object:
-        return loops.watchAsyncgenShutdown(end)
+        return host_end.HostWatch(asyncio.get_running_loop(), end, lambda: None)
 
     watch = loop.run_until_complete(start())
     assert out == []
@@ -184,7 +184,7 @@ def test_close_loop_ends_what_is_left(loop: asyncio.AbstractEventLoop) -> None:
         return tasks
 
     tasks = loop.run_until_complete(main())
-    loops.closeLoop(loop)
+    teardown.closeLoop(loop)
     assert sorted(out) == ["cancelled", "failed"]
     assert loop.is_closed()
     assert len(tasks) == 2
@@ -193,12 +193,12 @@ def test_close_loop_ends_what_is_left(loop: asyncio.AbstractEventLoop) -> None:
 def test_the_factory_makes_new_loops() -> None:
     """setLoopFactory decides what newLoop makes; None goes back to asyncio's choice."""
     made = asyncio.new_event_loop()
-    loops.setLoopFactory(lambda: made)
+    factory.setLoopFactory(lambda: made)
     try:
-        assert loops.newLoop() is made
+        assert factory.newLoop() is made
     finally:
-        loops.setLoopFactory(None)
-    other = loops.newLoop()
+        factory.setLoopFactory(None)
+    other = factory.newLoop()
     assert other is not made
     other.close()
     made.close()

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from tests.fakeloop import FakeLoop
 from tests.wakeup.test_gil_handoff import descriptors
 from twistlike._reactor.blocked import BlockedThreads, BlockingCall
 from twistlike.internet.error import ReactorNotRunning
@@ -71,14 +72,14 @@ def test_the_end_releases_everybody() -> None:
         waiters.waiting.add(waiter)
     assert len(waiters) == 2
     states = [waiters.released]
-    waiters.release()
+    waiters.end()
     states.append(waiters.released)
     assert len(waiters) == 0
     for waiter in waiting:
         assert waiter.wait(0)
         with pytest.raises(ReactorNotRunning):
             waiter.outcome()
-    waiters.open()
+    waiters.bind(FakeLoop())  # type: ignore[arg-type]
     states.append(waiters.released)
     assert states == [False, True, False]
 
@@ -90,7 +91,7 @@ def test_who_leaves_is_forgotten() -> None:
     waiters.waiting.add(waiter)
     waiter.succeed("done")
     waiters.waiting.discard(waiter)
-    waiters.release()
+    waiters.end()
     assert waiter.outcome() == "done"
 
 
@@ -134,7 +135,7 @@ def test_the_end_closes_the_bell() -> None:
     waiters = BlockedThreads()
     before = descriptors()
     for moment in ("asleep", "heard", "left"):
-        waiters.open()
+        waiters.bind(FakeLoop())  # type: ignore[arg-type]
         waiter: BlockingCall[int] = BlockingCall(waiters.handoff.take())
         waiters.waiting.add(waiter)
         assert descriptors() == before + 1
@@ -144,9 +145,9 @@ def test_the_end_closes_the_bell() -> None:
             assert waiter.wait(10)
             waiters.leave(waiter)
         else:
-            waiters.release()
+            waiters.end()
             assert waiter.wait(10)
             waiters.leave(waiter)
         kept.append(waiter)
-        waiters.release()
+        waiters.end()
         assert descriptors() == before

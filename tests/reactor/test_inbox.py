@@ -34,7 +34,7 @@ class Rig:
         return error if isinstance(error, self.fatal) else None
 
     def open(self) -> Rig:
-        self.inbox.open(self.loop)  # type: ignore[arg-type]
+        self.inbox.bind(self.loop)  # type: ignore[arg-type]
         self.loop.turn()
         return self
 
@@ -68,7 +68,7 @@ def test_calls_posted_before_the_start_are_kept() -> None:
     rig = Rig()
     rig.post(1)
     rig.loop.call_soon(rig.out.append, "asked for before")
-    rig.inbox.open(rig.loop)  # type: ignore[arg-type]
+    rig.inbox.bind(rig.loop)  # type: ignore[arg-type]
     rig.post(2)
     rig.loop.turn()
     assert rig.out == ["asked for before", 1, 2]
@@ -207,7 +207,7 @@ def test_closing_runs_what_is_there_and_refuses_the_rest() -> None:
     """Closing runs the calls that were accepted; later ones raise and never run."""
     rig = Rig().open()
     rig.post(1)
-    rig.inbox.close()
+    rig.inbox.end()
     assert rig.out == [1]
     with pytest.raises(ReactorNotRunning, match="has ended"):
         rig.post(2)
@@ -225,7 +225,7 @@ def test_a_call_posted_by_the_last_calls_is_refused() -> None:
         rig.out.append("refused")
 
     rig.inbox.post(late, (), {})
-    rig.inbox.close()
+    rig.inbox.end()
     assert rig.out == ["refused"]
 
 
@@ -239,7 +239,7 @@ def test_arguments_are_not_compared_when_a_call_is_taken_back() -> None:
         __hash__ = None  # type: ignore[assignment]
 
     rig = Rig().open()
-    rig.inbox.close()
+    rig.inbox.end()
     for _ in range(2):
         with pytest.raises(ReactorNotRunning):
             rig.post(Incomparable())
@@ -256,7 +256,7 @@ def test_a_closed_loop_refuses() -> None:
 def test_an_inbox_can_be_opened_again() -> None:
     """After its end an inbox can serve another loop."""
     rig = Rig().open()
-    rig.inbox.close()
+    rig.inbox.end()
     rig.loop = FakeLoop()
     rig.open()
     rig.post("again")
@@ -292,7 +292,7 @@ def test_every_call_either_runs_or_raises_while_the_inbox_closes() -> None:
                 thread.start()
             start.wait()
             rig.loop.turn()
-            rig.inbox.close()
+            rig.inbox.end()
             for thread in threads:
                 thread.join()
             assert sorted(rig.out + refused) == [n * 1000 + i for n in range(4) for i in range(200)]

@@ -57,7 +57,7 @@ def inbox(loop: FakeLoop) -> Inbox:
     """An open inbox, with a queue that can be interrupted."""
     inbox = Inbox(raiseAgain)
     inbox._queue = Interrupted()
-    inbox.open(loop)  # type: ignore[arg-type]
+    inbox.bind(loop)  # type: ignore[arg-type]
     loop.turn()
     return inbox
 
@@ -71,7 +71,7 @@ def queueOf(inbox: Inbox) -> Interrupted:
 def test_closed_before_the_call_is_appended(inbox: Inbox) -> None:
     """The poster had the queue in its hands; the closer was through before it appended."""
     ran: list[int] = []
-    queueOf(inbox).before.append(inbox.close)
+    queueOf(inbox).before.append(inbox.end)
     with pytest.raises(ReactorNotRunning):
         inbox.post(ran.append, (1,), {})
     assert ran == []
@@ -80,7 +80,7 @@ def test_closed_before_the_call_is_appended(inbox: Inbox) -> None:
 def test_closed_after_the_call_was_appended(inbox: Inbox) -> None:
     """The closer's last drain has run the call: its poster must not be told that it has not."""
     ran: list[int] = []
-    queueOf(inbox).after.append(inbox.close)
+    queueOf(inbox).after.append(inbox.end)
     inbox.post(ran.append, (1,), {})
     assert ran == [1]
 
@@ -90,8 +90,8 @@ def test_closed_and_opened_anew_before_the_call_is_appended(inbox: Inbox, loop: 
     ran: list[int] = []
 
     def endAndBegin() -> None:
-        inbox.close()
-        inbox.open(loop)  # type: ignore[arg-type]
+        inbox.end()
+        inbox.bind(loop)  # type: ignore[arg-type]
         loop.turn()
 
     queueOf(inbox).before.append(endAndBegin)
@@ -103,7 +103,7 @@ def test_closed_and_opened_anew_before_the_call_is_appended(inbox: Inbox, loop: 
 def test_closed_queue_takes_no_more_calls(inbox: Inbox) -> None:
     """What is appended after the end is refused at once: else threads keep the closer at work."""
     queue = queueOf(inbox)
-    inbox.close()
+    inbox.end()
     queue.before.append(lambda: pytest.fail("it was appended, to be taken back"))
     with pytest.raises(ReactorNotRunning):
         inbox.post(int, (), {})
@@ -123,7 +123,7 @@ def test_calls_do_not_see_each_others_context(inbox: Inbox, loop: FakeLoop) -> N
 def test_bell_hung_before_the_call_is_appended(inbox: Inbox, loop: FakeLoop) -> None:
     """The loop has looked for calls, and a poster came just then: it rings the new bell."""
     ran: list[int] = []
-    inbox.open(loop)  # type: ignore[arg-type]
+    inbox.bind(loop)  # type: ignore[arg-type]
     queueOf(inbox).before.append(loop.turn)
     inbox.post(ran.append, (1,), {})
     assert ran == []
@@ -134,7 +134,7 @@ def test_bell_hung_before_the_call_is_appended(inbox: Inbox, loop: FakeLoop) -> 
 def test_bell_hung_after_the_call_was_appended(inbox: Inbox, loop: FakeLoop) -> None:
     """Its poster found no bell, or finds one: who hangs it has run the call."""
     ran: list[int] = []
-    inbox.open(loop)  # type: ignore[arg-type]
+    inbox.bind(loop)  # type: ignore[arg-type]
     queueOf(inbox).after.append(loop.turn)
     inbox.post(ran.append, (1,), {})
     assert ran == [1]
@@ -227,7 +227,7 @@ def test_exit_between_two_calls_of_the_last_batch(inbox: Inbox) -> None:
     for number in range(5):
         inbox.post(ran.append, (number,), {})
     with pytest.raises(KeyboardInterrupt):
-        inbox.close()
+        inbox.end()
     assert ran == list(range(5))
 
 
@@ -236,8 +236,8 @@ def test_loop_closed_while_the_inbox_is_opened_anew(inbox: Inbox) -> None:
 
     class Closing(FakeLoop):
         def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> Any:
-            inbox.close()
-            inbox.open(other)  # type: ignore[arg-type]
+            inbox.end()
+            inbox.bind(other)  # type: ignore[arg-type]
             raise RuntimeError("Event loop is closed")
 
         def is_closed(self) -> bool:
@@ -245,8 +245,8 @@ def test_loop_closed_while_the_inbox_is_opened_anew(inbox: Inbox) -> None:
 
     other, closing = FakeLoop(), Closing()
     ran: list[int] = []
-    inbox.close()
-    inbox.open(closing)  # type: ignore[arg-type]
+    inbox.end()
+    inbox.bind(closing)  # type: ignore[arg-type]
     closing.turn()
     inbox.post(ran.append, (1,), {})
     assert ran == [1]  # by the closer

@@ -30,7 +30,7 @@ def test_all_that_are_owed_fail_whatever_they_raise() -> None:
     outstanding = OutstandingDeferreds(lambda error, function: errors.append(error))
     bad = ValueError("bad")
     outstanding.calls.update([Call(out, bad), Call(out)])
-    outstanding.fail()
+    outstanding.end()
     assert out == [ReactorNotRunning] * 2
     assert errors == [bad]
     assert not outstanding.calls
@@ -50,4 +50,4 @@ def test_the_last_one_may_leave_meanwhile() -> None:
 
     outstanding = OutstandingDeferreds(lambda error, function: None)
     outstanding.calls = Emptied()
-    outstanding.fail()
+    outstanding.end()

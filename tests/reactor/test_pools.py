@@ -35,7 +35,7 @@ def test_a_pool_that_is_just_being_made_is_not_missed(
 ) -> None:
     """A start, or another size, reaches a pool that another thread makes at that moment."""
     owner = Owner()
-    pools = Pools(owner, lambda failure, message: None)
+    pools = Pools(owner, lambda failure, message: None, lambda call: None)
     make = pools._make
     made, goOn = threading.Event(), threading.Event()
 

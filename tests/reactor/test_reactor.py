@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.oracle import assertSame, run
-from twistlike._reactor import signals
+from twistlike._reactor import run_loop
 from twistlike.internet import asyncioreactor, threads
 from twistlike.internet.asyncioreactor import Reactor, currentReactor
 from twistlike.internet.defer import Deferred, succeed
@@ -705,7 +705,7 @@ def test_signals_in_the_last_calls_of_the_end(
     reactor: Reactor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When nothing is waited for any more a signal does nothing; a second one breaks the call."""
-    monkeypatch.setattr(signals, "SAME_REQUEST", -1.0)
+    monkeypatch.setattr(run_loop, "SAME_REQUEST", -1.0)
     reactor.shutdownTimeout = 0.05
     gate = threading.Event()
     out: list[str] = []
@@ -1240,8 +1240,9 @@ def test_the_reactor_is_free_only_when_all_is_undone(
 
     async def main() -> None:
         async with reactor:
-            monkeypatch.setattr(life, "_releaseLoopHooks", noting(life._releaseLoopHooks))
-            monkeypatch.setattr(life, "_onBound", noting(life._onBound))
+            monkeypatch.setattr(life, "_leaveLoop", noting(life._leaveLoop))
+            part = life._parts[-1]
+            monkeypatch.setattr(part, "unbind", noting(part.unbind))
 
     run(main())
     assert undone == [True, True]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from twistlike._reactor import signals
-from twistlike._reactor.signals import StopSignals
+from twistlike._reactor import run_loop
+from twistlike._reactor.run_loop import StopSignals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def test_the_first_signal_stops_a_later_one_forces(
 ) -> None:
     """The first signal stops; those right behind it are the same request; a later one forces."""
     clock = [100.0]
-    monkeypatch.setattr(signals, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(run_loop, "monotonic", lambda: clock[0])
     rig.signals.take()
     for _ in range(30):
         signal.raise_signal(signal.SIGINT)

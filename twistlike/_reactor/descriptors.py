@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ConnectionDone, ConnectionFdescWentAway, ConnectionLost
 from twistlike._base.failure import Failure
+from twistlike._reactor.parts import Part
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from contextvars import Context
 
 __all__ = ["Descriptors"]
 
 
-class Descriptors:
+class Descriptors(Part):
     """The readers and writers of one reactor.
 
     Args:
@@ -38,6 +39,8 @@ class Descriptors:
         readers: Who is watched for something to read.
         writers: Who is watched for room to write.
     """
+
+    external = True
 
     def __init__(
         self, onError: Callable[[BaseException, Callable[..., object]], BaseException | None]
@@ -94,10 +97,10 @@ class Descriptors:
             self.remove(selectable, False)
         return found
 
-    def tellLost(self, selectables: Iterable[Any]) -> None:
-        """Tell those who were watched, by `connectionLost`, that the reactor has let them go."""
-        for selectable in selectables:
-            self._tell(selectable.connectionLost, ConnectionLost())
+    def end(self) -> None:
+        """Watch nobody any longer, and tell all who were watched by `connectionLost`."""
+        for selectable in self.removeAll():
+            self._tell(selectable, "connectionLost", ConnectionLost())
 
     def _of(self, reading: bool) -> dict[Any, tuple[int, Context]]:
         return self.readers if reading else self.writers
@@ -136,20 +139,21 @@ class Descriptors:
                 why = error
         if why:
             self.remove(selectable, reading)
-            lost = selectable.connectionLost
+            lost = "connectionLost"
             if (
                 reading
                 and type(why) is ConnectionDone
                 and hasattr(selectable, "readConnectionLost")
             ):
-                lost = selectable.readConnectionLost  # it may write on
+                lost = "readConnectionLost"  # it may write on
             else:
                 self.remove(selectable, not reading)
-            self._tell(lost, why)
+            fatal = self._tell(selectable, lost, why) or fatal
         return fatal
 
-    def _tell(self, lost: Callable[[Failure], object], why: Any) -> None:
+    def _tell(self, selectable: Any, method: str, why: Any) -> BaseException | None:
         try:
-            lost(Failure(why))
-        except Exception as error:
-            self._onError(error, lost)
+            getattr(selectable, method)(Failure(why))
+        except BaseException as error:
+            return self._onError(error, getattr(selectable, method, selectable))
+        return None

@@ -1,16 +1,16 @@
-"""Calls from any thread into the loop's: the one door through which work comes back.
+"""Calls from any thread into the loop's: the only way by which work comes back.
 
 `post` and `put` may be called in any thread, in a signal handler and in `__del__`; everything
 else is for the loop's thread.
 
 How it works
 ------------
-`put` appends to a deque and rings the loop's bell (see `waker`) only if no wakeup is pending.
+`put` appends to a deque and wakes the loop (see `waker`) only if no wakeup is pending.
 The loop's side forgets the pending wakeup and then takes as many calls as are there at that moment.
 Of the two orders in which `put` and the loop can meet:
 
 * the call is appended before the loop looks: it is in the batch;
-* it is appended after that: `put` looks for a wakeup later still, finds none and rings again.
+* it is appended after that: `put` looks for a wakeup later still, finds none and wakes again.
 
 So no call is left behind, and there is no lock that a signal handler could find held by the very
 frame that it interrupted.
@@ -35,6 +35,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
+from twistlike._reactor.parts import Part
 from twistlike._wakeup.waker import wakerFor
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _functionOf(call: Call) -> Any:
     return function.func if type(function) is partial else function
 
 
-class Inbox:
+class Inbox(Part):
     """The calls that threads have made into one loop.
 
     Args:
@@ -190,7 +191,7 @@ class Inbox:
             self._takeBack(calls, call)
         elif wakeup is NONE or monotonic() - wakeup.askedAt >= LOST_AFTER:
             if (waker := self._waker) is None:
-                return  # not started: who hangs the bell looks for calls
+                return  # not started: _install looks for calls
             loop = self._loop
             try:
                 self._ask(waker)
@@ -204,13 +205,22 @@ class Inbox:
             # Race: the loop may have forgotten this wakeup by now; then nobody looks at it.
             wakeup.quiet = waiting + CALLS_A_LOOK
 
-    def open(self, loop: AbstractEventLoop | None) -> None:
-        """Take calls, for `loop` if there is one by now. Calls that wait already are kept.
+    def bind(self, loop: AbstractEventLoop) -> None:
+        """Take calls for a loop. Calls that wait already are kept.
 
-        On the loop they run from its next turn on, after what it was asked for before this.
-
-        Thread: the loop's; with `None` any.
+        They run from the loop's next turn on, after what it was asked for before this.
         """
+        self._open(loop)
+        loop.call_soon(self._install, loop, context=Context())
+
+    def unbind(self) -> None:
+        """Have no loop; calls are kept for the next one, unless the inbox has ended."""
+        if self._calls is CLOSED:
+            self._loop = self._waker = None
+        else:
+            self._open(None)
+
+    def _open(self, loop: AbstractEventLoop | None) -> None:
         self._loop = loop
         self._waker = None
         # Race: a poster has had the queue in its hands since before the end, and appends only now.
@@ -218,18 +228,16 @@ class Inbox:
         self._calls = self._queue
         self._closed = False
         self._wakeup = NONE
-        if loop is not None:
-            loop.call_soon(self._install, loop, context=Context())
 
     def _install(self, loop: AbstractEventLoop) -> None:
-        """Hang the bell, on the loop's first turn, and run what waits."""
+        """Install the waker, on the loop's first turn, and run what waits."""
         if self._loop is loop and self._waker is None:
-            # Race: a poster finds no bell. It appends before it looks for it, we look for calls
-            # when it hangs.
+            # Race: a poster finds no waker. It appends before it looks for it, we look for calls
+            # once it is installed.
             self._waker = wakerFor(loop, self.drain, self._latest)
             self.drain(self._wakeup)
 
-    def close(self) -> None:
+    def end(self) -> None:
         """Refuse further calls, and run those that are there. Does nothing the second time."""
         self._closed = True
         self._wakeup = NONE

@@ -10,17 +10,12 @@ How it works
     RUNNING or STOPPING --crash--> NOT_STARTED
 
 A reactor is *bound* while it has a loop. It runs on a loop of its own, or it is attached: a guest
-on a loop that somebody else runs and will end. The guest hears of the end in two ways. In the
-orderly one (`asyncio.run`) the host closes the asynchronous generators that were started on its
-loop, and waits for them: ours ends the reactor. If the loop is merely closed, the keeper hears of
-that, and nothing can be waited for.
+on a loop that somebody else runs and will end, and of whose end it hears by a `HostWatch`.
 
-The end, in this order: the triggers `before` the shutdown, and what they wait for; the tasks of a
-loop that ends with the reactor, which may still use it to clear up; the triggers `during` the
-shutdown; the threads that wait for the loop are released; the pools end, within a limit, while
-the inbox still brings their results; the triggers `after`; the inbox is closed, which runs what
-is left in it; and what threads still owe fails. So whatever was accepted has been done, or its
-owner has an error.
+The end is a table of steps, `_shutdownSteps` and then `_finishSteps`. Each step runs, whatever the
+ones before it raised; what they raise is reported. So whatever was accepted has been done, or its
+owner has an error. If the loop is closed under the reactor, or the end is broken off, only
+`_finishSteps` run, and nothing is waited for.
 """
 
 from __future__ import annotations
@@ -28,6 +23,7 @@ from __future__ import annotations
 import weakref
 from contextvars import Context
 from enum import Enum
+from functools import partial
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING
 
@@ -36,29 +32,24 @@ from twistlike._base.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._defer.coroutines import ensureDeferred
 from twistlike._defer.deferred import Deferred
-from twistlike._eventloop.loops import (
-    LoopCloseDetector,
-    endTasks,
-    generatorsEnd,
-    runningLoop,
-    unwatchAsyncgenShutdown,
-    watchAsyncgenShutdown,
-)
+from twistlike._eventloop import current
+from twistlike._eventloop.host_end import HostWatch, generatorsEnd
+from twistlike._eventloop.teardown import endTasks
+from twistlike._reactor.parts import runEach
 from twistlike._reactor.wrong_thread import ThreadGuard
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from twistlike._reactor.blocked import BlockedThreads
-    from twistlike._reactor.descriptors import Descriptors
-    from twistlike._reactor.inbox import Inbox
-    from twistlike._reactor.outstanding import OutstandingDeferreds
+    from twistlike._reactor.parts import Part
     from twistlike._reactor.pools import Pools
     from twistlike._reactor.system_events import SystemEvents
-    from twistlike._timers.loop_timers import LoopTimers
 
-__all__ = ["LifeCycle", "State"]
+    Step = Callable[[], Awaitable[object] | None]
+
+__all__ = ["Fired", "LifeCycle", "State"]
 
 
 class State(Enum):
@@ -71,6 +62,16 @@ class State(Enum):
     ENDED = "ended"
 
 
+class Fired(Enum):
+    """Which system event has come how far since the reactor began; see `LifeCycle.running`."""
+
+    NOTHING = "nothing"
+    STARTUP_BEFORE = "before startup"
+    STARTUP_DURING = "during startup"
+    SHUTDOWN_BEFORE = "before shutdown"
+
+
+STARTED = (State.RUNNING, State.ATTACHED)
 ALIVE = (State.RUNNING, State.ATTACHED, State.STOPPING)
 
 
@@ -78,66 +79,69 @@ class LifeCycle:
     """The states of one reactor, and what each change does to the reactor's parts.
 
     Args:
-        inbox: The calls from threads.
-        timers: The calls that are due later.
-        descriptors: Who is told when something can be read or written.
-        events: The triggers of the startup and the shutdown.
-        pools: The threads.
-        waiters: The threads that wait for the loop.
-        owed: The Deferreds that threads have still to fire.
-        disconnectAll: Called when the reactor ends, to tell those of `descriptors`.
-        onBound: Called with the loop when the reactor has got one, and with `None` when it has
-            none any more.
+        parts: All parts of the reactor, in the order in which they end. They are bound in this
+            order, and unbound in the opposite one.
+        events: The triggers of the startup and the shutdown, one of the parts.
+        blocked: The threads that wait for the loop, one of the parts.
+        pools: The threads, one of the parts.
+        disconnect: Ends the parts that bring in events from outside.
         report: Called with a failure and what it is about, if something went wrong.
 
     Attributes:
+        guard: What tells callers in other threads that they are wrong there.
+        beginning: Held by whatever gives the reactor a loop: threads with loops of their own meet
+            here. Re-entrant, for a signal handler or a `__del__` in the middle of it.
         loopEnds: Whether the loop is the reactor's own, and is closed when the reactor has ended.
+        shutdownTimeout: How long the end may wait for something, in seconds.
     """
 
     shutdownTimeout = 5.0
 
     def __init__(
         self,
-        inbox: Inbox,
-        timers: LoopTimers,
-        descriptors: Descriptors,
+        parts: Sequence[Part],
         events: SystemEvents,
-        pools: Pools,
         blocked: BlockedThreads,
-        outstanding: OutstandingDeferreds,
-        disconnectAll: Callable[[], object],
-        onBound: Callable[[AbstractEventLoop | None], object],
+        pools: Pools,
+        disconnect: Callable[[], object],
         report: Callable[[Failure, str], object],
     ) -> None:
-        self.inbox = inbox
-        self.timers = timers
-        self.descriptors = descriptors
-        self.events = events
-        self.pools = pools
-        self.blocked = blocked
-        self.outstanding = outstanding
-        self._disconnectAll = disconnectAll
-        self._onBound = onBound
+        self._parts = parts
+        self._events = events
+        self._blocked = blocked
+        self._pools = pools
+        self._disconnect = disconnect
         self._report = report
         self.guard = ThreadGuard()
-        # Held by who gives it a loop: threads with loops of their own meet here. Re-entrant, for a
-        # signal handler or a __del__ in the middle of it.
         self.beginning = RLock()
         self.state = State.NOT_STARTED
         self.loop: AbstractEventLoop | None = None
-        self.running = False
         self.attached = False
-        self.startupFired = False
+        self.loopEnds = False
+        self._fired = Fired.NOTHING
         self._thread = 0
         self._ownContext = Context()
         self._endedOn: weakref.ref[AbstractEventLoop] | None = None
-        self._detector: LoopCloseDetector | None = None
-        self._watch: AsyncGenerator[None, None] | None = None
+        self._hostWatch: HostWatch | None = None
+        self._hostEnds = False
         self._shutdown: Deferred[None] | None = None
         self._endWaiters: list[Deferred[None]] = []
-        self._hostEnds = False
         self._forced = False
-        self.loopEnds = False
+
+    @property
+    def running(self) -> bool:
+        """Whether the reactor runs: an own loop from the startup event on, a host's at once.
+
+        It runs until the triggers "before shutdown" and what they wait for are through.
+        """
+        if self.state not in ALIVE or self._fired is Fired.SHUTDOWN_BEFORE:
+            return False
+        return self.attached or self._fired is not Fired.NOTHING
+
+    @property
+    def startupFired(self) -> bool:
+        """Whether the triggers "during startup" have run, and the reactor has not ended since."""
+        return self.state in ALIVE and self._fired in (Fired.STARTUP_DURING, Fired.SHUTDOWN_BEFORE)
 
     # ---- whose thread ----------------------------------------------------------------------------
 
@@ -148,8 +152,8 @@ class LifeCycle:
             name: What was called, for the error.
 
         Returns:
-            True if the call may go on. False if this is another thread than the loop's, and it is
-            to be handed over: it has been warned of.
+            True if the call may go on. False if this is another thread than the loop's: it has been
+            warned of, and the caller hands the call over to the loop's thread.
 
         Raises:
             WrongThreadError: If this is another thread than the loop's, unless the policy is to
@@ -159,14 +163,22 @@ class LifeCycle:
         """
         if self.loop is None:
             self.attachIfLoopRuns()
-        # Race: another thread's loop may have got the reactor meanwhile, so this looks again.
-        if self.loop is not None and runningLoop() is not self.loop:
-            return self._isOurThread(name)
-        return True
+        return self.isOurThread(name)
+
+    def isOurThread(self, name: str) -> bool:
+        """Do what `enter` does, without attaching. Thread: any."""
+        # Race: another thread's loop may get the reactor at any moment, so this looks once.
+        loop = self.loop
+        if loop is None or (running := current.runningLoop()) is loop:
+            return True
+        if running is None and get_ident() == self._thread:
+            return True  # between two runs of the loop
+        self.guard.reject(name, loop)
+        return False
 
     def attachIfLoopRuns(self) -> None:
         """Attach to the loop that runs in this thread, if there is one. Thread: any."""
-        loop = runningLoop()
+        loop = current.runningLoop()
         # The loop on which it has been stopped is no place to begin again by itself: a late call of
         # some component would bring threads back that its owner has just ended.
         if loop is not None and (self._endedOn is None or self._endedOn() is not loop):
@@ -194,12 +206,6 @@ class LifeCycle:
                     "it can be run, or attached to a loop, again"
                 )
 
-    def _isOurThread(self, name: str) -> bool:
-        if get_ident() == self._thread and runningLoop() is None:
-            return True  # between two runs of the loop
-        self.guard.reject(name, self.loop)
-        return False
-
     # ---- beginning -------------------------------------------------------------------------------
 
     def bind(self, loop: AbstractEventLoop) -> None:
@@ -207,30 +213,32 @@ class LifeCycle:
         self.loop = loop
         self._thread = get_ident()
         threadable.registerAsIOThread()
-        self.inbox.open(loop)
-        self.timers.bind(loop)
-        self.descriptors.bind(loop)
-        self._onBound(loop)
+        for part in self._parts:
+            part.bind(loop)
 
     def unbind(self) -> None:
         """Have no loop any more; calls and timers are kept."""
-        self.inbox.open(None)
-        self.timers.unbind()
-        self.descriptors.unbind()
-        self._onBound(None)
-        self.loop = None  # last: see finish()
+        runEach([part.unbind for part in reversed(self._parts)], self._stepFailed)
+        self.loop = None  # last: another thread's loop may have the reactor from here on
+
+    def unbindExternal(self) -> None:
+        """Hear of nothing outside any more, while what was asked for still runs."""
+        runEach([part.unbind for part in self._parts if part.external], self._stepFailed)
+
+    def endExternal(self) -> None:
+        """End what brings in events from outside."""
+        runEach([part.end for part in self._parts if part.external], self._stepFailed)
 
     def begin(self, state: State, loop: AbstractEventLoop) -> None:
         """Start on `loop`: the startup event fires on its next turn, then what was kept runs."""
         loop.call_soon(self._fireStartup, context=self._ownContext)
         self.state = state
         self.attached = state is State.ATTACHED
-        self.running = self.attached  # run() is not "running" before its startup event
-        self.startupFired = self._forced = False
+        self._fired = Fired.NOTHING
+        self._forced = False
         if self.loop is None:
             self.bind(loop)
-        self.blocked.open()
-        self.pools.start()
+        self._pools.start()
 
     def attach(self, loop: AbstractEventLoop) -> None:
         """Become a guest on `loop`, which runs in this thread.
@@ -247,28 +255,25 @@ class LifeCycle:
 
         # Weak: a reactor that nobody wants any more must not live as long as the host's loop.
         def closed() -> None:
-            if (alive := life()) is not None:
-                alive.loopClosed()
+            if (alive := life()) is not None and alive.state in ALIVE:
+                alive.finish()
 
         async def hostEnds() -> None:
             if (alive := life()) is not None:
                 await alive.endWithHost()
 
-        self._detector = LoopCloseDetector(loop, closed)
-        self._watch = watchAsyncgenShutdown(hostEnds)
+        self._hostWatch = HostWatch(loop, hostEnds, closed)
 
     def _fireStartup(self) -> None:
-        self.events.before("startup").addCallback(self._finishStartup)
+        self._events.before("startup").addCallback(self._finishStartup)
 
     def _finishStartup(self, ignored: object) -> None:
         # stop() may have been called since: what was asked for runs all the same, before the end.
-        if self.state in (State.RUNNING, State.ATTACHED) or (
-            self.state is State.STOPPING and self._shutdown is None
-        ):
-            self.running = True
-            self.events.during("startup")
-            self.startupFired = True
-            self.events.after("startup")
+        if self.state in STARTED or (self.state is State.STOPPING and self._shutdown is None):
+            self._fired = Fired.STARTUP_BEFORE
+            self._events.during("startup")
+            self._fired = Fired.STARTUP_DURING
+            self._events.after("startup")
 
     # ---- ending ----------------------------------------------------------------------------------
 
@@ -277,13 +282,9 @@ class LifeCycle:
 
         Raises:
             ReactorNotRunning: If it does not run, or ends already.
-            WrongThreadError: If this is another thread than the loop's.
         """
         loop = self.loop
-        if loop is not None and runningLoop() is not loop and not self._isOurThread("stop"):
-            self.inbox.post(self.stop, (), {})
-            return
-        if loop is None or self.state not in (State.RUNNING, State.ATTACHED):
+        if loop is None or self.state not in STARTED:
             raise ReactorNotRunning(f"stop() was called, but the reactor is {self.state.value}")
         self.state = State.STOPPING
         # It wakes the loop: a signal's handler, which may call this, interrupts it in its sleep.
@@ -294,15 +295,10 @@ class LifeCycle:
 
         Raises:
             ReactorNotRunning: If it does not run on a loop of its own.
-            WrongThreadError: If this is another thread than the loop's.
         """
         loop = self.loop
-        if loop is not None and runningLoop() is not loop and not self._isOurThread("crash"):
-            self.inbox.post(self.crash, (), {})
-            return
         if loop is None or self.attached or self.state not in ALIVE:
             raise ReactorNotRunning(f"crash() was called, but the reactor is {self.state.value}")
-        self.running = self.startupFired = False
         self.state = State.NOT_STARTED
         loop.stop()
 
@@ -328,7 +324,7 @@ class LifeCycle:
             return
         if self.state is State.ATTACHED:
             self.stop()
-        # A Deferred for each who waits: cancelling one of them must not cancel the end.
+        # A Deferred for each caller: cancelling one of them must not cancel the end.
         ended: Deferred[None] = Deferred()
         self._endWaiters.append(ended)
         await ended
@@ -337,103 +333,111 @@ class LifeCycle:
         self._shutdown = ensureDeferred(self._shutDown())
         self._shutdown.addErrback(self._shutdownFailed)
 
-    async def _shutDown(self) -> None:
-        before = self.events.before("shutdown")
-        if self._hostEnds:
-            self.timers.callLater(self.shutdownTimeout, before.cancel)
-        await before
-        if self.loopEnds:
-            await endTasks(self._endTimeout())
-        self.running = False
-        self._disconnectAll()
-        self.events.during("shutdown")
-        self.blocked.release()
-        stuck = await self.pools.stop(
-            self._endTimeout(),
-            self.timers.callLater,
-            lambda function: self.inbox.post(function, (), {}),
+    def _shutdownSteps(self) -> tuple[Step, ...]:
+        """Return the steps of an orderly end. What a step returns is waited for."""
+        return (
+            self._waitForBefore,
+            # They may still use the reactor to clear up.
+            self._endTasks,
+            self._shutDownBegins,
+            self._disconnectOutside,
+            lambda: self._events.during("shutdown"),
+            self._blocked.end,
+            # The inbox is open: it brings the results of jobs that end now.
+            self._stopPools,
+            lambda: self._events.after("shutdown"),
+            self.finish,
         )
+
+    def _finishSteps(self) -> tuple[Step, ...]:
+        """Return the steps that every end has, with nothing to wait for."""
+        return (
+            *[part.end for part in self._parts],
+            self._noteEnd,
+            *[part.unbind for part in reversed(self._parts)],
+            self._leaveLoop,
+            self._tellEnded,
+        )
+
+    async def _shutDown(self) -> None:
+        for step in self._shutdownSteps():
+            try:
+                waitedFor = step()
+                if waitedFor is not None:
+                    await waitedFor
+            except GeneratorExit:
+                raise  # the coroutine itself is ended
+            except BaseException as error:
+                self._stepFailed(error, step)
+
+    def finish(self) -> None:
+        """Have ended, at once: no event is fired, and nothing is waited for."""
+        if self.loop is not None:
+            self.state = State.ENDED
+            self._shutdown = None
+            runEach(self._finishSteps(), self._stepFailed)
+
+    def _waitForBefore(self) -> Awaitable[object]:
+        before = self._events.before("shutdown")
+        if self._hostEnds and self.loop is not None:
+            limit = self.loop.call_later(self.shutdownTimeout, before.cancel)
+            before.addBoth(lambda _: limit.cancel())
+        return before
+
+    def _endTasks(self) -> Awaitable[object] | None:
+        return endTasks(self._endTimeout()) if self.loopEnds else None
+
+    def _shutDownBegins(self) -> None:
+        self._fired = Fired.SHUTDOWN_BEFORE
+
+    def _disconnectOutside(self) -> None:
+        self._disconnect()
+
+    async def _stopPools(self) -> None:
+        stuck = await self._pools.stop(self._endTimeout())
         if stuck:
             self._report(Failure(_leftBehind(stuck)), "the reactor ends without waiting any longer")
-        self.events.after("shutdown")
-        self.finish()
 
     def _endTimeout(self) -> float:
         """Return how long the end may wait for something, in seconds."""
         return 0.0 if self._forced else self.shutdownTimeout
 
+    def _noteEnd(self) -> None:
+        assert self.loop is not None
+        self._endedOn = weakref.ref(self.loop)
+
+    def _leaveLoop(self) -> None:
+        """Take back what was given to the host's loop; stop a loop of our own."""
+        watch, self._hostWatch = self._hostWatch, None
+        if watch is not None:
+            watch.release()
+        if not self.attached and self.loop is not None and self.loop.is_running():
+            self.loop.stop()
+
+    def _tellEnded(self) -> None:
+        waiters, self._endWaiters = self._endWaiters, []
+        # Race: from here on another thread's loop may have the reactor. All is undone by now.
+        self.loop = None
+        runEach([partial(waiter.callback, None) for waiter in waiters], self._stepFailed)
+
+    def _stepFailed(self, error: BaseException, step: Callable[[], object]) -> None:
+        self._report(Failure.fromException(error), f"a step of the reactor's end failed: {step!r}")
+
     def _shutdownFailed(self, failure: Failure) -> None:
-        self._report(failure, "the reactor's end went wrong")
+        # An exception came between two steps: a signal's.
+        self._report(failure, "the reactor's end was broken off")
         if self.state is State.STOPPING:
-            self.abortShutdown()
+            self.finish()
 
-    def finish(self) -> None:
-        """Have ended: run what is left in the inbox, refuse the rest, forget the loop."""
-        loop = self.loop
-        assert loop is not None
-        self.state = State.ENDED
-        self.running = self.startupFired = False
-        self._shutdown = None
-        try:
-            try:
-                self.inbox.close()
-            finally:
-                # Only now: what threads have handed in until here has been delivered.
-                self.outstanding.fail()
-        finally:
-            self.timers.clear()
-            self.timers.unbind()
-            self._disconnectAll()
-            self.descriptors.unbind()
-            self.events.clear()
-            self.pools.reopen()
-            self._endedOn = weakref.ref(loop)
-            self._releaseLoopHooks()
-            self._onBound(None)
-            if not self.attached and loop.is_running():
-                loop.stop()
-            blocked, self._endWaiters = self._endWaiters, []
-            # Race: from here on another thread's loop may have the reactor. All is undone by now.
-            self.loop = None
-            for waiter in blocked:
-                waiter.callback(None)
+    # ---- fork ------------------------------------------------------------------------------------
 
-    def _releaseLoopHooks(self) -> None:
-        """Take back what was put into the host's hands."""
-        if self._detector is not None:
-            self._detector.release()
-            self._detector = None
-        watch, self._watch = self._watch, None
-        if watch is not None and not self._hostEnds:
-            unwatchAsyncgenShutdown(watch)
-
-    def loopClosed(self) -> None:
-        """Hear that the host has closed the loop, with no chance for us to end in order."""
-        if self.state in ALIVE:
-            self._watch = None
-            self.abortShutdown()
-
-    def abortShutdown(self) -> None:
-        """End at once: no event is fired, and nothing is waited for."""
-        self.running = False
-        self.blocked.release()
-        self.pools.abandon()
-        self.finish()
-
-    def renewLocks(self) -> None:
-        """In the child of a fork: threads that are not here may hold them."""
+    def afterFork(self) -> None:
+        """In the child of a fork: let the parts do what they must there, and let go of the loop."""
         self.beginning = RLock()
-        self.pools.afterFork()
-
-    def abandonAfterFork(self) -> None:
-        """Leave everything to the parent process: this is its forked child."""
-        if self._detector is not None:
-            self._detector.disarm()
-        watch, self._watch = self._watch, None
-        if watch is not None and not self._hostEnds:
-            # Else it would ask the parent's loop to close it, through a pipe that the two share.
-            self.attached = False  # nothing is to be ended here
-            unwatchAsyncgenShutdown(watch)
+        runEach([part.afterFork for part in self._parts], self._stepFailed)
+        watch, self._hostWatch = self._hostWatch, None
+        if watch is not None:
+            watch.abandon()
 
 
 def _leftBehind(stuck: Sequence[object]) -> ReactorNotRunning:

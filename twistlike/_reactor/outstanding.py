@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.reflect import safe_repr
+from twistlike._reactor.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ class Outstanding(Protocol):
         """Fire the Deferred with an error instead."""
 
 
-class OutstandingDeferreds:
+class OutstandingDeferreds(Part):
     """The calls of one reactor whose Deferreds are still to be fired.
 
     Args:
@@ -44,7 +45,7 @@ class OutstandingDeferreds:
         self.calls: set[Outstanding] = set()
         self._onError = onError
 
-    def fail(self) -> None:
+    def end(self) -> None:
         """Fire all that are owed with `ReactorNotRunning`. Thread: the reactor's."""
         while self.calls:
             try:

@@ -6,9 +6,10 @@ How it works
 ------------
 A reactor has a loop while it runs (it made the loop, or was given it) or is attached (it is a guest
 on somebody's running loop). Without a loop, what it is asked for is kept until it has one. The
-parts do the work and know nothing of each other: the inbox takes calls from threads, the timers
-those that are due later, the events what happens at the start and at the end, the pools own the
-threads, the waiters are the threads that wait for an answer from the loop.
+parts (see `parts`) do the work and know nothing of each other: the inbox takes calls from threads,
+the timers those that are due later, the descriptors watch files, the events hold what happens at
+the start and at the end, the pools own the threads, the blocked threads wait for an answer from the
+loop, the outstanding Deferreds for an answer from a thread.
 """
 
 from __future__ import annotations
@@ -16,22 +17,20 @@ from __future__ import annotations
 import weakref
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._eventloop import current
-from twistlike._eventloop.loops import runningLoop
 from twistlike._log.report import report
 from twistlike._reactor.blocked import BlockedThreads
-from twistlike._reactor.consumers import ForConsumers
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
 from twistlike._reactor.lifecycle import LifeCycle
 from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
-from twistlike._reactor.registry import registry
+from twistlike._reactor.registry import RegistryEntry, registry
 from twistlike._reactor.resolver import ThreadedResolver
 from twistlike._reactor.run_loop import RunLoop
 from twistlike._reactor.system_events import SystemEvents
@@ -45,8 +44,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import ParamSpec, Self
 
+    from twistlike._base.interfaces import IReadDescriptor, IWriteDescriptor
     from twistlike._defer.deferred import Deferred
     from twistlike._pool.pool import ThreadPool
+    from twistlike._reactor.parts import Part
     from twistlike._reactor.system_events import Handle
     from twistlike._timers.queue import DelayedCall
 
@@ -54,10 +55,12 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncioSelectorReactor", "Reactor"]
 
+T = TypeVar("T")
+
 _isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
 
 
-class Reactor(ForConsumers):
+class Reactor:
     """Timers, threads and system events on one asyncio loop.
 
     `run()` makes a loop and runs it until `stop()`. In a running loop nothing has to be done:
@@ -87,19 +90,25 @@ class Reactor(ForConsumers):
         )
         self._descriptors = Descriptors(self._callFailed)
         self._events = SystemEvents(self._triggerFailed)
-        self._pools = Pools(self, _workerReporter(weakref.ref(self)))
+        self._pools = Pools(self, _workerReporter(weakref.ref(self)), self._inbox.put)
         self._blocked = BlockedThreads()
         self._outstanding = OutstandingDeferreds(self._callFailed)
-        self._life = LifeCycle(
+        parts: list[Part] = [  # in the order in which they end
+            self._blocked,
+            self._pools,
             self._inbox,
+            self._outstanding,  # after the inbox: what threads have handed in has been delivered
             self._timers,
             self._descriptors,
             self._events,
-            self._pools,
+            RegistryEntry(self),
+        ]
+        self._life = LifeCycle(
+            parts,
+            self._events,
             self._blocked,
-            self._outstanding,
-            lambda: self.disconnectAll(),
-            self._noteLoop,
+            self._pools,
+            lambda: self.disconnectAll(),  # looked up late: a subclass or a test may replace it
             self._report,
         )
         self._runLoop = RunLoop(self._life, self._inbox, self._noteSignal)
@@ -195,7 +204,7 @@ class Reactor(ForConsumers):
             WrongThreadError: In another thread than the loop's; use
                 `reactor.callFromThread(reactor.stop)` there.
         """
-        self._life.stop()
+        self._doOrPost("stop", self._life.stop, attach=False)
 
     def crash(self) -> None:
         """Let `run` return at once, with no event and without ending the threads.
@@ -206,7 +215,7 @@ class Reactor(ForConsumers):
             ReactorNotRunning: If it does not run, or is attached to a loop that is not its own.
             WrongThreadError: In another thread than the loop's.
         """
-        self._life.crash()
+        self._doOrPost("crash", self._life.crash, attach=False)
 
     def iterate(self, delay: float = 0) -> None:
         """Run one turn of the loop, outside of `run`.
@@ -230,13 +239,15 @@ class Reactor(ForConsumers):
         Raises:
             WrongThreadError: In another thread than the loop's.
         """
-        if not self._life.enter("callWhenRunning"):
-            self._inbox.post(self.callWhenRunning, (callable, *args), kwargs)
-            return self._events.handleOf("after", "startup", callable, args, kwargs)
+        handle = self._events.handleOf("after", "startup", callable, args, kwargs)
+        return self._doOrPost("callWhenRunning", self._callWhenRunning, handle, ifPosted=handle)
+
+    def _callWhenRunning(self, handle: Handle) -> Handle | None:
+        event, (phase, function, args, kwargs) = handle
         if self._life.startupFired:
-            callable(*args, **kwargs)
+            function(*args, **kwargs)
             return None
-        return self._events.add("after", "startup", callable, args, kwargs)
+        return self._events.add(phase, event, function, args, kwargs)
 
     def addSystemEventTrigger(
         self,
@@ -262,11 +273,11 @@ class Reactor(ForConsumers):
             TypeError: If it is not callable.
             WrongThreadError: In another thread than the loop's.
         """
-        if not self._life.enter("addSystemEventTrigger"):
-            handle = self._events.handleOf(phase, eventType, callable, args, kwargs)
-            self._inbox.post(self._events.add, (phase, eventType, callable, args, kwargs), {})
-            return handle
-        return self._events.add(phase, eventType, callable, args, kwargs)
+        handle = self._events.handleOf(phase, eventType, callable, args, kwargs)
+        self._doOrPost(
+            "addSystemEventTrigger", self._events.add, phase, eventType, callable, args, kwargs
+        )
+        return handle
 
     def removeSystemEventTrigger(self, triggerID: Handle) -> None:
         """Take back a trigger.
@@ -279,10 +290,7 @@ class Reactor(ForConsumers):
             TypeError: If `addSystemEventTrigger` never returned such a thing.
             WrongThreadError: In another thread than the loop's.
         """
-        if self._life.enter("removeSystemEventTrigger"):
-            self._events.remove(triggerID)
-        else:
-            self._inbox.post(self._events.remove, (triggerID,), {})
+        self._doOrPost("removeSystemEventTrigger", self._events.remove, triggerID)
 
     def fireSystemEvent(self, eventType: str) -> None:
         """Fire a system event: its triggers run, in their phases, and are used up.
@@ -290,10 +298,7 @@ class Reactor(ForConsumers):
         Raises:
             WrongThreadError: In another thread than the loop's.
         """
-        if self._life.enter("fireSystemEvent"):
-            self._events.fire(eventType)
-        else:
-            self._inbox.post(self._events.fire, (eventType,), {})
+        self._doOrPost("fireSystemEvent", self._events.fire, eventType)
 
     async def __aenter__(self) -> Self:
         """Attach to the running loop.
@@ -301,7 +306,7 @@ class Reactor(ForConsumers):
         Raises:
             ReactorAlreadyRunning: If the reactor has a loop already.
         """
-        loop = runningLoop()
+        loop = current.runningLoop()
         assert loop is not None, "async code runs in a loop"
         self._life.attach(loop)
         return self
@@ -435,7 +440,119 @@ class Reactor(ForConsumers):
             )
         return self._resolver.getHostByName(name, timeout)
 
+    # ---- file descriptors ------------------------------------------------------------------------
+
+    def addReader(self, reader: IReadDescriptor) -> None:
+        """Call an object's `doRead` whenever its file descriptor has something to read.
+
+        If `doRead` returns or raises an error, the object is watched no longer, and its
+        `connectionLost` is called with a Failure. When the reactor ends, it is called as well.
+
+        Args:
+            reader: The object. Adding it once more does nothing.
+
+        Raises:
+            NotImplementedError: The loop cannot watch file descriptors (Windows' Proactor loop).
+            OSError: The operating system cannot watch this one: it is closed, or a plain file.
+            WrongThreadError: In another thread than the loop's.
+        """
+        self._doOrPost("addReader", self._descriptors.add, reader, True)
+
+    def addWriter(self, writer: IWriteDescriptor) -> None:
+        """Call an object's `doWrite` whenever its file descriptor has room to write.
+
+        Otherwise as `addReader`.
+        """
+        self._doOrPost("addWriter", self._descriptors.add, writer, False)
+
+    def removeReader(self, reader: IReadDescriptor) -> None:
+        """Call an object's `doRead` no longer; nothing happens if it is not watched.
+
+        Raises:
+            WrongThreadError: In another thread than the loop's.
+        """
+        self._doOrPost("removeReader", self._descriptors.remove, reader, True)
+
+    def removeWriter(self, writer: IWriteDescriptor) -> None:
+        """Call an object's `doWrite` no longer; nothing happens if it is not watched.
+
+        Raises:
+            WrongThreadError: In another thread than the loop's.
+        """
+        self._doOrPost("removeWriter", self._descriptors.remove, writer, False)
+
+    def removeAll(self) -> list[IReadDescriptor | IWriteDescriptor]:
+        """Watch nobody any longer.
+
+        Returns:
+            All who were watched, each once.
+        """
+        return self._descriptors.removeAll()
+
+    def disconnectAll(self) -> None:
+        """Watch nobody any longer, and call `connectionLost` of all that were watched."""
+        self._life.endExternal()
+
+    def getReaders(self) -> list[IReadDescriptor]:
+        """Return who is watched for something to read."""
+        return list(self._descriptors.readers)
+
+    def getWriters(self) -> list[IWriteDescriptor]:
+        """Return who is watched for room to write."""
+        return list(self._descriptors.writers)
+
+    # ---- what Twisted's consumers use of its private names ---------------------------------------
+
+    @property
+    def threadpool(self) -> ThreadPool | None:
+        """The pool, `None` if nobody has needed it yet, or the reactor has ended."""
+        return self._pools.users
+
+    _exitSignal: int | None = None  # twisted.application reads it, to end by that signal itself
+
+    def _noteSignal(self, number: int) -> None:
+        """Hear of the signal that ends `run()`. Thread: the main one, in the handler."""
+        self._exitSignal = number
+
+    @property
+    def _asyncioEventloop(self) -> AbstractEventLoop | None:
+        """The loop, or the one that was installed, or None: scrapy looks which kind it is."""
+        return self._life.loop or self._runLoop.installedLoop
+
+    def _stopThreadPool(self) -> None:
+        """End the users' threads and wait for them; the next job gets a new pool. For trial."""
+        self._pools.stopUsers()
+
+    def _uninstallHandler(self) -> None:
+        """Give the signals back. For the suites that run on any reactor."""
+        self._runLoop.giveSignalsBack()
+
     # ---- what goes wrong, and what it is told ----------------------------------------------------
+
+    def _doOrPost(
+        self,
+        name: str,
+        function: Callable[..., T | None],
+        *args: Any,
+        attach: bool = True,
+        ifPosted: T | None = None,
+    ) -> T | None:
+        """Do what belongs to the loop's thread: here if this is that thread, else post it there.
+
+        Args:
+            name: The method that was called, for the error.
+            function: What does it, with its arguments after it.
+            attach: Attach to the loop that runs here, if the reactor has none.
+            ifPosted: What to return if it was posted.
+
+        Raises:
+            WrongThreadError: In another thread, unless the policy is to warn and to post it.
+        """
+        life = self._life
+        if life.enter(name) if attach else life.isOurThread(name):
+            return function(*args)
+        self._inbox.post(function, args, {})
+        return ifPosted
 
     def _report(self, failure: Failure, message: str, source: object = None) -> None:
         report(failure, message, source=source or self, loop=self._life.loop)
@@ -456,21 +573,12 @@ class Reactor(ForConsumers):
     def _triggerFailed(self, failure: Failure, function: Callable[..., object]) -> None:
         self._report(failure, f"the system event trigger {function!r} failed", function)
 
-    def _noteLoop(self, loop: AbstractEventLoop | None) -> None:
-        """Hear that the reactor has got a loop, or has none any more."""
-        if loop is not None:
-            self._home = loop if registry.enter(loop, self) else None
-        else:
-            self._home = None
-            registry.leave(self)
-
     def _afterFork(self) -> None:
         """Begin anew in a child process: the loop and the threads are the parent's."""
+        self._life.afterFork()
         if self._life.loop is None:
-            self._life.renewLocks()  # a daemon forks before it runs: what waits for that is kept
-            return
+            return  # a daemon forks before it runs: what waits for that is kept
         size, policy, limit = self._pools.size, self.wrongThread, self.shutdownTimeout
-        self._life.abandonAfterFork()
         self._runLoop.giveSignalsBack()
         self._setUp()
         self._pools.suggestSize(size)

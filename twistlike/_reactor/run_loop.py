@@ -1,31 +1,33 @@
-"""A loop of the reactor's own: made for one run, or given by the user; and the signals that end it.
+"""Runs a loop for the reactor: made for one run, or given by the user; and the signals that end it.
 
 Thread: the one that runs the reactor; the signals come in the main thread, which may be that one.
 """
 
 from __future__ import annotations
 
+import signal
+import threading
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from twistlike._base.error import ReactorAlreadyRunning, ReactorNotRunning
-from twistlike._eventloop.loops import (
-    END_LIMIT,
-    closeLoop,
-    endTasks,
-    hasTasks,
-    newLoop,
-    runningLoop,
-)
+from twistlike._eventloop import current
+from twistlike._eventloop.factory import newLoop
+from twistlike._eventloop.teardown import END_LIMIT, closeLoop, endTasks, hasTasks
 from twistlike._reactor.lifecycle import LifeCycle, State
-from twistlike._reactor.signals import StopSignals
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
+    from types import FrameType
 
     from twistlike._reactor.inbox import Inbox
 
-__all__ = ["RunLoop"]
+__all__ = ["RunLoop", "StopSignals"]
+
+# Signals that come within this time of the first, in seconds, are the same request: a terminal
+# and a supervisor may both send one, and a key repeats. A person's second Ctrl-C is later.
+SAME_REQUEST = 0.25
 
 
 class RunLoop:
@@ -37,7 +39,7 @@ class RunLoop:
         onSignal: Called with the number of the signal that ends it, in the signal's handler.
 
     Attributes:
-        given: The user's loop to be run, which is left open at the end; `None` to make one.
+        installedLoop: The user's loop to be run, which is left open at the end; `None` to make one.
     """
 
     def __init__(self, life: LifeCycle, inbox: Inbox, onSignal: Callable[[int], object]) -> None:
@@ -55,7 +57,7 @@ class RunLoop:
             ReactorAlreadyRunning: If a loop runs in this thread, or the reactor or its loop runs.
             RuntimeError: If the loop that it was given is closed.
         """
-        if runningLoop() is not None:
+        if current.runningLoop() is not None:
             raise ReactorAlreadyRunning(
                 "run() was called while an event loop runs in this thread; the reactor works "
                 "inside that loop as it is: leave run() out"
@@ -104,7 +106,7 @@ class RunLoop:
         Raises:
             ReactorAlreadyRunning: If a loop runs in this thread, or the reactor's in another one.
         """
-        if runningLoop() is not None:
+        if current.runningLoop() is not None:
             raise ReactorAlreadyRunning("iterate() was called while a loop runs in this thread")
         loop = self._life.loop
         if loop is not None and loop.is_running():
@@ -145,12 +147,12 @@ class RunLoop:
         self.giveSignalsBack()
         isGiven = loop is self.installedLoop
         if self._life.state in (State.RUNNING, State.STOPPING):
-            self._life.abortShutdown()  # a second exit has come out of the loop, during the end
+            self._life.finish()  # a second exit has come out of the loop, during the end
         try:
             if self._life.loop is loop and not isGiven and hasTasks(loop):
-                # Crashed. As in the orderly end, tasks may use the reactor to clear up; but who is
-                # watched is told in the next run.
-                self._life.descriptors.unbind()
+                # Crashed. As in the orderly end, tasks may use the reactor to clear up; but what
+                # comes from outside waits for the next run.
+                self._life.unbindExternal()
                 loop.run_until_complete(endTasks(END_LIMIT))
         finally:
             if self._life.loop is loop:
@@ -189,3 +191,51 @@ class RunLoop:
             self._inbox.post(self._life.force, (), {})
         except ReactorNotRunning:
             raise KeyboardInterrupt from None
+
+
+class StopSignals:
+    """Takes SIGINT, SIGTERM and, where there is one, SIGBREAK, and gives them back.
+
+    SIGINT is left alone if somebody else's handler has it (a debugger's). Outside of the main
+    thread nothing is taken.
+
+    Args:
+        onStop: Called in the signal handler, with the signal's number, when the first one comes.
+        onForce: Called in the signal handler when another comes later: do not wait any longer.
+    """
+
+    def __init__(self, onStop: Callable[[int], object], onForce: Callable[[], object]) -> None:
+        self._onStop = onStop
+        self._onForce = onForce
+        self._before: dict[int, object] = {}
+        self._firstAt: float | None = None
+
+    def take(self) -> None:
+        """Take the signals."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._take(signal.SIGINT)
+        self._take(signal.SIGTERM)
+        if (number := getattr(signal, "SIGBREAK", None)) is not None:
+            self._take(number)
+
+    def giveBack(self) -> None:
+        """Give the signals back to those who had them."""
+        for number, handler in self._before.items():
+            # Somebody who put a handler of their own there meanwhile keeps it.
+            if signal.getsignal(number) == self._handle:
+                signal.signal(number, handler)  # type: ignore[arg-type]
+        self._before.clear()
+        self._firstAt = None
+
+    def _take(self, number: int) -> None:
+        self._before[number] = signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        now = monotonic()
+        if self._firstAt is None:
+            self._firstAt = now
+            self._onStop(number)
+        elif now - self._firstAt > SAME_REQUEST:
+            self._onForce()

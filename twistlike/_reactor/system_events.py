@@ -12,6 +12,7 @@ from twistlike._base.failure import Failure
 from twistlike._defer.combinators import DeferredList
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.deferred import Deferred, succeed
+from twistlike._reactor.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +27,7 @@ __all__ = ["SystemEvents"]
 PHASES = ("before", "during", "after")
 
 
-class SystemEvents:
+class SystemEvents(Part):
     """The triggers of each event, by phase.
 
     An event fires in three phases: `before`, whose Deferreds and awaitables are waited for, then
@@ -131,7 +132,7 @@ class SystemEvents:
         """Fire an event, all three phases."""
         self.before(event).addCallback(self._fireRest, event)
 
-    def clear(self) -> None:
+    def end(self) -> None:
         """Forget all triggers."""
         self._triggers.clear()
         self._hadBefore.clear()

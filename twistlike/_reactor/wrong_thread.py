@@ -15,7 +15,7 @@ from threading import current_thread
 from typing import TYPE_CHECKING
 
 from twistlike._base.error import WrongThreadError
-from twistlike._eventloop.loops import runningLoop
+from twistlike._eventloop import current
 from twistlike._timers.queue import DelayedCall, checkDelay
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class ThreadGuard:
             f"{name} was called from thread {current_thread().name!r}, which does not run this "
             f"reactor's loop; use reactor.callFromThread({where}, ...)"
         )
-        if runningLoop() is not None:
+        if current.runningLoop() is not None:
             text += (
                 f". The loop that runs in this thread has a reactor of its own, which "
                 f"asyncioreactor.currentReactor() returns; this one is on {home!r}"

@@ -10,7 +10,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from twistlike._eventloop.loops import clockOf
+from twistlike._eventloop.factory import clockOf
 from twistlike._timers.queue import TimerQueue
 
 if TYPE_CHECKING:
@@ -53,6 +53,15 @@ class LoopTimers(TimerQueue):
         self._alarm: Handle | None = None
         self._alarmTime = inf
         self._ownContext = Context()
+
+    external = False  # see _reactor.parts: this is one of a reactor's parts
+
+    def end(self) -> None:
+        """Drop what waits: the reactor has ended."""
+        self.clear()
+
+    def afterFork(self) -> None:
+        """Do nothing: there is no lock, and a reactor that had a loop gets new timers."""
 
     def bind(self, loop: AbstractEventLoop) -> None:
         """Run on `loop` from now on. What waits keeps the time that it still has to wait."""

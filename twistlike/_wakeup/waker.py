@@ -15,7 +15,7 @@ import weakref
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twistlike._eventloop.loops import runningLoop
+from twistlike._eventloop import current
 from twistlike._wakeup.eventfd import Eventfd
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class EventfdWaker:
             loop, counter = self._loop, self._counter
             # A child shares the selector of its parent's loop, and must leave it alone.
             if self._process == os.getpid() and not loop.is_closed():
-                if runningLoop() is loop:
+                if current.runningLoop() is loop:
                     _unwatch(loop, counter)
                 else:
                     loop.call_soon_threadsafe(_unwatch, loop, counter)
