@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twistlike._eventloop.loops import runningLoop
+from twistlike._eventloop import current
 from twistlike._log.report import report
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def failLoudly(deferred: Deferred[Any], failure: Failure, message: str, source: 
         report(failure, message, source=source)
         return
     deferred.errback(failure)
-    loop = runningLoop()
+    loop = current.runningLoop()
     if loop is not None and _isUnheard(deferred):
         loop.call_soon(_reportUnheard, deferred, message, source)
 
