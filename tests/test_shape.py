@@ -10,7 +10,6 @@ import importlib
 import inspect
 import pickle
 import re
-import shlex
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -407,79 +406,6 @@ def test_each_test_states_its_rule(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             assert node.name not in seen, f"{path.name}:{node.lineno}: {node.name} twice"
             seen.add(node.name)
-
-
-def documents() -> list[Path]:
-    """What the project tells its users."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
-def snippets(language: str) -> list[tuple[str, str]]:
-    """The fenced blocks of a language in all documents: where, and the text.
-
-    A block after a line ``<!-- not run: why -->`` is left out.
-    """
-    pattern = rf"(?P<skip><!-- not run: .+ -->\n)?^```{language}\n(?P<text>.*?)^```$"
-    found = []
-    for path in documents():
-        text = path.read_text(encoding="utf-8")
-        for match in re.finditer(pattern, text, re.MULTILINE | re.DOTALL):
-            if not match["skip"]:
-                line = text.count("\n", 0, match.start("text")) + 1
-                found.append((f"{path.name}:{line}", match["text"]))
-    return found
-
-
-@pytest.mark.parametrize(("where", "text"), snippets("python"))
-def test_the_python_in_the_documents_runs(where: str, text: str, tmp_path: Path) -> None:
-    """Each block named python is a program that ends well; Twisted's run by the command line."""
-    script = tmp_path / "snippet.py"
-    script.write_text(text, encoding="utf-8")
-    isTwisteds = re.search(r"^(from|import) twisted\b", text, re.MULTILINE)
-    command = ["-m", "twistlike", "run"] if isTwisteds else []
-    transcript = runPython(["-W", "error", *command, str(script)])
-    assert (transcript.returncode, transcript.stderr) == (0, ""), where
-
-
-@pytest.mark.parametrize(("where", "text"), snippets("sh"))
-def test_the_commands_in_the_documents_run(where: str, text: str) -> None:
-    """Each line of a block named sh that runs this project succeeds.
-
-    The lines that set up an environment are what brought this test here: they are not run again.
-    """
-    for line in text.splitlines():
-        if "pip install" in line or line.startswith("#") or not line.strip():
-            continue
-        words = shlex.split(line, comments=True)
-        assert words[0] == "python", f"{where}: {line}"
-        transcript = runPython(words[1:], cwd=ROOT, timeout=50)
-        assert transcript.returncode == 0, f"{where}: {line}\n{transcript.stderr}"
-
-
-def test_the_readme_opens_with_the_two_commands() -> None:
-    """The first sh block: one line that runs the main job, one that passes the tests."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    match = re.search(r"^```sh\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
-    assert match
-    job, tests = match[1].splitlines()
-    assert job.endswith("-m twistlike run examples/threads_howto.py")
-    assert re.search(r"-m pytest\b", tests)
-    for line in (job, tests):
-        assert line.startswith("python3 -m venv ")
-
-
-def test_the_first_program_of_the_readme_is_short() -> None:
-    """The block that shows what this is has at most 20 lines."""
-    where, text = snippets("python")[0]
-    assert where.startswith("README.md:")
-    assert len(text.splitlines()) <= 20
-
-
-def test_the_links_in_the_documents_lead_somewhere() -> None:
-    """Each relative link names a file of the project."""
-    for path in documents():
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
 def test_the_version_and_the_changelog_agree() -> None:
