@@ -427,5 +427,7 @@ def test_the_supported_pythons_agree() -> None:
     assert project["tool"]["mypy"]["python_version"] == versions[0]
     assert project["tool"]["ruff"]["target-version"] == f"py{versions[0].replace('.', '')}"
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert f"({' '.join(versions)})" in ci
+    inFull, byPyodide = versions[:-1], versions[-1]
+    assert f"({' '.join(inFull)})" in ci
+    assert f"pyodide={byPyodide} " in ci
     assert "{}.{}".format(*sys.version_info) in versions
