@@ -107,8 +107,14 @@ def verdicts(workloads: list[Workload], results: Results) -> Iterator[Verdict]:
             )
 
 
-def asText(workloads: list[Workload], results: Results) -> Iterator[str]:
-    """Return the lines that are printed."""
+def asText(workloads: list[Workload], results: Results, *, goals: bool) -> Iterator[str]:
+    """Return the lines that are printed.
+
+    Args:
+        workloads: What to show.
+        results: What was measured.
+        goals: Whether to tell which of the project's own goals were reached.
+    """
     for name, value in results.machine.items():
         yield f"{name.replace('_', ' ')}: {value}"
     for workload in workloads:
@@ -128,7 +134,7 @@ def asText(workloads: list[Workload], results: Results) -> Iterator[str]:
                     if cpu is not None and workload.measure == "second":
                         line += f", CPU time x {times(cpu.middle)}"
                 yield line
-    lines = [str(verdict) for verdict in verdicts(workloads, results)]
+    lines = [str(verdict) for verdict in verdicts(workloads, results)] if goals else []
     if lines:
         yield ""
         yield from lines

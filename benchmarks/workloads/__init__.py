@@ -14,6 +14,7 @@ from benchmarks.workloads import (
     resizing,
     threads,
     timers,
+    web,
 )
 
 __all__ = ["WORKLOADS"]
@@ -31,6 +32,7 @@ WORKLOADS: dict[str, Workload] = {
         memory,
         imports,
         floor,
+        web,
     )
     for workload in module.WORKLOADS
 }
