@@ -47,6 +47,7 @@ def web(jobs: int, size: int) -> Workload:
 
     @work.variant("twistlike", "twistlike-uvloop")
     async def byTwistlike(bench: Bench) -> int:
+        """deferToThread for each job, gathered."""
         deferToThread: Callable[..., Awaitable[int]] = bench.kit.threads.deferToThread
 
         async def offload(count: int) -> list[int]:
@@ -56,6 +57,7 @@ def web(jobs: int, size: int) -> Workload:
 
     @work.variant("asyncio", "uvloop", way="to_thread")
     async def byToThread(bench: Bench) -> int:
+        """asyncio.to_thread for each job, gathered; a pool of as many threads."""
         from concurrent.futures import ThreadPoolExecutor
 
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS))
@@ -67,6 +69,7 @@ def web(jobs: int, size: int) -> Workload:
 
     @work.variant("anyio", "anyio-uvloop", way="to_thread")
     async def byAnyio(bench: Bench) -> int:
+        """anyio.to_thread.run_sync for each job, gathered; as many threads."""
         from anyio import to_thread
 
         to_thread.current_default_thread_limiter().total_tokens = WORKERS
@@ -79,6 +82,7 @@ def web(jobs: int, size: int) -> Workload:
 
     @work.variant("asyncio", "uvloop", way="run_in_threadpool")
     async def byStarlette(bench: Bench) -> int:
+        """Starlette's run_in_threadpool for each job, gathered; as many threads."""
         from anyio import to_thread
         from fastapi.concurrency import run_in_threadpool
 
