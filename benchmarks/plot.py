@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report import times
+from benchmarks.report import HEADLINE, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.results import Ratio, Results
     from benchmarks.workload import Workload
 
-__all__ = ["HEADLINE", "draw", "drawHeadline"]
+__all__ = ["draw", "drawHeadline"]
 
 COLUMNS = 3
 WIDTH = 5.2  # inches, of a panel
@@ -26,16 +26,6 @@ EXTRA = 0.85  # inches, for a panel's title and scale
 CAPTION = 0.45  # inches
 
 TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
-
-HEADLINE = (
-    "web.offload-50",
-    "threads.oneByOne",
-    "threads.atOnce",
-    "threads.blockingCall",
-    "calls.flood",
-    "network.echo-100x64",
-)
-"""The works of the README's picture: what users of a service or of threads feel first."""
 
 WHAT = (
     "Cost of the same work, in multiples of twistlike's (of twistlike's on uvloop for peers on "

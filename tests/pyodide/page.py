@@ -26,7 +26,7 @@ async def both() -> None:
     @inlineCallbacks
     def old():  # type: ignore[no-untyped-def]
         yield asyncio.sleep(0.01)
-        return 6
+        return int("6")
 
     assert list(await asyncio.gather(old(), asyncio.sleep(0, 7))) == [6, 7]
     assert await gatherResults([old(), ensureDeferred(asyncio.sleep(0, 8))]) == [6, 8]
