@@ -31,7 +31,7 @@ async def main() -> None:
             except ValueError as error:
                 print("an error arrives as itself:", error)
         cluster = await threads.deferToThread(
-            LocalCluster, n_workers=2, threads_per_worker=1, dashboard_address=None
+            LocalCluster, n_workers=2, threads_per_worker=1, dashboard_address=":0"
         )
         client = await threads.deferToThread(Client, cluster)
         print("cluster:", await compute(client.get_executor()))
