@@ -29,5 +29,5 @@ class _MissingModules:
             raise error
 
 
-if not any(getattr(each, "find_spec", None) is _MissingModules.find_spec for each in sys.meta_path):
+if not any(getattr(each, "__module__", "") == __name__ for each in sys.meta_path):  # not reloaded
     sys.meta_path.append(_MissingModules)

@@ -20,7 +20,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from twistlike.overlay.messages import isOnlyAsked, notFound
-from twistlike.overlay.ownership import OURS, THEIRS, isOursAlone
+from twistlike.overlay.names import OURS, THEIRS
+from twistlike.overlay.ownership import isOursAlone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

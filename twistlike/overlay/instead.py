@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from twistlike._reactor.not_offered import NOT_OFFERED
-from twistlike.overlay.ownership import isBelow
+from twistlike.overlay.names import isBelow
 
 __all__ = ["insteadOf"]
 

@@ -9,7 +9,8 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING
 
-from twistlike.overlay.ownership import OURS, PACKAGES, THEIRS, hasModule, isOursAlone
+from twistlike.overlay.names import OURS, THEIRS
+from twistlike.overlay.ownership import PACKAGES, hasModule, isOursAlone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

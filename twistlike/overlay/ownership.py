@@ -18,23 +18,19 @@ from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
+from twistlike.overlay.names import OURS, THEIRS, isBelow
+
 __all__ = [
-    "OURS",
     "OURS_ALONE",
     "OURS_OVER_TWISTED",
     "PACKAGES",
-    "THEIRS",
     "Ownership",
     "State",
     "hasModule",
-    "isBelow",
     "isOursAlone",
     "ownershipOf",
     "splitName",
 ]
-
-THEIRS = "twisted"
-OURS = "twistlike"
 
 OURS_ALONE = ("__main__", "overlay", "porting", "pytest_plugin")
 """What is below ``twistlike`` and has no counterpart in Twisted: not to be had as ``twisted.*``.
@@ -95,11 +91,6 @@ class Ownership(NamedTuple):
     def isOurs(self) -> bool:
         """Whether twistlike has it."""
         return self.state in (State.COVERED, State.DIFFERS)
-
-
-def isBelow(name: str, parents: tuple[str, ...]) -> bool:
-    """Return whether a dotted name is one of these, or inside one of them."""
-    return any(name == parent or name.startswith(parent + ".") for parent in parents)
 
 
 def isOursAlone(short: str) -> bool:
