@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from twistlike.overlay.ownership import Ownership, State, ownershipOf
 from twistlike.porting.files import Unreadable, findSources, readSource
+from twistlike.porting.places import Places
 from twistlike.porting.uses import Kind, Use, usesOf
 
 if TYPE_CHECKING:
@@ -90,14 +91,10 @@ def _checkFile(path: str) -> list[Finding]:
     tree = parse(source)
     if b"twisted" not in source:
         return []  # the same answer, in a tenth of the time
-    lines = source.splitlines()
+    places = Places(source)
     found: dict[tuple[int, str], Finding] = {}
     for use in usesOf(tree):
-        line, column = use.node.lineno, use.node.col_offset
-        # Python counts the bytes of UTF-8 before the name.
-        text = lines[line - 1] if line <= len(lines) else b""
-        if not text.isascii():
-            column = len(text[:column].decode("utf-8", "replace"))
+        line, column = places.of(use.node)
         finding = _finding(path, line, column + 1, use)
         key = (line, finding.name.name)
         # An import and its use on one line are one finding; that which counts on it wins.

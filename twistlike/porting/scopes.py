@@ -140,9 +140,7 @@ class Scopes:
         elif isinstance(node, ast.Global | ast.Nonlocal):
             for name in node.names:
                 scope.elsewhere[name] = self._declared(node, name, scope)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or (
-            isinstance(node, ast.ExceptHandler) and node.name
-        ):
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             scope.bind(node.name, None)
         elif isinstance(node, ast.Assign):
             for target in node.targets:
@@ -191,9 +189,8 @@ class Scopes:
             # self._clock = reactor: by its name, whichever object it belongs to.
             self._attributes.setdefault(target.attr, []).append(value)
         elif isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
-            if len(target.elts) == len(value.elts):
-                for left, right in zip(target.elts, value.elts, strict=True):
-                    self._assign(left, right, scope)
+            for left, right in zip(target.elts, value.elts, strict=False):
+                self._assign(left, right, scope)
 
     def _bindParameters(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope
@@ -285,8 +282,7 @@ class Scopes:
         if name in IMPORTERS and node.args:
             text = node.args[0]
             if isinstance(text, ast.Constant) and isTwisteds(text.value):
-                whole = name != "__import__"
-                yield Bound(text.value if whole else THEIRS)
+                yield Bound(THEIRS if name == "__import__" else str(text.value))
         elif name.endswith("Reactor"):
             for bound in self.resolve(node.func):
                 if "reactor" in bound.name.split(".")[-2]:

@@ -35,12 +35,17 @@ _LOGGERS = ("getLogger", "Logger", "get_logger")
 
 
 class Kind(Enum):
-    """How a name is used."""
+    """How a name is used.
+
+    A string is given to a function that imports or replaces what it names; a mention is a string
+    that may be for anything, such as a setting.
+    """
 
     IMPORT = "import"
     STAR = "import *"
     DOTTED = "use"
     STRING = "string"
+    MENTION = "mention"
 
 
 class Use(NamedTuple):
@@ -57,7 +62,7 @@ class Use(NamedTuple):
 
     name: str
     kind: Kind
-    node: ast.expr | ast.alias | ast.ImportFrom
+    node: ast.expr | ast.alias
     isGuess: bool = False
     isOptional: bool = False
     root: ast.Import | None = None
@@ -199,9 +204,10 @@ class _Finder:
         if taker in _LOGGERS:
             return
         name = str(node.value)
-        isName = taker in _TAKERS
-        if isName or (name.count(".") > 1 and ownershipOf(name).state is not State.MISSING):
+        if taker in _TAKERS:
             yield Use(name, Kind.STRING, node, isOptional=taker in _ASKERS)
+        elif name.count(".") > 1 and ownershipOf(name).state is not State.MISSING:
+            yield Use(name, Kind.MENTION, node)
 
     def _attributeByName(self, node: ast.Call) -> Iterator[Use]:
         """``getattr(reactor, "listenTCP")`` and its kin."""
