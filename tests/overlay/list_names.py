@@ -16,7 +16,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from tests.oracle import ROOT
 
@@ -96,12 +96,17 @@ def publicNames(module: ModuleType) -> Iterator[str]:
         except Exception:
             yield name
             continue
-        home = getattr(value, "__module__", None)
-        isForeign = isinstance(value, ModuleType) or (
-            isinstance(home, str) and home.partition(".")[0] != "twisted"
-        )
-        if name in offered or not isForeign:
+        if name in offered or not isForeign(value):
             yield name
+
+
+def isForeign(value: object) -> bool:
+    """Whether a value comes from elsewhere: of constants, that cannot be known."""
+    if isinstance(value, ModuleType):
+        return True
+    home = str(getattr(value, "__module__", None) or "twisted").partition(".")[0]
+    isDefinition = isinstance(value, type | FunctionType | BuiltinFunctionType)
+    return home != "twisted" and (isDefinition or home in ("__future__", "typing"))
 
 
 def syntaxNames(name: str) -> set[str]:

@@ -156,6 +156,9 @@ def ownershipOf(name: str) -> Ownership:
     if len(known) > 1:
         theirs = catalog().hasMember(short, *known[:2])
     instead = insteadOf(full.partition(".")[2])
+    if not theirs and short == "plugins":
+        # A package of Twisted's into which others install modules of their own.
+        return Ownership(full, State.TWISTED, "a plug-in, if it is installed")
     if not theirs:
         where = _full(short, known[:-1]) if short or len(known) > 1 else THEIRS
         how = f"neither twistlike's {where} nor that of Twisted {catalog().version} has it"

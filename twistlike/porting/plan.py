@@ -147,8 +147,8 @@ def _planDotted(tree: ast.Module, uses: list[Use], places: Places, plan: Plan) -
 
 
 def _isOurs(imported: _PlainImport) -> bool:
-    """Whether we have a module; ``twisted`` itself is asked for its version, or whether it is."""
-    return imported.name != THEIRS and hasModule(imported.name.partition(".")[2])
+    """Whether we have a module. ``import twisted`` alone asks whether there is any."""
+    return hasModule(imported.name.partition(".")[2])
 
 
 def _brings(imported: _PlainImport, name: str) -> bool:

@@ -310,8 +310,8 @@ def calledName(node: ast.Call) -> str:
 
 
 def isTwisteds(value: object) -> bool:
-    """Return whether a constant is the plain dotted name of something below ``twisted``."""
-    if not isinstance(value, str):
+    """Return whether a constant is ``twisted`` or the plain dotted name of something below it."""
+    if not isinstance(value, str) or not value.startswith(THEIRS):
         return False
     parts = value.split(".")
-    return len(parts) > 1 and parts[0] == THEIRS and all(each.isidentifier() for each in parts)
+    return parts[0] == THEIRS and all(each.isidentifier() for each in parts)

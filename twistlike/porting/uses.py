@@ -204,7 +204,7 @@ class _Finder:
         if taker in _LOGGERS:
             return
         name = str(node.value)
-        if taker in _TAKERS:
+        if taker in _TAKERS and (name != THEIRS or taker not in ("setattr", "delattr", "patch")):
             yield Use(name, Kind.STRING, node, isOptional=taker in _ASKERS)
         elif name.count(".") > 1 and ownershipOf(name).state is not State.MISSING:
             yield Use(name, Kind.MENTION, node)
