@@ -96,6 +96,10 @@ LAZY: dict[str, dict[str, str]] = {
         "twistlike.overlay.differences": CHECKS,
         "twistlike.overlay.instead": CHECKS,
     },
+    "porting": {
+        "rich": "optional",
+        "twistlike.porting.rewriting": "needs the extra twistlike[port]",
+    },
     "pytest_plugin": {"twistlike": "a suite that asks for no fixture of ours imports nothing"},
 }
 """Top folder: what its modules import inside functions besides, and why.

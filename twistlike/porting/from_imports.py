@@ -21,29 +21,35 @@ def split(statement: cst.ImportFrom, indices: Sequence[int]) -> cst.ImportFrom:
     """
     assert not isinstance(statement.names, cst.ImportStar)
     names = [statement.names[at] for at in indices]
-    if indices[-1] != len(statement.names) - 1:
-        names[-1] = _asLast(names[-1], statement.names[-1], statement.lpar is not None)
-    return statement.with_changes(names=names)
-
-
-def _asLast(alias: cst.ImportAlias, last: cst.ImportAlias, hasParens: bool) -> cst.ImportAlias:
-    """Give a name the end of a list: what follows its comma was meant for the next name."""
-    own, end = alias.comma, last.comma
-    if not hasParens or not isinstance(own, cst.Comma):
-        return alias.with_changes(comma=cst.MaybeSentinel.DEFAULT)
-    after = own.whitespace_after
-    comments = after if isinstance(after, cst.ParenthesizedWhitespace) else None
-    if comments is not None and not _hasComment(comments):
-        comments = None
+    if indices[-1] == len(statement.names) - 1:
+        return statement.with_changes(names=names)
+    # What follows the last comma was meant for the next name: the end of the list follows now.
+    comments, end = _commentsAfter(names[-1]), statement.names[-1].comma
+    bare = names[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+    rpar, own = statement.rpar, names[-1].comma
+    if rpar is None or not isinstance(own, cst.Comma):
+        return statement.with_changes(names=[*names[:-1], bare])
     if isinstance(end, cst.Comma):
-        closing = _withoutComment(end.whitespace_after)
-    elif comments is None:
-        return alias.with_changes(comma=cst.MaybeSentinel.DEFAULT)
-    else:
-        closing = cst.SimpleWhitespace("")
-    if comments is not None:
-        closing = _commented(comments, closing)
-    return alias.with_changes(comma=own.with_changes(whitespace_after=closing))
+        after = _ending(comments, end.whitespace_after)
+        last = names[-1].with_changes(comma=own.with_changes(whitespace_after=after))
+        return statement.with_changes(names=[*names[:-1], last])
+    before = _ending(comments, rpar.whitespace_before)
+    closing = rpar.with_changes(whitespace_before=before)
+    return statement.with_changes(names=[*names[:-1], bare], rpar=closing)
+
+
+def _commentsAfter(alias: cst.ImportAlias) -> cst.ParenthesizedWhitespace | None:
+    """The white space after a name's comma, if there are comments in it."""
+    after = alias.comma.whitespace_after if isinstance(alias.comma, cst.Comma) else None
+    return after if isinstance(after, cst.ParenthesizedWhitespace) and _hasComment(after) else None
+
+
+def _ending(
+    comments: cst.ParenthesizedWhitespace | None, closing: cst.BaseParenthesizableWhitespace
+) -> cst.BaseParenthesizableWhitespace:
+    """What ends a list: the comments of the new last name, and then what ended it before."""
+    closing = _withoutComment(closing)
+    return closing if comments is None else _commented(comments, closing)
 
 
 def _hasComment(whitespace: cst.ParenthesizedWhitespace) -> bool:

@@ -72,7 +72,8 @@ def planOf(source: bytes, tree: ast.Module) -> Plan:
         source: Its text.
         tree: Its syntax.
     """
-    uses = usesOf(tree)
+    found = usesOf(tree)
+    uses = [each for each in found if not each.isPorted]
     places = Places(source)
     plan = Plan({}, set(), set(), [])
     _planImports(uses, places, plan)
@@ -81,8 +82,7 @@ def planOf(source: bytes, tree: ast.Module) -> Plan:
         isOurs = ownershipOf(use.name).isOurs
         if use.kind is Kind.STRING and isOurs and _isWholeName(use):
             plan.strings.add(places.of(use.node))
-        if not isOurs:
-            plan.left.append(use)
+    plan.left.extend(each for each in found if not each.ownership.isOurs)
     return plan
 
 

@@ -8,7 +8,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from twistlike.overlay.ownership import ownershipOf
 from twistlike.porting.checking import reasonOf
 from twistlike.porting.files import Unreadable, findSources, readSource
 from twistlike.porting.places import Places
@@ -119,7 +118,7 @@ def _writeLeft(path: str, source: bytes, done: Rewritten, out: TextIO) -> int:
     places = Places(source)
     lines: dict[tuple[int, str], str] = {}
     for use in done.left:
-        name = ownershipOf(use.name)
+        name = use.ownership
         line = places.of(use.node).line
         lines[line, name.name] = f"{path}:{line}: left: {name.name} ({name.state.value})\n"
     for _, text in sorted(lines.items()):

@@ -5,10 +5,11 @@ Formatting and comments stay. Needs the package libcst, of the extra ``twistlike
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from twistlike.overlay.names import OURS, THEIRS
 from twistlike.porting.checking import parse
@@ -22,10 +23,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Rewritten", "rewrite"]
 
-Node = TypeVar("Node", bound=cst.CSTNode)
+_Node = TypeVar("_Node", bound=cst.CSTNode)
 
 _DIRECTIVES = ("noqa", "type:", "pylint:", "pragma:", "fmt:", "isort:", "pyright:", "mypy:")
 """How comments for tools begin: both halves of a divided line need them."""
+
+
+_FORM_FEED = re.compile(rb"^\x0c(?=\r?$)", re.MULTILINE)
+"""A line that is a page break, as old editors put between classes. LibCST drops it."""
+
+_STAND_IN = b"# twistlike: a form feed"
+"""Takes its place meanwhile."""
 
 
 class Rewritten(NamedTuple):
@@ -44,22 +52,26 @@ def rewrite(source: bytes) -> Rewritten:
         RecursionError, MemoryError: It nests too deeply.
     """
     tree = parse(source)
-    if THEIRS.encode() not in source:
-        return Rewritten(source, [])
+    if b"twist" not in source:
+        return Rewritten(source, [])  # neither has Twisted's names nor ours
     plan = planOf(source, tree)
     if not plan:
         return Rewritten(source, plan.left)
     mark = BOM if source.startswith(BOM) else b""
-    text = source.removeprefix(BOM)
+    changed = _change(_FORM_FEED.sub(_STAND_IN, source.removeprefix(BOM)), plan)
+    changed = mark + changed.replace(_STAND_IN, b"\x0c")
+    parse(changed)
+    return Rewritten(changed, plan.left)
+
+
+def _change(text: bytes, plan: Plan) -> bytes:
     try:
         module = cst.parse_module(text)
     except cst.ParserSyntaxError as error:
         raise SyntaxError(f"LibCST cannot parse it: {error.message}") from None
     if module.bytes != text:
         raise ValueError("LibCST would not leave the rest of the file as it is")
-    changed = MetadataWrapper(module, unsafe_skip_copy=True).visit(_Rewriter(plan)).bytes
-    parse(changed)
-    return Rewritten(mark + changed, plan.left)
+    return MetadataWrapper(module, unsafe_skip_copy=True).visit(_Rewriter(plan)).bytes
 
 
 class _Rewriter(cst.CSTTransformer):
@@ -72,8 +84,9 @@ class _Rewriter(cst.CSTTransformer):
         self._plan = plan
 
     def _placeOf(self, node: cst.CSTNode) -> Place:
-        start = self.get_metadata(PositionProvider, node).start
-        return Place(start.line, start.column)
+        where = self.get_metadata(PositionProvider, node)
+        assert isinstance(where, CodeRange)
+        return Place(where.start.line, where.start.column)
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
         """Rename the first part of a dotted name."""
@@ -99,7 +112,7 @@ class _Rewriter(cst.CSTTransformer):
             action = self._plan.imports.get(self._placeOf(original))
             changes = changes or action is not None
             if action is not None:
-                ours = alias.with_changes(name=renameFirst(alias.name))
+                ours = alias.with_changes(name=_renameFirst(alias.name))
                 if action is Action.BOTH:
                     comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
                     names += [ours.with_changes(comma=comma), alias]
@@ -123,7 +136,7 @@ class _Rewriter(cst.CSTTransformer):
             count = len(places)
         if not ours or updated_node.module is None:
             return updated_node
-        renamed = updated_node.with_changes(module=renameFirst(updated_node.module))
+        renamed = updated_node.with_changes(module=_renameFirst(updated_node.module))
         if len(ours) == count:
             return renamed
         rest = [at for at in range(count) if at not in ours]
@@ -155,8 +168,8 @@ class _Rewriter(cst.CSTTransformer):
         )
 
 
-def renameFirst(node: Node) -> Node:
+def _renameFirst(node: _Node) -> _Node:
     """Rename the first part of a module's dotted name."""
     if isinstance(node, cst.Attribute):
-        return node.with_changes(value=renameFirst(node.value))
+        return node.with_changes(value=_renameFirst(node.value))
     return node.with_changes(value=OURS)

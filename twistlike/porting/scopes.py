@@ -17,9 +17,19 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from twistlike.overlay.catalog import catalog
-from twistlike.overlay.names import THEIRS
+from twistlike.overlay.names import OURS, THEIRS
+from twistlike.overlay.ownership import isOursAlone
 
-__all__ = ["IMPORTERS", "REACTOR", "Bound", "Scope", "Scopes", "calledName", "isTwisteds"]
+__all__ = [
+    "IMPORTERS",
+    "REACTOR",
+    "Bound",
+    "Scope",
+    "Scopes",
+    "boundTo",
+    "calledName",
+    "isTwisteds",
+]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -43,11 +53,13 @@ class Bound(NamedTuple):
         name: In Twisted's terms, ``twisted.internet.defer``.
         isGuess: It is taken for that by the name of a parameter or attribute alone.
         root: The import statement that bound ``twisted`` in it, if it is a dotted name in full.
+        isPorted: The program says ``twistlike``.
     """
 
     name: str
     isGuess: bool = False
     root: ast.Import | None = None
+    isPorted: bool = False
 
 
 class Scope:
@@ -56,14 +68,14 @@ class Scope:
     Attributes:
         parent: The scope around it.
         isClass: Whether functions inside do not see its names.
-        stars: The modules of Twisted of which it imports all names.
+        stars: The modules of which it imports all names.
     """
 
     def __init__(self, parent: Scope | None, isClass: bool = False) -> None:
         self.parent = parent
         self.isClass = isClass
         self.names: dict[str, list[Bound | ast.expr | None]] = {}
-        self.stars: list[str] = []
+        self.stars: list[Bound] = []
         self.elsewhere: dict[str, Scope] = {}  # what global and nonlocal say
 
     def bind(self, name: str, value: Bound | ast.expr | None) -> None:
@@ -157,22 +169,20 @@ class Scopes:
             scope.names.setdefault(node.id, [])  # by a loop, a with statement, and so on
 
     def _bindImport(self, node: ast.Import, alias: ast.alias, scope: Scope) -> None:
-        isTheirs = alias.name.partition(".")[0] == THEIRS
+        bound = boundTo(alias.name)
         if alias.asname:
-            scope.bind(alias.asname, Bound(alias.name) if isTheirs else None)
+            scope.bind(alias.asname, bound)
         else:
-            top = alias.name.partition(".")[0]
-            scope.bind(top, Bound(THEIRS, root=node) if isTheirs else None)
+            top = bound and bound._replace(name=THEIRS, root=node)
+            scope.bind(alias.name.partition(".")[0], top)
 
     def _bindFrom(self, node: ast.ImportFrom, scope: Scope) -> None:
-        module = node.module or ""
-        isTheirs = not node.level and module.partition(".")[0] == THEIRS
+        module = "" if node.level else node.module or ""
         for alias in node.names:
-            if alias.name == "*":
-                scope.stars += [module] if isTheirs else []
-            else:
-                bound = Bound(f"{module}.{alias.name}") if isTheirs else None
-                scope.bind(alias.asname or alias.name, bound)
+            if alias.name != "*":
+                scope.bind(alias.asname or alias.name, boundTo(f"{module}.{alias.name}"))
+            elif bound := boundTo(module):
+                scope.stars.append(bound)
 
     def _declared(self, node: ast.Global | ast.Nonlocal, name: str, scope: Scope) -> Scope:
         if isinstance(node, ast.Global):
@@ -254,9 +264,9 @@ class Scopes:
         scope: Scope | None = self._of[node]
         while scope is not None:
             for module in scope.stars:
-                offered = catalog().names(module.partition(".")[2])
+                offered = catalog().names(module.name.partition(".")[2])
                 if node.id in offered and not node.id.startswith("_"):
-                    yield Bound(f"{module}.{node.id}")
+                    yield module._replace(name=f"{module.name}.{node.id}")
             scope = scope.parent
 
     def _resolveAttribute(self, node: ast.Attribute) -> Iterator[Bound]:
@@ -307,6 +317,16 @@ def calledName(node: ast.Call) -> str:
     if isinstance(node.func, ast.Attribute):
         return node.func.attr
     return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def boundTo(name: str) -> Bound | None:
+    """Return what an absolute dotted name means, if it is below ``twisted`` or ``twistlike``."""
+    top, dot, rest = name.partition(".")
+    if top == THEIRS:
+        return Bound(name)
+    if top == OURS and not isOursAlone(rest):
+        return Bound(f"{THEIRS}{dot}{rest}", isPorted=True)
+    return None
 
 
 def isTwisteds(value: object) -> bool:

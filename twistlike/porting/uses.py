@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from twistlike.overlay.catalog import catalog
 from twistlike.overlay.names import THEIRS
-from twistlike.overlay.ownership import State, ownershipOf
+from twistlike.overlay.ownership import Ownership, State, ownershipOf
 from twistlike.porting.scopes import (
     IMPORTERS,
     REACTOR,
     Bound,
     Scopes,
+    boundTo,
     calledName,
     isTwisteds,
 )
@@ -58,6 +59,7 @@ class Use(NamedTuple):
         isGuess: It is a use of a reactor, to judge by the name of a parameter or attribute.
         isOptional: The program is prepared for it not to be there, or only type checkers read it.
         root: The import statement whose ``twisted`` it begins with, if it is a dotted name in full.
+        isPorted: The program says ``twistlike``.
     """
 
     name: str
@@ -66,6 +68,16 @@ class Use(NamedTuple):
     isGuess: bool = False
     isOptional: bool = False
     root: ast.Import | None = None
+    isPorted: bool = False
+
+    @property
+    def ownership(self) -> Ownership:
+        """Whose the name is. What only Twisted has is not to be had by our name."""
+        found = ownershipOf(self.name)
+        if self.isPorted and found.state is State.TWISTED:
+            how = f"Twisted has it, not twistlike: import it from {THEIRS}"
+            return found._replace(state=State.MISSING, how=how)
+        return found
 
 
 def usesOf(tree: ast.Module, scopes: Scopes | None = None) -> list[Use]:
@@ -131,6 +143,10 @@ def _names(node: ast.expr | None) -> set[str]:
     return found
 
 
+def _useOf(bound: Bound, kind: Kind, node: ast.expr) -> Use:
+    return Use(bound.name, kind, node, bound.isGuess, root=bound.root, isPorted=bound.isPorted)
+
+
 class _Finder:
     """Finds the uses at single nodes of a file."""
 
@@ -155,8 +171,8 @@ class _Finder:
         """The uses that one node is, those inside it aside."""
         if isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name.partition(".")[0] == THEIRS:
-                    yield Use(alias.name, Kind.IMPORT, alias)
+                if bound := boundTo(alias.name):
+                    yield Use(bound.name, Kind.IMPORT, alias, isPorted=bound.isPorted)
         elif isinstance(node, ast.ImportFrom):
             yield from self._from(node)
         elif isinstance(node, ast.Attribute):
@@ -169,14 +185,12 @@ class _Finder:
             yield from self._attributeByName(node)
 
     def _from(self, node: ast.ImportFrom) -> Iterator[Use]:
-        module = node.module or ""
-        if node.level or module.partition(".")[0] != THEIRS:
-            return
+        module = "" if node.level else node.module or ""
         for alias in node.names:
-            if alias.name == "*":
-                yield Use(module, Kind.STAR, alias)
-            else:
-                yield Use(f"{module}.{alias.name}", Kind.IMPORT, alias)
+            isStar = alias.name == "*"
+            if bound := boundTo(module if isStar else f"{module}.{alias.name}"):
+                kind = Kind.STAR if isStar else Kind.IMPORT
+                yield Use(bound.name, kind, alias, isPorted=bound.isPorted)
 
     def _dotted(self, node: ast.Attribute) -> Iterator[Use]:
         if node in self._whole:
@@ -188,7 +202,7 @@ class _Finder:
         for bound in bounds:
             # A bare "self.reactor" says nothing of what is used of it.
             if not (bound.isGuess and bound.name == REACTOR):
-                yield Use(bound.name, Kind.DOTTED, node, bound.isGuess, root=bound.root)
+                yield _useOf(bound, Kind.DOTTED, node)
 
     def _bare(self, node: ast.Name) -> Iterator[Use]:
         """A name alone: only what came by a star, or ``twisted`` itself, was not told before."""
@@ -197,7 +211,7 @@ class _Finder:
         scope = self._scopes.scopeOf(node).find(node.id)
         for bound in self._scopes.resolve(node):
             if scope is None or bound.root is not None:
-                yield Use(bound.name, Kind.DOTTED, node, root=bound.root)
+                yield _useOf(bound, Kind.DOTTED, node)
 
     def _string(self, node: ast.Constant) -> Iterator[Use]:
         taker = self._takenBy.get(node, "")
@@ -219,5 +233,5 @@ class _Finder:
             return
         isOptional = name == "hasattr" or (name == "getattr" and len(node.args) > 2)
         for bound in self._scopes.resolve(owner):
-            full = Bound(f"{bound.name}.{attribute.value}", bound.isGuess)
-            yield Use(full.name, Kind.STRING, attribute, full.isGuess, isOptional)
+            full = bound._replace(name=f"{bound.name}.{attribute.value}")
+            yield _useOf(full, Kind.STRING, attribute)._replace(isOptional=isOptional)
