@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 
 class _MissingModules:
-    """Comes last in ``sys.meta_path``: says what serves instead of a module that is not here.
+    """Comes last in `sys.meta_path`: says what serves instead of a module that is not here.
 
     Measured: it adds 30 us to the import of this package, and 0.1 us to an import that fails.
     """

@@ -46,7 +46,7 @@ _COMMANDS = {
     "check": "twistlike.porting.check_command",
     "port": "twistlike.porting.port_command",
 }
-"""The commands besides ``run``, and the modules that carry them out."""
+"""The commands besides `run`, and the modules that carry them out."""
 
 _USAGE = 2  # the exit code for a command line that cannot be carried out, as Python's own
 _FAILED = 1  # the exit code for a program that cannot be found by its module's name, as Python's

@@ -1,6 +1,6 @@
 """Lists the names of an installed Twisted for `twistlike/overlay/twisted_names.txt`.
 
-``python -m tests.overlay.list_names`` writes that file anew: facts alone, which modules there are
+`python -m tests.overlay.list_names` writes that file anew: facts alone, which modules there are
 and which names each has. It imports every module of Twisted, so Twisted's optional dependencies
 should be installed too; of a module that cannot be imported the names are read from its syntax.
 """

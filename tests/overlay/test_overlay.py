@@ -1,4 +1,4 @@
-"""The overlay: what ``import twisted...`` gives while it is installed, and what it refuses.
+"""The overlay: what `import twisted...` gives while it is installed, and what it refuses.
 
 Each rule is tried in a process of its own: an import system that was changed is not changed back.
 """
@@ -23,7 +23,7 @@ def python(program: str) -> Transcript:
 
 
 def failing(statement: str) -> tuple[str, str, str]:
-    """Run a statement that raises ImportError: the error's class, message and ``name``."""
+    """Run a statement that raises ImportError: the error's class, message and `name`."""
     program = f"""
     try:
         {statement}
@@ -48,7 +48,7 @@ def test_modules_are_the_same_objects() -> None:
 
 
 def test_a_module_that_replaces_itself_stays_replaced() -> None:
-    """``twisted.internet.reactor`` is the reactor, not a module, by each form of import."""
+    """`twisted.internet.reactor` is the reactor, not a module, by each form of import."""
     python("""
         import twisted.internet.reactor as first
         from twisted.internet import reactor as second
@@ -108,21 +108,21 @@ def test_the_nearest_thing_is_named() -> None:
 
 @pytest.mark.parametrize("module", ["internet.defer", "internet.threads", "internet.error"])
 def test_a_name_that_we_lack_is_an_error(module: str) -> None:
-    """``from twisted.internet.defer import Foo`` fails at once, and says what is missing."""
+    """`from twisted.internet.defer import Foo` fails at once, and says what is missing."""
     kind, message, _ = failing(f"from twisted.{module} import Foo")
     assert kind == "ImportError"
     assert "cannot import name 'Foo'" in message
 
 
 def test_our_own_modules_are_not_twisteds() -> None:
-    """``twisted.overlay`` does not exist: programs that import it would not run on Twisted."""
+    """`twisted.overlay` does not exist: programs that import it would not run on Twisted."""
     kind, message, _ = failing("import twisted.overlay")
     assert kind == "ModuleNotFoundError"
     assert "import twistlike.overlay" in message
 
 
 def test_asking_for_a_module_does_not_raise() -> None:
-    """``importlib.util.find_spec`` answers None for what we lack, and imports nothing else."""
+    """`importlib.util.find_spec` answers None for what we lack, and imports nothing else."""
     python("""
         import sys
         from importlib.util import find_spec
@@ -137,7 +137,7 @@ def test_asking_for_a_module_does_not_raise() -> None:
 
 
 def test_packages_can_be_walked() -> None:
-    """``pkgutil`` lists our modules under Twisted's names."""
+    """`pkgutil` lists our modules under Twisted's names."""
     python("""
         import pkgutil, twisted.internet
         found = pkgutil.iter_modules(twisted.internet.__path__, "twisted.internet.")
@@ -221,7 +221,7 @@ def test_an_import_that_fails_inside_our_module_is_shown_as_it_is(tmp_path: Path
 
 
 def ported(statement: str) -> tuple[str, str, str]:
-    """Run a statement that fails, with no overlay: the error's class, message and ``name``."""
+    """Run a statement that fails, with no overlay: the error's class, message and `name`."""
     program = f"""
     import sys, twistlike
     assert "twistlike.overlay" not in sys.modules
@@ -259,20 +259,20 @@ def test_a_ported_import_that_fails_says_what_serves_instead(
 
 
 def test_a_ported_module_can_be_asked_for() -> None:
-    """``find_spec`` of what is not here answers None, without the overlay as well."""
+    """`find_spec` of what is not here answers None, without the overlay as well."""
     program = "from importlib.util import find_spec; print(find_spec('twistlike.web'))"
     assert runPython(["-W", "error", "-c", program]).stdout == "None\n"
 
 
 def test_reloading_the_package_leaves_one_finder() -> None:
-    """``importlib.reload(twistlike)`` does not add to ``sys.meta_path`` again."""
+    """`importlib.reload(twistlike)` does not add to `sys.meta_path` again."""
     program = "import importlib, sys, twistlike\nbefore = len(sys.meta_path)\n"
     program += "importlib.reload(twistlike)\nprint(len(sys.meta_path) - before)"
     assert runPython(["-W", "error", "-c", program]).stdout == "0\n"
 
 
 def test_a_missing_method_of_the_reactor_says_what_serves_instead() -> None:
-    """``reactor.spawnProcess`` is an AttributeError that names asyncio's counterpart."""
+    """`reactor.spawnProcess` is an AttributeError that names asyncio's counterpart."""
     from twistlike._reactor.not_offered import NOT_OFFERED, NotOffered
 
     reactor = NotOffered()

@@ -65,7 +65,7 @@ def test_a_name_is_known_as_far_as_its_class(name: str, known: str) -> None:
 
 
 def test_a_name_that_is_not_twisteds_is_refused() -> None:
-    """The table answers for names below ``twisted`` alone."""
+    """The table answers for names below `twisted` alone."""
     with pytest.raises(ValueError, match="no name below 'twisted'"):
         splitName("twistedness.x")
 

@@ -1,4 +1,4 @@
-"""``python -m twistlike check``: what it writes, how it ends, and what does not stop it."""
+"""`python -m twistlike check`: what it writes, how it ends, and what does not stop it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_exit_status(tmp_path: Path, text: str, options: list[str], status: 
 
 
 def test_json_has_all_of_it(tmp_path: Path) -> None:
-    """``--json`` is one object, whose fields a program can count on."""
+    """`--json` is one object, whose fields a program can count on."""
     path = program(tmp_path, "from twisted.web import client\ndef f(reactor): reactor.spawnProcess")
     answer = json.loads(check(path, tmp_path / "gone", "--json").stdout)
     assert answer["version"] == 1
@@ -89,7 +89,7 @@ def test_json_has_all_of_it(tmp_path: Path) -> None:
 
 
 def test_only_some_states_are_shown(tmp_path: Path) -> None:
-    """``--show`` leaves lines out, not the summary; a state that is none is refused."""
+    """`--show` leaves lines out, not the summary; a state that is none is refused."""
     path = program(tmp_path, "from twisted.internet import defer\nimport twisted.nothing")
     shown = check(path, "--show", "missing,twisted").stdout
     assert "program.py:2:" in shown
@@ -178,14 +178,14 @@ def test_odd_file_names_are_shown(tmp_path: Path) -> None:
 
 
 def test_warnings_about_the_source_are_not_shown(tmp_path: Path) -> None:
-    """A ``"\\d"`` in somebody's source is not the concern of the person who checks it."""
+    """A `"\\d"` in somebody's source is not the concern of the person who checks it."""
     transcript = check(program(tmp_path, 'import twisted.web\nx = "\\d"\nx is 1\n'))
     assert (transcript.returncode, transcript.stderr) == (0, "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="uses a shell")
 def test_a_reader_that_goes_is_no_error(tmp_path: Path) -> None:
-    """``check ... | head -1`` ends in silence."""
+    """`check ... | head -1` ends in silence."""
     program(tmp_path, "import twisted.web\n" * 20_000)
     command = f"{sys.executable} -W error -m twistlike check {tmp_path} | head -1"
     transcript = runPython(
@@ -222,7 +222,7 @@ print(done.returncode, b"checking" in shown, len(shown) == 0, b"30 files read" i
 
 
 def test_help_tells_the_states_and_the_status() -> None:
-    """``check --help`` explains; no path is an error that shows the usage."""
+    """`check --help` explains; no path is an error that shows the usage."""
     assert "Exit status: 0" in check("--help").stdout
     wrong = check()
     assert wrong.returncode == 2

@@ -1,4 +1,4 @@
-"""``python -m twistlike port``: what it changes, what it leaves, and how it writes."""
+"""`python -m twistlike port`: what it changes, what it leaves, and how it writes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_module_that_is_used_only_partly_here_stays() -> None:
 
 
 def test_a_dotted_import_can_be_needed_twice() -> None:
-    """``import twisted.x`` becomes two imports where a file uses names of both."""
+    """`import twisted.x` becomes two imports where a file uses names of both."""
     assert ported("""
         import twisted.internet.base
         twisted.internet.base.DelayedCall
@@ -199,7 +199,7 @@ def test_what_libcst_would_change_is_refused(end: bytes) -> None:
 
 
 def test_a_diff_is_shown_and_nothing_changed(tmp_path: Path) -> None:
-    """Without ``--write`` there is a unified diff that ``patch`` takes, and the file stays."""
+    """Without `--write` there is a unified diff that `patch` takes, and the file stays."""
     path = tmp_path / "program.py"
     path.write_text("import os\nfrom twisted.internet import defer", encoding="utf-8")
     transcript = port("program.py", cwd=tmp_path)
@@ -214,7 +214,7 @@ def test_a_diff_is_shown_and_nothing_changed(tmp_path: Path) -> None:
 
 
 def test_writing(tmp_path: Path) -> None:
-    """``--write`` changes the files, says how many, and a second time there is nothing to do."""
+    """`--write` changes the files, says how many, and a second time there is nothing to do."""
     path = tmp_path / "program.py"
     path.write_text("from twisted.internet import defer, ssl\n", encoding="utf-8")
     first = port(tmp_path, "--write")
@@ -282,7 +282,7 @@ def test_a_file_that_changes_meanwhile_is_left(tmp_path: Path) -> None:
 
 
 def test_without_libcst_the_extra_is_named(tmp_path: Path) -> None:
-    """``port`` says how to install what it needs, and ``check`` needs nothing."""
+    """`port` says how to install what it needs, and `check` needs nothing."""
     (tmp_path / "a.py").touch()
     program = "import sys; sys.modules['libcst'] = None; sys.modules['rich'] = None\n"
     program += "from twistlike.__main__ import main; main(sys.argv[1:])"

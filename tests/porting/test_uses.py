@@ -17,7 +17,7 @@ def uses(source: str) -> list[Use]:
 
 
 def names(source: str) -> list[str]:
-    """The names that a program uses, without ``twisted.``."""
+    """The names that a program uses, without `twisted.`."""
     return [each.name.removeprefix("twisted.") for each in uses(source)]
 
 
@@ -211,7 +211,7 @@ def test_what_a_program_falls_back_on_is_not_optional(source: str) -> None:
 
 
 def test_a_ported_program_is_read_in_twisteds_terms() -> None:
-    """``twistlike.x`` counts as ``twisted.x``, and what only Twisted has is not there by it."""
+    """`twistlike.x` counts as `twisted.x`, and what only Twisted has is not there by it."""
     found = uses("""
         from twistlike.internet import reactor, defer
         import twistlike.web.client

@@ -1,7 +1,7 @@
-"""Makes ``import twisted.X.Y`` give ``twistlike.X.Y``: programs for Twisted run as they are.
+"""Makes `import twisted.X.Y` give `twistlike.X.Y`: programs for Twisted run as they are.
 
-Call :func:`install` before the program's first ``import twisted``; any thread may, the main one
-should. ``python -m twistlike run`` does it for a script.
+Call `install` before the program's first `import twisted`; any thread may, the main one
+should. `python -m twistlike run` does it for a script.
 
 The modules here: `finders` answers the import system, `ownership` is the table that says whose a
 module or name is, `catalog` knows what Twisted has, `differences` and `instead` are the table's
@@ -21,10 +21,10 @@ _lock = threading.Lock()
 
 
 def install() -> None:
-    """Let imports of ``twisted`` and everything below it give twistlike's modules, from now on.
+    """Let imports of `twisted` and everything below it give twistlike's modules, from now on.
 
-    Where twistlike lacks a module or a name, the import raises ``ImportError`` at once. An
-    installed Twisted is out of reach until :func:`uninstall`. Doing it twice does nothing more.
+    Where twistlike lacks a module or a name, the import raises `ImportError` at once. An
+    installed Twisted is out of reach until `uninstall`. Doing it twice does nothing more.
 
     Raises:
         RuntimeError: Modules of the real Twisted are imported already: their classes and ours
@@ -46,7 +46,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Undo :func:`install`: ``import twisted`` is the real Twisted again, or an error.
+    """Undo `install`: `import twisted` is the real Twisted again, or an error.
 
     Modules that a program has imported in between stay what they are in that program.
 

@@ -1,6 +1,6 @@
 """What an installed Twisted offers, without looking at one: its modules and their names.
 
-The facts lie in ``twisted_names.txt``, which a script lists from an installed Twisted; the file
+The facts lie in `twisted_names.txt`, which a script lists from an installed Twisted; the file
 says from which version. It is read at the first question. Thread: any.
 """
 
@@ -16,7 +16,7 @@ _ANY = "*"  # stands in the file for names that are not listed
 
 
 class Catalog:
-    """The modules of one version of Twisted, each by its name below ``twisted``.
+    """The modules of one version of Twisted, each by its name below `twisted`.
 
     Attributes:
         version: That version.
@@ -26,7 +26,7 @@ class Catalog:
         """Read a listing.
 
         Args:
-            text: A line for each module, ``module: name name ...``; a line that is indented is a
+            text: A line for each module, `module: name name ...`; a line that is indented is a
                 class of the module above it.
         """
         self.version = text.partition("Twisted ")[2].partition(" ")[0]
@@ -44,11 +44,11 @@ class Catalog:
                 self._names[module] = frozenset(names.split())
 
     def modules(self) -> list[str]:
-        """Return the names of all modules, below ``twisted``."""
+        """Return the names of all modules, below `twisted`."""
         return list(self._names)
 
     def hasModule(self, module: str) -> bool:
-        """Return whether Twisted has a module; ``""`` is the package itself."""
+        """Return whether Twisted has a module; `""` is the package itself."""
         return module in self._names
 
     def names(self, module: str) -> frozenset[str]:

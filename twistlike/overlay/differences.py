@@ -1,7 +1,7 @@
 """What differs from Twisted in what we have, name by name.
 
-Each text is quoted from ``docs/differences.md``, and a test holds the two together: it also demands
-that each point of that document is here. Names are below ``twisted``.
+Each text is quoted from `docs/differences.md`, and a test holds the two together: it also demands
+that each point of that document is here. Names are below `twisted`.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def differenceOf(short: str) -> str:
     """Return how a name differs from Twisted's, or nothing.
 
     Args:
-        short: The name below ``twisted``.
+        short: The name below `twisted`.
     """
     if short.startswith("internet.interfaces."):
         short = "internet.interfaces"  # what differs in one differs in all

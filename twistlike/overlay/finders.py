@@ -1,13 +1,13 @@
-"""The finder that answers for ``twisted`` while the overlay is installed. Thread: any.
+"""The finder that answers for `twisted` while the overlay is installed. Thread: any.
 
 How it works
 ------------
-It stands at the front of ``sys.meta_path``, so that an installed Twisted is not looked at. Its
+It stands at the front of `sys.meta_path`, so that an installed Twisted is not looked at. Its
 loader puts the very module object of ours under the second name: a class has one identity,
 whichever name it was imported by, and a module that replaces itself (the reactor) stays replaced.
 What we lack is an error that says what to do. A second finder, which `twistlike` itself puts at the
-end, hears about names below ``twistlike`` that nobody found: ``from twisted.internet import ssl``
-asks for ``twistlike.internet.ssl``, because that is the package's own name.
+end, hears about names below `twistlike` that nobody found: `from twisted.internet import ssl`
+asks for `twistlike.internet.ssl`, because that is the package's own name.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["aliases", "isOurs", "loaded"]
 
 
 class _Aliases:
-    """Finds ``twisted.X.Y`` in ``twistlike.X.Y``, and loads it as that same object."""
+    """Finds `twisted.X.Y` in `twistlike.X.Y`, and loads it as that same object."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -59,7 +59,7 @@ class _Aliases:
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Let the import system make a module that nobody keeps.
 
-        It writes ``__spec__`` and more into what it is given here: ours has its own.
+        It writes `__spec__` and more into what it is given here: ours has its own.
         """
         return None
 
@@ -90,12 +90,12 @@ def isOurs(name: str, module: object) -> bool:
 
 
 def _ourName(name: str) -> str:
-    """``twistlike.X`` for ``twisted.X``."""
+    """`twistlike.X` for `twisted.X`."""
     return OURS + name[len(THEIRS) :]
 
 
 def _find(name: str) -> ModuleSpec | None:
-    """The spec of one of our modules, which is not imported for that; ``None`` if there is none."""
+    """The spec of one of our modules, which is not imported for that; `None` if there is none."""
     module = sys.modules.get(name)
     if module is not None:
         # An object that has replaced its module has no __spec__, and find_spec would object.

@@ -73,7 +73,7 @@ def insteadOf(short: str) -> str:
     """Return what serves instead of a module or name, or nothing.
 
     Args:
-        short: The name below ``twisted``. The entry of the nearest part above it counts.
+        short: The name below `twisted`. The entry of the nearest part above it counts.
     """
     fitting = [each for each in _INSTEAD if isBelow(short, (each,))]
     return _INSTEAD[max(fitting, key=len)] if fitting else ""

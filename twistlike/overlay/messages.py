@@ -32,14 +32,14 @@ def isOnlyAsked() -> bool:
 
 
 def missingModule(fullname: str, finder: FrameType) -> ImportError | None:
-    """Return the error for a name below ``twistlike`` that no finder knew.
+    """Return the error for a name below `twistlike` that no finder knew.
 
     Args:
         fullname: The module's name.
         finder: The frame of the finder that the import system has asked.
 
     Returns:
-        ``None`` if importlib.util.find_spec has asked, which promises to raise nothing.
+        `None` if importlib.util.find_spec has asked, which promises to raise nothing.
     """
     frame = finder.f_back and finder.f_back.f_back
     if frame is not None and frame.f_code is importlib.util.find_spec.__code__:
@@ -57,11 +57,11 @@ def missingModule(fullname: str, finder: FrameType) -> ImportError | None:
 def notFound(short: str) -> ImportError:
     """Return the overlay's error for something below Twisted's or our package that is not there.
 
-    The error's ``name`` is always Twisted's. That matters: ``from package import name`` hides a
-    ModuleNotFoundError about ``package.name`` under one of its own, unless the names differ.
+    The error's `name` is always Twisted's. That matters: `from package import name` hides a
+    ModuleNotFoundError about `package.name` under one of its own, unless the names differ.
 
     Args:
-        short: The name below ``twisted``.
+        short: The name below `twisted`.
     """
     theirs = f"{THEIRS}.{short}"
     parent, _, last = short.rpartition(".")

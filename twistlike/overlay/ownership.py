@@ -1,11 +1,11 @@
 """Whose a module or a name of Twisted is: ours, an installed Twisted's, or nobody's.
 
-This is the one table for the overlay, for ``check`` and ``port``, and for what errors say. What is
+This is the one table for the overlay, for `check` and `port`, and for what errors say. What is
 ours is found by looking at our own modules, so it is never out of date; what is Twisted's stands in
 the catalogue. Thread: any.
 
-A name is given as a program writes it, ``twisted.internet.defer.Deferred``. The *short* name of a
-module is the one without ``twisted.``.
+A name is given as a program writes it, `twisted.internet.defer.Deferred`. The *short* name of a
+module is the one without `twisted.`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ __all__ = [
 ]
 
 OURS_ALONE = ("__main__", "overlay", "porting", "pytest_plugin")
-"""What is below ``twistlike`` and has no counterpart in Twisted: not to be had as ``twisted.*``.
+"""What is below `twistlike` and has no counterpart in Twisted: not to be had as `twisted.*`.
 
-Neither are the rooms, whose names begin with ``_``.
+Neither are the rooms, whose names begin with `_`.
 """
 
 PACKAGES = ("", "internet", "protocols", "python")
@@ -75,8 +75,8 @@ class Ownership(NamedTuple):
     """What is known of a name.
 
     Attributes:
-        name: In Twisted's terms, up to the part that is known of: for ``log.msg.x`` that is
-            ``twisted.python.log.msg``.
+        name: In Twisted's terms, up to the part that is known of: for `log.msg.x` that is
+            `twisted.python.log.msg`.
         state: Whose it is.
         how: What differs, or why it is not there; empty if there is nothing to say.
         instead: What serves instead of what we do not have; may be empty.
@@ -136,7 +136,7 @@ def ownershipOf(name: str) -> Ownership:
 
     Args:
         name: A module, a name in a module, or an attribute of a class or of the reactor, as a
-            program for Twisted writes it: ``twisted.internet.reactor.callLater``.
+            program for Twisted writes it: `twisted.internet.reactor.callLater`.
 
     Raises:
         ValueError: It is no name of Twisted's.

@@ -1,4 +1,4 @@
-"""``python -m twistlike check``: what a program uses of Twisted, and what is here of it."""
+"""`python -m twistlike check`: what a program uses of Twisted, and what is here of it."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def main(arguments: Sequence[str]) -> int:
     """Carry the command out.
 
     Args:
-        arguments: What follows ``check``.
+        arguments: What follows `check`.
 
     Returns:
         The exit status.
 
     Raises:
-        SystemExit: With 2 if the command line makes no sense, with 0 for ``--help``.
+        SystemExit: With 2 if the command line makes no sense, with 0 for `--help`.
     """
     options = _parser().parse_args(arguments)
     report = check(options.paths, progressBar("checking", options.progress))

@@ -28,7 +28,7 @@ class Unreadable(NamedTuple):
 def findSources(paths: Iterable[str], complain: Callable[[Unreadable], object]) -> Iterator[str]:
     """Find the source files among paths: a file is taken as it is, a folder is searched.
 
-    Hidden folders, ``__pycache__``, ``node_modules`` and virtual environments are left out, and so
+    Hidden folders, `__pycache__`, `node_modules` and virtual environments are left out, and so
     are folders behind symbolic links: those end no search.
 
     Args:

@@ -1,4 +1,4 @@
-"""Takes some names out of a ``from x import (a, b)``, with their formatting and comments."""
+"""Takes some names out of a `from x import (a, b)`, with their formatting and comments."""
 
 from __future__ import annotations
 

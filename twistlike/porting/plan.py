@@ -1,13 +1,13 @@
-"""Decides what ``port`` changes in a source file, and what it leaves.
+"""Decides what `port` changes in a source file, and what it leaves.
 
 How it works
 ------------
-What is ours is taken from ``twistlike``, all else stays ``twisted``. A module that a file uses only
+What is ours is taken from `twistlike`, all else stays `twisted`. A module that a file uses only
 partly needs care, since both cannot have its name:
 
-- ``from twisted.python import log`` stays as it is if the file uses something of ``log`` that only
+- `from twisted.python import log` stays as it is if the file uses something of `log` that only
   an installed Twisted has.
-- ``import twisted.python.log`` becomes two imports then, and each dotted use of ``twisted`` goes to
+- `import twisted.python.log` becomes two imports then, and each dotted use of `twisted` goes to
   the one that has it. Where nothing that is ours is used by it, it stays: so a second run finds
   nothing to do.
 - What neither has loses nothing by a change, and does not stop one.
@@ -39,7 +39,7 @@ class Plan(NamedTuple):
 
     Attributes:
         imports: Where an imported name begins, and what becomes of it.
-        names: Where a dotted name begins with a ``twisted`` that becomes ``twistlike``.
+        names: Where a dotted name begins with a `twisted` that becomes `twistlike`.
         strings: Where a string begins that does.
         left: The uses that stay Twisted's, or that nobody has.
     """
@@ -58,7 +58,7 @@ _Node = ast.expr | ast.alias
 
 
 class _PlainImport(NamedTuple):
-    """One name of ``import twisted.a, twisted.b``, not renamed by ``as``."""
+    """One name of `import twisted.a, twisted.b`, not renamed by `as`."""
 
     name: str
     node: ast.Import
@@ -92,7 +92,7 @@ def _isWholeName(use: Use) -> bool:
 
 
 def _planImports(uses: list[Use], places: Places, plan: Plan) -> None:
-    """Plan what is imported by a name of its own: from imports, and those with ``as``."""
+    """Plan what is imported by a name of its own: from imports, and those with `as`."""
     for use in uses:
         node = use.node
         if not isinstance(node, ast.alias) or (node.name == use.name and not node.asname):
@@ -115,7 +115,7 @@ def _usesTheirs(imported: Use, uses: list[Use]) -> bool:
 
 
 def _planDotted(tree: ast.Module, uses: list[Use], places: Places, plan: Plan) -> None:
-    """Plan ``import twisted.x`` and the dotted names that begin with that ``twisted``."""
+    """Plan `import twisted.x` and the dotted names that begin with that `twisted`."""
     plain = [
         _PlainImport(alias.name, node, alias)
         for node in ast.walk(tree)
@@ -147,7 +147,7 @@ def _planDotted(tree: ast.Module, uses: list[Use], places: Places, plan: Plan) -
 
 
 def _isOurs(imported: _PlainImport) -> bool:
-    """Whether we have a module. ``import twisted`` alone asks whether there is any."""
+    """Whether we have a module. `import twisted` alone asks whether there is any."""
     return hasModule(imported.name.partition(".")[2])
 
 

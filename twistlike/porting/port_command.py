@@ -1,4 +1,4 @@
-"""``python -m twistlike port``: rewrites imports and uses of ``twisted`` to ``twistlike``."""
+"""`python -m twistlike port`: rewrites imports and uses of `twisted` to `twistlike`."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def main(arguments: Sequence[str]) -> int:
     """Carry the command out.
 
     Args:
-        arguments: What follows ``port``.
+        arguments: What follows `port`.
 
     Returns:
         The exit status.
 
     Raises:
         SystemExit: With 2 if the command line makes no sense or LibCST is missing, with 0 for
-            ``--help``.
+            `--help`.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _writeDiff(path: str, old: bytes, new: bytes, out: BinaryIO) -> None:
-    """Write a unified diff that ``patch -p0`` and ``git apply -p0`` take, in the file's bytes."""
+    """Write a unified diff that `patch -p0` and `git apply -p0` take, in the file's bytes."""
     name = os.fsencode(path)
     diff = difflib.diff_bytes(
         difflib.unified_diff, old.splitlines(True), new.splitlines(True), name, name

@@ -1,4 +1,4 @@
-"""What ``check`` writes: lines for people, or JSON for programs."""
+"""What `check` writes: lines for people, or JSON for programs."""
 
 from __future__ import annotations
 

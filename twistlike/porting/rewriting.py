@@ -1,6 +1,6 @@
 """Rewrites a source file from Twisted's names to ours, by LibCST. The file itself is not touched.
 
-Formatting and comments stay. Needs the package libcst, of the extra ``twistlike[port]``.
+Formatting and comments stay. Needs the package libcst, of the extra `twistlike[port]`.
 """
 
 from __future__ import annotations

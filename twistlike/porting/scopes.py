@@ -50,10 +50,10 @@ class Bound(NamedTuple):
     """What a name or expression is.
 
     Attributes:
-        name: In Twisted's terms, ``twisted.internet.defer``.
+        name: In Twisted's terms, `twisted.internet.defer`.
         isGuess: It is taken for that by the name of a parameter or attribute alone.
-        root: The import statement that bound ``twisted`` in it, if it is a dotted name in full.
-        isPorted: The program says ``twistlike``.
+        root: The import statement that bound `twisted` in it, if it is a dotted name in full.
+        isPorted: The program says `twistlike`.
     """
 
     name: str
@@ -79,11 +79,11 @@ class Scope:
         self.elsewhere: dict[str, Scope] = {}  # what global and nonlocal say
 
     def bind(self, name: str, value: Bound | ast.expr | None) -> None:
-        """Note that a name is bound; ``None`` is something that has nothing to do with Twisted."""
+        """Note that a name is bound; `None` is something that has nothing to do with Twisted."""
         self.elsewhere.get(name, self).names.setdefault(name, []).append(value)
 
     def find(self, name: str) -> Scope | None:
-        """Return the scope that a name used here belongs to; ``None`` if nothing binds it."""
+        """Return the scope that a name used here belongs to; `None` if nothing binds it."""
         scope: Scope | None = self.elsewhere.get(name, self)
         isFirst = True
         while scope is not None:
@@ -320,7 +320,7 @@ def calledName(node: ast.Call) -> str:
 
 
 def boundTo(name: str) -> Bound | None:
-    """Return what an absolute dotted name means, if it is below ``twisted`` or ``twistlike``."""
+    """Return what an absolute dotted name means, if it is below `twisted` or `twistlike`."""
     top, dot, rest = name.partition(".")
     if top == THEIRS:
         return Bound(name)
@@ -330,7 +330,7 @@ def boundTo(name: str) -> Bound | None:
 
 
 def isTwisteds(value: object) -> bool:
-    """Return whether a constant is ``twisted`` or the plain dotted name of something below it."""
+    """Return whether a constant is `twisted` or the plain dotted name of something below it."""
     if not isinstance(value, str) or not value.startswith(THEIRS):
         return False
     parts = value.split(".")

@@ -20,7 +20,7 @@ def progressBar(what: str, isWanted: bool) -> Callable[[list[str]], Iterable[str
     """Return a function that shows how far an iteration over files has come.
 
     Only on a terminal (standard error), and only if the package rich is there: it is in the extra
-    ``twistlike[port]``, and nothing else needs it.
+    `twistlike[port]`, and nothing else needs it.
 
     Args:
         what: The word before the bar.
@@ -46,7 +46,7 @@ def forgivingly(stream: TextIO) -> Iterator[TextIO]:
     """Write to a stream which may not know every character, and may be closed by its reader.
 
     File names that are not in the file system's encoding are shown with backslashes. Where the
-    reader has gone, as in ``check . | head``, the rest is dropped.
+    reader has gone, as in `check . | head`, the rest is dropped.
     """
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")

@@ -53,13 +53,13 @@ class Use(NamedTuple):
     """A name of Twisted at one place of a source file.
 
     Attributes:
-        name: In Twisted's terms: ``twisted.internet.reactor.callLater``.
+        name: In Twisted's terms: `twisted.internet.reactor.callLater`.
         kind: How it is used.
         node: The syntax; its position is that of the use.
         isGuess: It is a use of a reactor, to judge by the name of a parameter or attribute.
         isOptional: The program is prepared for it not to be there, or only type checkers read it.
-        root: The import statement whose ``twisted`` it begins with, if it is a dotted name in full.
-        isPorted: The program says ``twistlike``.
+        root: The import statement whose `twisted` it begins with, if it is a dotted name in full.
+        isPorted: The program says `twistlike`.
     """
 
     name: str
@@ -205,7 +205,7 @@ class _Finder:
                 yield _useOf(bound, Kind.DOTTED, node)
 
     def _bare(self, node: ast.Name) -> Iterator[Use]:
-        """A name alone: only what came by a star, or ``twisted`` itself, was not told before."""
+        """A name alone: only what came by a star, or `twisted` itself, was not told before."""
         if node in self._whole:
             return
         scope = self._scopes.scopeOf(node).find(node.id)
@@ -224,7 +224,7 @@ class _Finder:
             yield Use(name, Kind.MENTION, node)
 
     def _attributeByName(self, node: ast.Call) -> Iterator[Use]:
-        """``getattr(reactor, "listenTCP")`` and its kin."""
+        """`getattr(reactor, "listenTCP")` and its kin."""
         name = calledName(node)
         if name not in _ATTRIBUTE_TAKERS or len(node.args) < 2:
             return

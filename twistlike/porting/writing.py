@@ -24,7 +24,7 @@ def replaceText(path: str, old: bytes, new: bytes) -> None:
         new: The new text.
 
     Raises:
-        OSError: It cannot be written, or it is not ``old`` any more. The file is as it was.
+        OSError: It cannot be written, or it is not `old` any more. The file is as it was.
     """
     real = os.path.realpath(path)
     descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(real), prefix=".twistlike-")
