@@ -96,14 +96,15 @@ def publicNames(module: ModuleType) -> Iterator[str]:
         except Exception:
             yield name
             continue
-        if name in offered or not isForeign(value):
+        isSubmodule = isinstance(value, ModuleType) and hasattr(module, "__path__")
+        if name in offered or not (isForeign(value) or isSubmodule):
             yield name
 
 
 def isForeign(value: object) -> bool:
     """Whether a value comes from elsewhere: of constants, that cannot be known."""
     if isinstance(value, ModuleType):
-        return True
+        return value.__name__.partition(".")[0] != "twisted"
     home = str(getattr(value, "__module__", None) or "twisted").partition(".")[0]
     isDefinition = isinstance(value, type | FunctionType | BuiltinFunctionType)
     return home != "twisted" and (isDefinition or home in ("__future__", "typing"))
