@@ -77,6 +77,22 @@ def test_what_a_module_of_ours_lacks_is_not_there_even_with_twisted() -> None:
     assert found.how.startswith("Twisted has it; twistlike stands in for twisted.internet.defer")
 
 
+def test_asking_attaches_no_reactor() -> None:
+    """Names of the reactor are looked up in it, and no property of it is asked for its value."""
+    program = """
+        import asyncio
+        from twistlike.internet import reactor
+        from twistlike.overlay.ownership import ownershipOf
+        async def main():
+            for name in ("running", "threadpool", "resolver", "callLater", "nix"):
+                ownershipOf(f"twisted.internet.reactor.{name}")
+            print(reactor)
+        asyncio.run(main())
+    """
+    transcript = runPython(["-W", "error", "-c", textwrap.dedent(program)])
+    assert "not started" in transcript.stdout
+
+
 def test_the_modules_that_stand_in_are_there() -> None:
     """Each module that is to be ours over an installed Twisted exists, here and in Twisted."""
     for short in OURS_OVER_TWISTED:

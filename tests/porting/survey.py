@@ -25,12 +25,12 @@ from twistlike.overlay.ownership import State, splitName
 
 __all__ = ["Use", "render"]
 
-PACKAGES = (
-    "autobahn buildbot buildbot-worker crochet cyclone daphne eliot epsilon foolscap klein ldaptor "
-    "magic-wormhole magic-wormhole-mailbox-server magic-wormhole-transit-relay matrix-synapse pika "
-    "prometheus-client pyee pytest-twisted scrapy scrapyd structlog tahoe-lafs treq tubes txaio "
-    "txmongo txredisapi txtorcon txzmq wokkel"
-).split()
+PACKAGES = """
+    autobahn buildbot buildbot-worker crochet cyclone daphne eliot epsilon foolscap klein ldaptor
+    magic-wormhole magic-wormhole-mailbox-server magic-wormhole-transit-relay matrix-synapse pika
+    prometheus-client pyee pytest-twisted scrapy scrapyd structlog tahoe-lafs treq tubes txaio
+    txmongo txredisapi txtorcon txzmq wokkel
+"""
 
 DOCUMENT = ROOT / "docs" / "compatibility.md"
 BEGIN, END = "<!-- names:begin -->\n", "<!-- names:end -->\n"
@@ -53,7 +53,7 @@ def main(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     files: dict[str, int] = {}
     uses: list[Use] = []
-    for package in PACKAGES:
+    for package in PACKAGES.split():
         wheel = _wheelOf(package, folder) or _download(package, folder)
         version = wheel.name.split("-")[1]
         print(package, version, file=sys.stderr)
@@ -101,13 +101,17 @@ def render(files: dict[str, int], uses: list[Use]) -> str:
         uses: What `check` found in them.
     """
     parts = [
-        f"`python -m twistlike check` of twistlike {twistlike.__version__} on {len(files)} "
-        f"published packages, {sum(files.values())} files that use Twisted; what an installed "
-        f"Twisted has is what {catalog().version} has. A *complete* file finds each name that it "
-        "counts on.",
+        (
+            f"`python -m twistlike check` of twistlike {twistlike.__version__} on {len(files)} "
+            f"published packages, {sum(files.values())} files that use Twisted; what an installed "
+            f"Twisted has is what {catalog().version} has. A *complete* file finds each name that it "
+            "counts on."
+        ),
         "\n".join(_packages(files, uses)),
-        "Not there, neither here nor in an installed Twisted under the overlay, most packages "
-        "first:",
+        (
+            "Not there, neither here nor in an installed Twisted under the overlay, most packages "
+            "first:"
+        ),
         "\n".join(_names(uses, State.MISSING)),
         "Only from an installed Twisted:",
         "\n".join(_modules(uses)),

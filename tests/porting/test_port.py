@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle import Transcript, runPython
+from tests.oracle import ROOT, Transcript, runPython
 from twistlike.porting.rewriting import rewrite
 
 PORT = ["-W", "error", "-m", "twistlike", "port"]
@@ -220,7 +220,7 @@ def test_writing(tmp_path: Path) -> None:
     first = port(tmp_path, "--write")
     assert (first.returncode, first.stdout) == (1, "")
     assert f"{path}:1: left: twisted.internet.ssl (from an installed Twisted)" in first.stderr
-    assert "1 file changed, 0 failed; 1 uses of Twisted left" in first.stderr
+    assert "1 file changed, 0 failed; 1 use of Twisted left" in first.stderr
     before = path.stat()
     second = port(tmp_path, "--write")
     assert "0 files changed" in second.stderr
@@ -279,6 +279,40 @@ def test_a_file_that_changes_meanwhile_is_left(tmp_path: Path) -> None:
         replaceText(str(path), b"old", b"new")
     assert path.read_bytes() == b"newer"
     assert [each.name for each in tmp_path.iterdir()] == ["a.py"]
+
+
+def test_a_reader_that_goes_stops_no_work(tmp_path: Path) -> None:
+    """Where nobody reads what `port --write` tells, it changes all files nevertheless."""
+    for number in range(50):
+        text = "from twisted.internet import defer, ssl\n" * 100
+        (tmp_path / f"m{number}.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "twistlike", "port", "--write", str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stderr
+        process.stderr.close()
+        assert process.wait(30) == 1
+    for path in tmp_path.iterdir():
+        assert "from twistlike.internet import defer" in path.read_text(encoding="utf-8")
+
+
+def test_a_place_that_is_not_found_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python and LibCST do not agree on a place, nothing is changed: half would be worse."""
+    from twistlike.porting import places
+
+    monkeypatch.setattr(places.Places, "of", lambda self, node: places.Place(node.lineno, 99))
+    with pytest.raises(ValueError, match="does not find what Python has found in line 2"):
+        rewrite(b"\nimport twisted.internet.defer")
+
+
+def test_names_inside_f_strings_are_renamed_or_the_file_is_refused() -> None:
+    """Python before 3.12 tells wrong places there; a change of the import alone would be wrong."""
+    source = b"import twisted.internet.defer\nx = f'''\n{ twisted.internet.defer.fail }'''\n"
+    try:
+        changed = rewrite(source).source
+    except ValueError:
+        assert sys.version_info < (3, 12)
+    else:
+        assert changed == source.replace(b"twisted", b"twistlike")
 
 
 def test_without_libcst_the_extra_is_named(tmp_path: Path) -> None:

@@ -204,11 +204,13 @@ def _load(short: str) -> object:
 def _has(owner: object, parts: tuple[str, ...]) -> bool:
     """Whether a module of ours offers a name, or a class of it an attribute."""
     for part in parts:
-        value = getattr(owner, part, None)
-        isForeign = isinstance(value, ModuleType) and not value.__name__.startswith(f"{OURS}.")
-        if isForeign or part not in dir(owner):
+        if part not in dir(owner):
             return False
-        owner = value
+        # The reactor's attributes are not looked at: its properties may attach it to a loop.
+        isObject = not isinstance(owner, ModuleType | type)
+        owner = None if isObject else getattr(owner, part, None)
+        if isinstance(owner, ModuleType) and not owner.__name__.startswith(f"{OURS}."):
+            return False  # imported from elsewhere
     return True
 
 

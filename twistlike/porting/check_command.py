@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from twistlike.overlay.ownership import State
 from twistlike.porting.checking import check
 from twistlike.porting.reports import writeJson, writeText
-from twistlike.porting.terminal import forgivingly, progressBar
+from twistlike.porting.terminal import Output, progressBar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,11 +47,12 @@ def main(arguments: Sequence[str]) -> int:
     """
     options = _parser().parse_args(arguments)
     report = check(options.paths, progressBar("checking", options.progress))
-    with forgivingly(sys.stdout) as out:
-        if options.json:
-            writeJson(report, out)
-        else:
-            writeText(report, out, options.show)
+    out = Output(sys.stdout)
+    if options.json:
+        writeJson(report, out)
+    else:
+        writeText(report, out, options.show)
+    out.close()
     if report.unreadable:
         return 2
     isTwistedLost = not options.twisted and any(

@@ -6,16 +6,16 @@ import argparse
 import difflib
 import os
 import sys
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING
 
 from twistlike.porting.checking import reasonOf
 from twistlike.porting.files import Unreadable, findSources, readSource
 from twistlike.porting.places import Places
-from twistlike.porting.terminal import forgivingly, progressBar
+from twistlike.porting.terminal import Output, progressBar
 from twistlike.porting.writing import replaceText
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from twistlike.porting.rewriting import Rewritten
 
@@ -57,30 +57,59 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    failed: list[Unreadable] = []
-    changed = left = 0
+    work = _Work(rewrite, options.write)
     track = progressBar("porting", options.progress)
-    with forgivingly(sys.stdout), forgivingly(sys.stderr) as notes:
-        for path in track(list(findSources(options.paths, failed.append))):
-            try:
-                source = readSource(path)
-                done = rewrite(source)
-                if done.source != source and options.write:
-                    replaceText(path, source, done.source)
-            except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                failed.append(Unreadable(path, reasonOf(error)))
-                continue
-            if done.source != source:
-                changed += 1
-                if not options.write:
-                    _writeDiff(path, source, done.source, sys.stdout.buffer)
-            left += _writeLeft(path, source, done, notes)
-        for path, reason in failed:
-            notes.write(f"{path}: left as it is: {reason}\n")
-        files = f"{changed} file" if changed == 1 else f"{changed} files"
-        verb = "changed" if options.write else "to be changed (--write does it)"
-        notes.write(f"{files} {verb}, {len(failed)} failed; {left} uses of Twisted left\n")
-    return 2 if failed else int(left > 0)
+    for path in track(list(findSources(options.paths, work.failed.append))):
+        work.port(path)
+    return work.finish()
+
+
+class _Work:
+    """What has become of the files so far.
+
+    Args:
+        rewrite: The function that rewrites a text.
+        isWriting: Whether files are to be changed; else the changes are shown.
+    """
+
+    def __init__(self, rewrite: Callable[[bytes], Rewritten], isWriting: bool) -> None:
+        self.failed: list[Unreadable] = []
+        self._rewrite = rewrite
+        self._isWriting = isWriting
+        self._changed = 0
+        self._left = 0
+        self._out = Output(sys.stdout)
+        self._notes = Output(sys.stderr)
+
+    def port(self, path: str) -> None:
+        """Rewrite a file, or show how."""
+        try:
+            source = readSource(path)
+            done = self._rewrite(source)
+            if done.source != source and self._isWriting:
+                replaceText(path, source, done.source)
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            self.failed.append(Unreadable(path, reasonOf(error)))
+            return
+        if done.source != source:
+            self._changed += 1
+            if not self._isWriting:
+                self._out.writeBytes(_diffOf(path, source, done.source))
+        left = _linesLeft(path, source, done)
+        self._left += len(left)
+        self._notes.write("".join(left))
+
+    def finish(self) -> int:
+        """Say how it went, and return the exit status."""
+        for path, reason in self.failed:
+            self._notes.write(f"{path}: left as it is: {reason}\n")
+        files = "1 file" if self._changed == 1 else f"{self._changed} files"
+        verb = "changed" if self._isWriting else "to be changed (--write does it)"
+        uses = "1 use" if self._left == 1 else f"{self._left} uses"
+        self._notes.write(f"{files} {verb}, {len(self.failed)} failed; {uses} of Twisted left\n")
+        self._out.close()
+        self._notes.close()
+        return 2 if self.failed else int(self._left > 0)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,27 +129,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _writeDiff(path: str, old: bytes, new: bytes, out: BinaryIO) -> None:
-    """Write a unified diff that `patch -p0` and `git apply -p0` take, in the file's bytes."""
+def _diffOf(path: str, old: bytes, new: bytes) -> bytes:
+    """Make a unified diff that `patch -p0` and `git apply -p0` take, in the file's bytes."""
     name = os.fsencode(path)
     diff = difflib.diff_bytes(
         difflib.unified_diff, old.splitlines(True), new.splitlines(True), name, name
     )
-    for line in diff:
-        out.write(
-            line if line.endswith((b"\n", b"\r")) else line + b"\n\\ No newline at end of file\n"
-        )
-    out.flush()
+    return b"".join(
+        line if line.endswith((b"\n", b"\r")) else line + b"\n\\ No newline at end of file\n"
+        for line in diff
+    )
 
 
-def _writeLeft(path: str, source: bytes, done: Rewritten, out: TextIO) -> int:
-    """List what stays, a line for each name and line of the file as it was; return how many."""
+def _linesLeft(path: str, source: bytes, done: Rewritten) -> list[str]:
+    """Tell what stays: a line for each name and line of the file as it was."""
     places = Places(source)
     lines: dict[tuple[int, str], str] = {}
     for use in done.left:
         name = use.ownership
         line = places.of(use.node).line
         lines[line, name.name] = f"{path}:{line}: left: {name.name} ({name.state.value})\n"
-    for _, text in sorted(lines.items()):
-        out.write(text)
-    return len(lines)
+    return [text for _, text in sorted(lines.items())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import twistlike
 from twistlike.overlay.catalog import catalog
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from twistlike.porting.checking import Finding, Report
+    from twistlike.porting.terminal import Output
 
 __all__ = ["JSON_VERSION", "writeJson", "writeText"]
 
@@ -23,7 +24,7 @@ JSON_VERSION = 1
 _MOST_MISSED = 10  # lines of the summary's list: what fits on a screen with the rest
 
 
-def writeText(report: Report, out: TextIO, states: Collection[State]) -> None:
+def writeText(report: Report, out: Output, states: Collection[State]) -> None:
     """Write a line for each use, then what could not be read, then a summary.
 
     Args:
@@ -53,7 +54,7 @@ def _describe(finding: Finding) -> str:
     return text
 
 
-def _writeSummary(report: Report, out: TextIO) -> None:
+def _writeSummary(report: Report, out: Output) -> None:
     counts = report.byState()
     out.write(
         f"{report.files} files read, {len(report.unreadable)} not readable; "
@@ -76,7 +77,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def writeJson(report: Report, out: TextIO) -> None:
+def writeJson(report: Report, out: Output) -> None:
     """Write everything as one JSON object, in ASCII."""
     counts = report.byState()
     answer = {
@@ -102,5 +103,4 @@ def writeJson(report: Report, out: TextIO) -> None:
         ],
         "unreadable": [{"path": path, "reason": reason} for path, reason in report.unreadable],
     }
-    json.dump(answer, out, indent=1)
-    out.write("\n")
+    out.write(json.dumps(answer, indent=1) + "\n")

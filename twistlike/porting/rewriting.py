@@ -71,26 +71,41 @@ def _change(text: bytes, plan: Plan) -> bytes:
         raise SyntaxError(f"LibCST cannot parse it: {error.message}") from None
     if module.bytes != text:
         raise ValueError("LibCST would not leave the rest of the file as it is")
-    return MetadataWrapper(module, unsafe_skip_copy=True).visit(_Rewriter(plan)).bytes
+    rewriter = _Rewriter(plan)
+    changed = MetadataWrapper(module, unsafe_skip_copy=True).visit(rewriter).bytes
+    # Before 3.12 Python tells wrong places for what is inside of some f-strings.
+    missed = (plan.imports.keys() | plan.names | plan.strings) - rewriter.met
+    if missed:
+        line = min(missed).line
+        raise ValueError(f"LibCST does not find what Python has found in line {line}")
+    return changed
 
 
 class _Rewriter(cst.CSTTransformer):
-    """Carries a plan out."""
+    """Carries a plan out.
+
+    Attributes:
+        met: The places of the plan that it has come to.
+    """
 
     METADATA_DEPENDENCIES = (PositionProvider,)
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self._plan = plan
+        self.met: set[Place] = set()
 
-    def _placeOf(self, node: cst.CSTNode) -> Place:
+    def _meet(self, node: cst.CSTNode) -> Place:
+        """Return where something begins that may be in the plan."""
         where = self.get_metadata(PositionProvider, node)
         assert isinstance(where, CodeRange)
-        return Place(where.start.line, where.start.column)
+        place = Place(where.start.line, where.start.column)
+        self.met.add(place)
+        return place
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
         """Rename the first part of a dotted name."""
-        if original_node.value == THEIRS and self._placeOf(original_node) in self._plan.names:
+        if original_node.value == THEIRS and self._meet(original_node) in self._plan.names:
             return updated_node.with_changes(value=OURS)
         return updated_node
 
@@ -98,7 +113,7 @@ class _Rewriter(cst.CSTTransformer):
         self, original_node: cst.SimpleString, updated_node: cst.SimpleString
     ) -> cst.SimpleString:
         """Rename a dotted name in a string."""
-        if self._plan.strings and self._placeOf(original_node) in self._plan.strings:
+        if self._plan.strings and self._meet(original_node) in self._plan.strings:
             renamed = updated_node.value.replace(THEIRS, OURS, 1)
             return updated_node.with_changes(value=renamed)
         return updated_node
@@ -109,7 +124,7 @@ class _Rewriter(cst.CSTTransformer):
         changes = False
         pairs = zip(original_node.names, updated_node.names, strict=True)
         for original, alias in pairs:
-            action = self._plan.imports.get(self._placeOf(original))
+            action = self._plan.imports.get(self._meet(original))
             changes = changes or action is not None
             if action is not None:
                 ours = alias.with_changes(name=_renameFirst(alias.name))
@@ -128,10 +143,10 @@ class _Rewriter(cst.CSTTransformer):
         """Rename the module, or divide the statement in two."""
         if isinstance(original_node.names, cst.ImportStar):
             # Python's syntax has the star as a name of the statement.
-            ours = [0] if self._placeOf(original_node.names) in self._plan.imports else []
+            ours = [0] if self._meet(original_node.names) in self._plan.imports else []
             count = 1
         else:
-            places = [self._placeOf(each) for each in original_node.names]
+            places = [self._meet(each) for each in original_node.names]
             ours = [at for at, place in enumerate(places) if place in self._plan.imports]
             count = len(places)
         if not ours or updated_node.module is None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-__all__ = ["forgivingly", "progressBar"]
+__all__ = ["Output", "progressBar"]
 
 _WORTH_A_BAR = 20  # files; fewer are done before a bar can be read
 
@@ -41,18 +40,38 @@ def progressBar(what: str, isWanted: bool) -> Callable[[list[str]], Iterable[str
     return track
 
 
-@contextlib.contextmanager
-def forgivingly(stream: TextIO) -> Iterator[TextIO]:
-    """Write to a stream which may not know every character, and may be closed by its reader.
+class Output:
+    """A stream that may not know every character, and whose reader may go.
 
     File names that are not in the file system's encoding are shown with backslashes. Where the
-    reader has gone, as in `check . | head`, the rest is dropped.
+    reader has gone, as in `check . | head`, the rest is dropped, and the work goes on.
+
+    Args:
+        stream: Standard output or standard error.
     """
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="backslashreplace")
-    try:
-        yield stream
-        stream.flush()
-    except BrokenPipeError:
-        # The interpreter flushes the stream again at its end, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+    def write(self, text: str) -> None:
+        """Write text."""
+        self._try(lambda: self._stream.write(text))
+
+    def writeBytes(self, data: bytes) -> None:
+        """Write bytes as they are, after the text so far."""
+        self._try(self._stream.flush)
+        self._try(lambda: self._stream.buffer.write(data))
+
+    def close(self) -> None:
+        """Flush: what is left would else raise its error when the interpreter ends."""
+        self._try(self._stream.flush)
+
+    def _try(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except BrokenPipeError:
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, self._stream.fileno())
+            os.close(devnull)
