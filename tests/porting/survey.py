@@ -104,8 +104,8 @@ def render(files: dict[str, int], uses: list[Use]) -> str:
         (
             f"`python -m twistlike check` of twistlike {twistlike.__version__} on {len(files)} "
             f"published packages, {sum(files.values())} files that use Twisted; what an installed "
-            f"Twisted has is what {catalog().version} has. A *complete* file finds each name that it "
-            "counts on."
+            f"Twisted has is what {catalog().version} has. A *complete* file finds each name that "
+            "it counts on."
         ),
         "\n".join(_packages(files, uses)),
         (

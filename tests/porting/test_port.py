@@ -44,6 +44,10 @@ def ported(source: str) -> str:
         ),
         ("from twisted.internet import defer", "from twistlike.internet import defer"),
         ("from  twisted . internet  import defer", "from  twistlike . internet  import defer"),
+        (
+            "from twisted.internet.defer import Deferred, fail as f",
+            "from twistlike.internet.defer import Deferred, fail as f",
+        ),
         ("from twisted.internet.defer import *", "from twistlike.internet.defer import *"),
         ("from twisted.internet import (defer,)", "from twistlike.internet import (defer,)"),
         ("from twisted import internet", "from twistlike import internet"),
@@ -141,6 +145,13 @@ def test_a_dotted_import_can_be_needed_twice() -> None:
             (
                 "from twistlike.internet import (\n    defer  # D\n)\n"
                 "from twisted.internet import (\n    ssl,  # S\n    tcp  # T\n)\n"
+            ),
+        ),
+        (
+            "from twisted.internet import (\n  defer,\n  # about s\n  ssl,  # S\n)\n",
+            (
+                "from twistlike.internet import (\n  defer,\n  # about s\n)\n"
+                "from twisted.internet import (\n  ssl,  # S\n)\n"
             ),
         ),
         (

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from twistlike.overlay.catalog import catalog
@@ -38,6 +39,9 @@ REACTOR = f"{THEIRS}.internet.reactor"
 
 IMPORTERS = ("import_module", "__import__", "namedAny", "namedModule", "importorskip")
 """Functions that return the module, or the object, whose name they are given."""
+
+_MOST = 16
+"""How many things one expression may be. Source can be made where each line doubles them."""
 
 _REACTOR_NAMES = ("reactor", "_reactor", "__reactor")
 """Names by which parameters and attributes are taken for a reactor, if nothing else is known."""
@@ -226,7 +230,7 @@ class Scopes:
         if known is None:
             self._known[node] = []  # a name that is bound to itself ends here
             try:
-                known = list(dict.fromkeys(self._resolve(node)))
+                known = list(dict.fromkeys(islice(self._resolve(node), _MOST)))
             except RecursionError:
                 known = []  # thousands of attributes in a row: nothing that anybody means
             self._known[node] = known
