@@ -58,7 +58,7 @@ def test_each_use_is_a_line_with_its_place_and_state(tmp_path: Path) -> None:
         ("from twisted.nothing import x", [], 1),
         ("try:\n    import twisted.nothing\nexcept ImportError: pass", [], 0),
         ("try:\n    import twisted.web\nexcept ImportError: pass", ["--no-twisted"], 0),
-        ("x = [importorskip('twisted.nothing'), namedAny('twisted.nothing')]", [], 1),
+        ("x = [namedAny('twisted.nothing'), importorskip('twisted.nothing')]", [], 1),
         ("x = = 1", [], 2),
         ("import twisted.nothing", ["--json"], 1),
         ("import twisted.nothing", ["--show", "covered"], 1),

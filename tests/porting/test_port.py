@@ -148,6 +148,13 @@ def test_a_dotted_import_can_be_needed_twice() -> None:
             ),
         ),
         (
+            "from twisted.internet import (\n  defer,\n  ssl,  # S\n)\n",
+            (
+                "from twistlike.internet import (\n  defer,\n)\n"
+                "from twisted.internet import (\n  ssl,  # S\n)\n"
+            ),
+        ),
+        (
             "from twisted.internet import (\n  defer,\n  # about s\n  ssl,  # S\n)\n",
             (
                 "from twistlike.internet import (\n  defer,\n  # about s\n)\n"
