@@ -43,7 +43,7 @@ def test_each_use_is_a_line_with_its_place_and_state(tmp_path: Path) -> None:
     assert "aiohttp" in lines[2]
     assert lines[3].startswith("program.py:3:8: twisted.internet.reactor.callLater: differs: What")
     assert lines[4].startswith("program.py:3:33: twisted.internet.reactor.fooBar: not there")
-    assert "1 files read, 0 not readable; 5 uses of Twisted" in lines
+    assert "1 file read, 0 not readable; 5 uses of Twisted" in lines
     assert "  twisted.internet.reactor.fooBar: 1 use" in lines
     assert (transcript.returncode, transcript.stderr) == (1, "")
 

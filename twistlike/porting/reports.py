@@ -57,13 +57,15 @@ def _describe(finding: Finding) -> str:
 def _writeSummary(report: Report, out: Output) -> None:
     counts = report.byState()
     out.write(
-        f"{report.files} files read, {len(report.unreadable)} not readable; "
-        f"{len(report.findings)} uses of Twisted\n"
+        f"{_count(report.files, 'file')} read, {len(report.unreadable)} not readable; "
+        f"{_count(len(report.findings), 'use')} of Twisted\n"
     )
     for state in State:
         names = {each.name.name for each in report.findings if each.name.state is state}
         if names:
-            out.write(f"  {state.value}: {counts[state]} uses of {_count(len(names), 'name')}\n")
+            out.write(
+                f"  {state.value}: {_count(counts[state], 'use')} of {_count(len(names), 'name')}\n"
+            )
     lost = Counter(each.name.name for each in report.findings if each.isLost)
     if lost:
         out.write("not there, most used first:\n")
