@@ -93,7 +93,6 @@ LAZY: dict[str, dict[str, str]] = {
     "overlay": {
         "difflib": FAILING,
         "twistlike.overlay.catalog": CHECKS,
-        "twistlike.overlay.differences": CHECKS,
         "twistlike.overlay.instead": CHECKS,
     },
     "porting": {

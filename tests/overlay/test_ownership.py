@@ -12,13 +12,8 @@ from tests.overlay.list_names import FILE
 from twistlike.overlay.catalog import catalog
 from twistlike.overlay.differences import DIFFERENCES, differenceOf
 from twistlike.overlay.instead import insteadOf
-from twistlike.overlay.ownership import (
-    OURS_OVER_TWISTED,
-    State,
-    hasModule,
-    ownershipOf,
-    splitName,
-)
+from twistlike.overlay.lookup import State, ownershipOf, splitName
+from twistlike.overlay.ownership import OURS_OVER_TWISTED, hasModule
 
 
 @pytest.mark.parametrize(
@@ -82,7 +77,7 @@ def test_asking_attaches_no_reactor() -> None:
     program = """
         import asyncio
         from twistlike.internet import reactor
-        from twistlike.overlay.ownership import ownershipOf
+        from twistlike.overlay.lookup import ownershipOf
         async def main():
             for name in ("running", "threadpool", "resolver", "callLater", "nix"):
                 ownershipOf(f"twisted.internet.reactor.{name}")

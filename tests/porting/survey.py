@@ -21,7 +21,7 @@ from typing import NamedTuple
 import twistlike
 from tests.oracle import ROOT, runPython
 from twistlike.overlay.catalog import catalog
-from twistlike.overlay.ownership import State, splitName
+from twistlike.overlay.lookup import State, splitName
 
 __all__ = ["Use", "render"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.porting.survey import BEGIN, DOCUMENT, END, PACKAGES, Use, render
-from twistlike.overlay.ownership import State
+from twistlike.overlay.lookup import State
 
 
 def test_the_tables_count_packages_and_files() -> None:

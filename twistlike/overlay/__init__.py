@@ -3,9 +3,9 @@
 Call `install` before the program's first `import twisted`; any thread may, the main one
 should. `python -m twistlike run` does it for a script.
 
-The modules here: `finders` answers the import system, `ownership` is the table that says whose a
-module or name is, `catalog` knows what Twisted has, `differences` and `instead` are the table's
-texts, `messages` makes errors of it.
+The modules here: `finders` answers the import system; `ownership` is the table that says whose a
+module is, `lookup` answers for single names; `catalog` knows what Twisted has; `differences` and
+`instead` are the table's texts, and `messages` makes errors of it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from twistlike.overlay.ownership import State
+from twistlike.overlay.lookup import State
 from twistlike.porting.checking import check
 from twistlike.porting.reports import writeJson, writeText
 from twistlike.porting.terminal import Output, progressBar

@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from twistlike.overlay.ownership import Ownership, State
+from twistlike.overlay.lookup import Ownership, State
 from twistlike.porting.files import Unreadable, findSources, readSource
 from twistlike.porting.places import Places
 from twistlike.porting.uses import Kind, Use, usesOf

@@ -19,8 +19,9 @@ import ast
 from enum import Enum
 from typing import NamedTuple
 
+from twistlike.overlay.lookup import State, ownershipOf, splitName
 from twistlike.overlay.names import THEIRS, isBelow
-from twistlike.overlay.ownership import State, hasModule, ownershipOf, splitName
+from twistlike.overlay.ownership import hasModule
 from twistlike.porting.places import Place, Places
 from twistlike.porting.uses import Kind, Use, usesOf
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import twistlike
 from twistlike.overlay.catalog import catalog
-from twistlike.overlay.ownership import State
+from twistlike.overlay.lookup import State
 
 if TYPE_CHECKING:
     from collections.abc import Collection

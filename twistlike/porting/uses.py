@@ -8,8 +8,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from twistlike.overlay.catalog import catalog
+from twistlike.overlay.lookup import Ownership, State, ownershipOf
 from twistlike.overlay.names import THEIRS
-from twistlike.overlay.ownership import Ownership, State, ownershipOf
 from twistlike.porting.scopes import (
     IMPORTERS,
     REACTOR,
