@@ -5,6 +5,7 @@ Each rule is tried in a process of its own: an import system that was changed is
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from pathlib import Path
 
@@ -303,9 +304,25 @@ def test_what_the_reactor_has_wins_over_what_it_lacks() -> None:
     assert "listenSSL" not in dir(reactor)
 
 
-def test_each_missing_name_is_one_of_a_twisted_reactor() -> None:
-    """The texts are about what Twisted's reactors have; our reactor has none of it or all wins."""
+def test_each_missing_name_is_one_of_a_twisted_reactor_and_not_of_ours() -> None:
+    """A text is about what Twisted's reactors have; one about what ours has is to be deleted."""
     from twistlike._reactor.not_offered import NOT_OFFERED
+    from twistlike.internet import asyncioreactor
     from twistlike.overlay.catalog import catalog
 
     assert set(NOT_OFFERED) <= catalog().names("internet.reactor")
+    assert not [each for each in NOT_OFFERED if hasattr(asyncioreactor.Reactor, each)]
+
+
+def test_the_reactor_can_be_mocked_and_inspected() -> None:
+    """What lists a reactor's attributes meets none that is not there."""
+    from unittest import mock
+
+    from twistlike._reactor.not_offered import NOT_OFFERED
+    from twistlike.internet.asyncioreactor import Reactor
+
+    reactor = Reactor()
+    for double in (mock.Mock(spec=reactor), mock.create_autospec(reactor)):
+        assert callable(double.callLater)
+        assert not [each for each in NOT_OFFERED if hasattr(double, each)]
+    assert not set(NOT_OFFERED) & {name for name, _ in inspect.getmembers(reactor)}

@@ -11,9 +11,9 @@ from tests.oracle import ROOT, runPython
 from tests.overlay.list_names import FILE
 from twistlike.overlay.catalog import catalog
 from twistlike.overlay.differences import DIFFERENCES, differenceOf
-from twistlike.overlay.instead import insteadOf
+from twistlike.overlay.instead import INSTEAD, insteadOf
 from twistlike.overlay.lookup import State, ownershipOf, splitName
-from twistlike.overlay.ownership import OURS_OVER_TWISTED, hasModule
+from twistlike.overlay.ownership import OURS_OVER_TWISTED, PACKAGES, hasModule
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,12 @@ def test_what_serves_instead_is_that_of_the_nearest_part() -> None:
     assert "start_server" in insteadOf("internet.reactor.listenTCP")
     assert "logging" in insteadOf("python.logfile")
     assert insteadOf("webby") == insteadOf("internet.reactor") == ""
+
+
+def test_what_is_here_needs_nothing_instead() -> None:
+    """A text about a module that we have by now is to be deleted; packages have others inside."""
+    for short in INSTEAD:
+        assert short in PACKAGES or not hasModule(short), short
 
 
 def flat(text: str) -> str:

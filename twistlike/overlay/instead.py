@@ -5,14 +5,14 @@ from __future__ import annotations
 from twistlike._reactor.not_offered import NOT_OFFERED
 from twistlike.overlay.names import isBelow
 
-__all__ = ["insteadOf"]
+__all__ = ["INSTEAD", "insteadOf"]
 
 _STREAMS = "asyncio's own streams (asyncio.open_connection, asyncio.start_server)"
 _REACTOR = "twisted.internet.asyncioreactor, which is the one kind of reactor here"
 _PROCESSES = "asyncio.create_subprocess_exec, awaited in a Deferred coroutine"
 _ROTATING = "the standard library's logging.handlers"
 
-_INSTEAD = {
+INSTEAD = {
     **{f"internet.reactor.{name}": text for name, text in NOT_OFFERED.items()},
     "_threads": "twisted.python.threadpool",
     "application": "python -m twistlike run, under the service manager of your system",
@@ -75,5 +75,5 @@ def insteadOf(short: str) -> str:
     Args:
         short: The name below `twisted`. The entry of the nearest part above it counts.
     """
-    fitting = [each for each in _INSTEAD if isBelow(short, (each,))]
-    return _INSTEAD[max(fitting, key=len)] if fitting else ""
+    fitting = [each for each in INSTEAD if isBelow(short, (each,))]
+    return INSTEAD[max(fitting, key=len)] if fitting else ""
