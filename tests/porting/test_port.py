@@ -56,6 +56,14 @@ def ported(source: str) -> str:
             "import twisted.internet.defer\ntwisted.internet.defer.fail()  # twisted.x",
             "import twistlike.internet.defer\ntwistlike.internet.defer.fail()  # twisted.x",
         ),
+        (
+            "import twisted.internet.defer\nx: 'twisted.internet.defer.Deferred[int]'",
+            "import twistlike.internet.defer\nx: 'twistlike.internet.defer.Deferred[int]'",
+        ),
+        (
+            "import twisted.internet.defer as d\ndef f() -> 'd.x': 'twisted.internet.defer'",
+            "import twistlike.internet.defer as d\ndef f() -> 'd.x': 'twisted.internet.defer'",
+        ),
         ("patch('twisted.internet.defer.fail')", "patch('twistlike.internet.defer.fail')"),
         ('patch(r"twisted.internet.defer")', 'patch(r"twistlike.internet.defer")'),
         ("importorskip('twisted')", "importorskip('twistlike')"),
@@ -97,6 +105,21 @@ def test_a_module_that_is_used_only_partly_here_stays() -> None:
     source = "from twisted.internet import base\nbase.{}\n"
     assert ported(source.format("DelayedCall")).startswith("from twistlike.internet")
     assert ported(source.format("ReactorBase")) == source.format("ReactorBase")
+
+
+def test_a_quoted_annotation_keeps_the_import_that_it_needs() -> None:
+    """Of the dotted names in an annotation each goes to the package that has it."""
+    assert ported("""
+        import twisted.internet.base
+        def f(x: Union['twisted.internet.base.ReactorBase', "twisted.internet.base.DelayedCall"]):
+            pass
+        def g() -> 'dict[twisted.internet.base.DelayedCall, twisted.internet.base.BasePort]': pass
+    """) == textwrap.dedent("""
+        import twistlike.internet.base, twisted.internet.base
+        def f(x: Union['twisted.internet.base.ReactorBase', "twistlike.internet.base.DelayedCall"]):
+            pass
+        def g() -> 'dict[twistlike.internet.base.DelayedCall, twisted.internet.base.BasePort]': pass
+    """)
 
 
 def test_a_dotted_import_can_be_needed_twice() -> None:

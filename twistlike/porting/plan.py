@@ -42,17 +42,19 @@ class Plan(NamedTuple):
         imports: Where an imported name begins, and what becomes of it.
         names: Where a dotted name begins with a `twisted` that becomes `twistlike`.
         strings: Where a string begins that does.
+        quoted: Where a quoted annotation begins, and the dotted names in it that become ours.
         left: The uses that stay Twisted's, or that nobody has.
     """
 
     imports: dict[Place, Action]
     names: set[Place]
     strings: set[Place]
+    quoted: dict[Place, set[str]]
     left: list[Use]
 
     def __bool__(self) -> bool:
         """Return whether anything is to be changed."""
-        return bool(self.imports or self.names or self.strings)
+        return bool(self.imports or self.names or self.strings or self.quoted)
 
 
 _Node = ast.expr | ast.alias
@@ -76,7 +78,7 @@ def planOf(source: bytes, tree: ast.Module) -> Plan:
     found = usesOf(tree)
     uses = [each for each in found if not each.isPorted]
     places = Places(source)
-    plan = Plan({}, set(), set(), [])
+    plan = Plan({}, set(), set(), {}, [])
     _planImports(uses, places, plan)
     _planDotted(tree, uses, places, plan)
     for use in uses:
@@ -124,18 +126,20 @@ def _planDotted(tree: ast.Module, uses: list[Use], places: Places, plan: Plan) -
         for alias in node.names
         if isBelow(alias.name, (THEIRS,)) and not alias.asname
     ]
-    dotted: dict[_Node, list[Use]] = {}
+    dotted: dict[tuple[_Node, str], list[Use]] = {}
     for use in uses:
         if use.root is not None:
-            dotted.setdefault(use.node, []).append(use)
+            dotted.setdefault((use.node, use.name), []).append(use)
     served: set[ast.alias] = set()  # the imports by which something of ours is used
     needed: set[ast.alias] = set()  # those by which something of Twisted's is
-    for node, same in dotted.items():
-        name = same[0].name
+    for (node, name), same in dotted.items():
         reach = [each for each in plain if any(use.root is each.node for use in same)]
         ours = [each for each in reach if _isOurs(each) and _brings(each, name)]
         if ours and ownershipOf(name).isOurs:
-            plan.names.add(places.of(node))
+            if same[0].kind is Kind.ANNOTATION:
+                plan.quoted.setdefault(places.of(node), set()).add(name)
+            else:
+                plan.names.add(places.of(node))
             served.update(each.alias for each in ours)
         else:
             bringing = [each for each in reach if isBelow(name, (each.name,))]

@@ -16,6 +16,7 @@ from twistlike.porting.checking import parse
 from twistlike.porting.from_imports import split
 from twistlike.porting.places import BOM, Place
 from twistlike.porting.plan import Action, planOf
+from twistlike.porting.uses import QUOTED_NAME
 
 if TYPE_CHECKING:
     from twistlike.porting.plan import Plan
@@ -74,7 +75,7 @@ def _change(text: bytes, plan: Plan) -> bytes:
     rewriter = _Rewriter(plan)
     changed = MetadataWrapper(module, unsafe_skip_copy=True).visit(rewriter).bytes
     # Before 3.12 Python tells wrong places for what is inside of some f-strings.
-    missed = (plan.imports.keys() | plan.names | plan.strings) - rewriter.met
+    missed = (plan.imports.keys() | plan.names | plan.strings | plan.quoted.keys()) - rewriter.met
     if missed:
         line = min(missed).line
         raise ValueError(f"LibCST does not find what Python has found in line {line}")
@@ -112,11 +113,21 @@ class _Rewriter(cst.CSTTransformer):
     def leave_SimpleString(
         self, original_node: cst.SimpleString, updated_node: cst.SimpleString
     ) -> cst.SimpleString:
-        """Rename a dotted name in a string."""
-        if self._plan.strings and self._meet(original_node) in self._plan.strings:
+        """Rename a dotted name in a string, or those in a quoted annotation."""
+        if not self._plan.strings and not self._plan.quoted:
+            return updated_node
+        place = self._meet(original_node)
+        quoted = self._plan.quoted.get(place, ())
+        if place in self._plan.strings:
             renamed = updated_node.value.replace(THEIRS, OURS, 1)
-            return updated_node.with_changes(value=renamed)
-        return updated_node
+        elif quoted:
+            renamed = QUOTED_NAME.sub(
+                lambda name: name[0].replace(THEIRS, OURS, 1) if name[0] in quoted else name[0],
+                updated_node.value,
+            )
+        else:
+            return updated_node
+        return updated_node.with_changes(value=renamed)
 
     def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import:
         """Rename some of the modules that are imported, or import both."""

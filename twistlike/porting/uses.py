@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from twistlike.porting.scopes import (
     isTwisteds,
 )
 
-__all__ = ["Kind", "Use", "usesOf"]
+__all__ = ["QUOTED_NAME", "Kind", "Use", "usesOf"]
 
 _TAKERS = (*IMPORTERS, "delattr", "find_spec", "namedObject", "patch", "requireModule", "setattr")
 """Functions whose string is the name of a module or object, whatever it is."""
@@ -31,15 +32,21 @@ _ASKERS = ("find_spec", "hasattr", "importorskip", "requireModule")
 _ATTRIBUTE_TAKERS = ("delattr", "getattr", "hasattr", "object", "patch", "setattr")
 """Functions that take an object and the name of an attribute: `patch.object` is one."""
 
+_ANNOTATION = "an annotation"  # what a string in one is given to
+
 _LOGGERS = ("getLogger", "Logger", "get_logger")
 """Functions whose string is the name of a logger: that names no module."""
+
+
+QUOTED_NAME = re.compile(rf"(?<![\w.]){THEIRS}(?:\.\w+)+")
+"""A dotted name of Twisted's inside of a quoted annotation."""
 
 
 class Kind(Enum):
     """How a name is used.
 
     A string is given to a function that imports or replaces what it names; a mention is a string
-    that may be for anything, such as a setting.
+    that may be for anything, such as a setting. An annotation is one that is written in quotes.
     """
 
     IMPORT = "import"
@@ -47,6 +54,7 @@ class Kind(Enum):
     DOTTED = "use"
     STRING = "string"
     MENTION = "mention"
+    ANNOTATION = "annotation"
 
 
 class Use(NamedTuple):
@@ -143,6 +151,17 @@ def _names(node: ast.expr | None) -> set[str]:
     return found
 
 
+def _annotations(node: ast.AST) -> Iterator[ast.expr]:
+    """The annotations that a node has itself."""
+    found: ast.expr | None = None
+    if isinstance(node, ast.AnnAssign | ast.arg):
+        found = node.annotation
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        found = node.returns
+    if found is not None:
+        yield found
+
+
 def _useOf(bound: Bound, kind: Kind, node: ast.expr) -> Use:
     return Use(bound.name, kind, node, bound.isGuess, root=bound.root, isPorted=bound.isPorted)
 
@@ -165,6 +184,9 @@ class _Finder:
             self._takenBy[node.slice] = "import_module"  # sys.modules[...]
         elif isinstance(node, ast.Compare) and "modules" in _names(node.comparators[-1]):
             self._takenBy[node.left] = "find_spec"  # ... in sys.modules
+        for each in _annotations(node):
+            for part in ast.walk(each):
+                self._takenBy[part] = _ANNOTATION
         return ast.iter_child_nodes(node)
 
     def usesAt(self, node: ast.AST) -> Iterator[Use]:
@@ -179,6 +201,8 @@ class _Finder:
             yield from self._dotted(node)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield from self._bare(node)
+        elif isinstance(node, ast.Constant) and self._takenBy.get(node) == _ANNOTATION:
+            yield from self._quoted(node)
         elif isinstance(node, ast.Constant) and isTwisteds(node.value):
             yield from self._string(node)
         elif isinstance(node, ast.Call):
@@ -222,6 +246,15 @@ class _Finder:
             yield Use(name, Kind.STRING, node, isOptional=taker in _ASKERS)
         elif name.count(".") > 1 and ownershipOf(name).state is not State.MISSING:
             yield Use(name, Kind.MENTION, node)
+
+    def _quoted(self, node: ast.Constant) -> Iterator[Use]:
+        """The dotted names in a quoted annotation that begin with an imported `twisted`."""
+        scope = self._scopes.scopeOf(node).find(THEIRS)
+        bounds = scope.names[THEIRS] if scope else []
+        roots = [each for each in bounds if isinstance(each, Bound) and each.root]
+        for name in dict.fromkeys(QUOTED_NAME.findall(str(node.value))):
+            for bound in roots:
+                yield _useOf(bound._replace(name=name), Kind.ANNOTATION, node)
 
     def _attributeByName(self, node: ast.Call) -> Iterator[Use]:
         """`getattr(reactor, "listenTCP")` and its kin."""
