@@ -28,6 +28,7 @@ from twistlike._reactor.blocked import BlockedThreads
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
 from twistlike._reactor.lifecycle import LifeCycle
+from twistlike._reactor.not_offered import NotOffered
 from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
 from twistlike._reactor.registry import RegistryEntry, registry
@@ -60,7 +61,7 @@ T = TypeVar("T")
 _isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
 
 
-class Reactor:
+class Reactor(NotOffered):
     """Timers, threads and system events on one asyncio loop.
 
     `run()` makes a loop and runs it until `stop()`. In a running loop nothing has to be done:

@@ -1,10 +1,11 @@
-"""The overlay: what ``import twisted...`` gives while it is installed, and what it refuses.
+"""The overlay: what `import twisted...` gives while it is installed, and what it refuses.
 
 Each rule is tried in a process of its own: an import system that was changed is not changed back.
 """
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def python(program: str) -> Transcript:
 
 
 def failing(statement: str) -> tuple[str, str, str]:
-    """Run a statement that raises ImportError: the error's class, message and ``name``."""
+    """Run a statement that raises ImportError: the error's class, message and `name`."""
     program = f"""
     try:
         {statement}
@@ -48,7 +49,7 @@ def test_modules_are_the_same_objects() -> None:
 
 
 def test_a_module_that_replaces_itself_stays_replaced() -> None:
-    """``twisted.internet.reactor`` is the reactor, not a module, by each form of import."""
+    """`twisted.internet.reactor` is the reactor, not a module, by each form of import."""
     python("""
         import twisted.internet.reactor as first
         from twisted.internet import reactor as second
@@ -108,21 +109,21 @@ def test_the_nearest_thing_is_named() -> None:
 
 @pytest.mark.parametrize("module", ["internet.defer", "internet.threads", "internet.error"])
 def test_a_name_that_we_lack_is_an_error(module: str) -> None:
-    """``from twisted.internet.defer import Foo`` fails at once, and says what is missing."""
+    """`from twisted.internet.defer import Foo` fails at once, and says what is missing."""
     kind, message, _ = failing(f"from twisted.{module} import Foo")
     assert kind == "ImportError"
     assert "cannot import name 'Foo'" in message
 
 
 def test_our_own_modules_are_not_twisteds() -> None:
-    """``twisted.overlay`` does not exist: programs that import it would not run on Twisted."""
+    """`twisted.overlay` does not exist: programs that import it would not run on Twisted."""
     kind, message, _ = failing("import twisted.overlay")
     assert kind == "ModuleNotFoundError"
     assert "import twistlike.overlay" in message
 
 
 def test_asking_for_a_module_does_not_raise() -> None:
-    """``importlib.util.find_spec`` answers None for what we lack, and imports nothing else."""
+    """`importlib.util.find_spec` answers None for what we lack, and imports nothing else."""
     python("""
         import sys
         from importlib.util import find_spec
@@ -137,7 +138,7 @@ def test_asking_for_a_module_does_not_raise() -> None:
 
 
 def test_packages_can_be_walked() -> None:
-    """``pkgutil`` lists our modules under Twisted's names."""
+    """`pkgutil` lists our modules under Twisted's names."""
     python("""
         import pkgutil, twisted.internet
         found = pkgutil.iter_modules(twisted.internet.__path__, "twisted.internet.")
@@ -167,7 +168,7 @@ def test_installing_twice_is_installing_once() -> None:
         overlay.install()
         assert sys.meta_path == before
         overlay.uninstall()
-        assert sys.meta_path == before[1:-1]
+        assert sys.meta_path == before[1:]
     """)
 
 
@@ -218,3 +219,110 @@ def test_an_import_that_fails_inside_our_module_is_shown_as_it_is(tmp_path: Path
         else:
             raise AssertionError("imported")
     """)
+
+
+def ported(statement: str) -> tuple[str, str, str]:
+    """Run a statement that fails, with no overlay: the error's class, message and `name`."""
+    program = f"""
+    import sys, twistlike
+    assert "twistlike.overlay" not in sys.modules
+    try:
+        {statement}
+    except (ImportError, AttributeError) as error:
+        print(type(error).__name__, error, error.name, sep="|")
+    """
+    transcript = runPython(["-W", "error", "-c", textwrap.dedent(program)])
+    assert (transcript.returncode, transcript.stderr) == (0, ""), transcript.stderr
+    kind, message, name = transcript.stdout.strip().split("|")
+    return kind, message, name
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind", "name", "instead"),
+    [
+        ("from twistlike.web.client import Agent", "ModuleNotFoundError", "web", "aiohttp"),
+        ("import twistlike.web", "ModuleNotFoundError", "web", "aiohttp"),
+        ("from twistlike import web", "ImportError", "web", "aiohttp"),
+        ("import twistlike.python.logfile", "ModuleNotFoundError", "python.logfile", "logging"),
+        ("from twistlike.python import logfile", "ImportError", "python.logfile", "logging"),
+        ("import twistlike.internet.eror", "ModuleNotFoundError", "internet.eror", "'error'?"),
+    ],
+)
+def test_a_ported_import_that_fails_says_what_serves_instead(
+    statement: str, kind: str, name: str, instead: str
+) -> None:
+    """Without the overlay the error speaks of twistlike's names, and guesses only misspellings."""
+    found = ported(statement)
+    assert (found[0], found[2]) == (kind, f"twistlike.{name}")
+    assert f"has no module 'twistlike.{name}'" in found[1]
+    assert instead in found[1]
+    assert ("Did you mean" in found[1]) == ("'error'" in found[1])
+
+
+def test_a_ported_module_can_be_asked_for() -> None:
+    """`find_spec` of what is not here answers None, without the overlay as well."""
+    program = "from importlib.util import find_spec; print(find_spec('twistlike.web'))"
+    assert runPython(["-W", "error", "-c", program]).stdout == "None\n"
+
+
+def test_reloading_the_package_leaves_one_finder() -> None:
+    """`importlib.reload(twistlike)` does not add to `sys.meta_path` again."""
+    program = "import importlib, sys, twistlike\nbefore = len(sys.meta_path)\n"
+    program += "importlib.reload(twistlike)\nprint(len(sys.meta_path) - before)"
+    assert runPython(["-W", "error", "-c", program]).stdout == "0\n"
+
+
+def test_a_missing_method_of_the_reactor_says_what_serves_instead() -> None:
+    """`reactor.spawnProcess` is an AttributeError that names asyncio's counterpart."""
+    from twistlike._reactor.not_offered import NOT_OFFERED, NotOffered
+
+    reactor = NotOffered()
+    for name, instead in NOT_OFFERED.items():
+        assert not hasattr(reactor, name)
+        assert not hasattr(NotOffered, name)
+        with pytest.raises(AttributeError) as caught:
+            getattr(reactor, name)
+        assert caught.value.name == name
+        assert f"has no {name}. Instead: {instead}" in str(caught.value)
+
+
+def test_what_the_reactor_has_wins_over_what_it_lacks() -> None:
+    """A class, an instance or a test that brings a method of that name is heard."""
+    from twistlike._reactor.not_offered import NotOffered
+
+    class Own(NotOffered):
+        def listenTCP(self) -> str:
+            return "own"
+
+    class Reactor(Own, NotOffered):
+        pass
+
+    reactor = Reactor()
+    vars(reactor)["listenUDP"] = "replaced"
+    assert (reactor.listenTCP(), getattr(reactor, "listenUDP", None)) == ("own", "replaced")
+    assert {"listenTCP", "listenUDP"} <= set(dir(reactor))
+    assert "listenSSL" not in dir(reactor)
+
+
+def test_each_missing_name_is_one_of_a_twisted_reactor_and_not_of_ours() -> None:
+    """A text is about what Twisted's reactors have; one about what ours has is to be deleted."""
+    from twistlike._reactor.not_offered import NOT_OFFERED
+    from twistlike.internet import asyncioreactor
+    from twistlike.overlay.catalog import catalog
+
+    assert set(NOT_OFFERED) <= catalog().names("internet.reactor")
+    assert not [each for each in NOT_OFFERED if hasattr(asyncioreactor.Reactor, each)]
+
+
+def test_the_reactor_can_be_mocked_and_inspected() -> None:
+    """What lists a reactor's attributes meets none that is not there."""
+    from unittest import mock
+
+    from twistlike._reactor.not_offered import NOT_OFFERED
+    from twistlike.internet.asyncioreactor import Reactor
+
+    reactor = Reactor()
+    for double in (mock.Mock(spec=reactor), mock.create_autospec(reactor)):
+        assert callable(double.callLater)
+        assert not [each for each in NOT_OFFERED if hasattr(double, each)]
+    assert not set(NOT_OFFERED) & {name for name, _ in inspect.getmembers(reactor)}
