@@ -74,8 +74,7 @@ def notFound(short: str) -> ImportError:
         return ImportError(
             f"cannot import name {last!r} from '{THEIRS}.{parent}': twistlike {_version()} does "
             f"not have it.{_near(last, dir(sys.modules.get(f'{OURS}.{parent}')))} To use "
-            "Twisted's, run the program on Twisted itself; or open an issue on twistlike that "
-            "says what for",
+            "Twisted's, run the program on Twisted itself",
             name=theirs,
         )
     way = "To use Twisted's, install Twisted and run the program without the overlay"
@@ -96,8 +95,8 @@ def _describe(short: str, package: str, way: str) -> str:
     if not catalog().hasModule(short):
         # A guess only where the name is nowhere: a module of Twisted's is no misspelt one of ours.
         text += f" Neither has Twisted {catalog().version}.{_nearModule(short)}"
-        return f"{text} To have it, open an issue on twistlike that says what for"
-    return f"{text} {way}; or open an issue on twistlike that says what for"
+        return text
+    return f"{text} {way}"
 
 
 def _version() -> str:
