@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from twistlike._reactor.inbox import Inbox
+    from twistlike._timers.loop_timers import LoopTimers
 
 __all__ = ["RunLoop", "StopSignals"]
 
@@ -36,22 +37,30 @@ class RunLoop:
     Args:
         life: The reactor's.
         inbox: The reactor's.
+        timers: The reactor's.
         onSignal: Called with the number of the signal that ends it, in the signal's handler.
 
     Attributes:
         installedLoop: The user's loop to be run, which is left open at the end; `None` to make one.
     """
 
-    def __init__(self, life: LifeCycle, inbox: Inbox, onSignal: Callable[[int], object]) -> None:
+    def __init__(
+        self,
+        life: LifeCycle,
+        inbox: Inbox,
+        timers: LoopTimers,
+        onSignal: Callable[[int], object],
+    ) -> None:
         self.installedLoop: AbstractEventLoop | None = None
         self._loop: AbstractEventLoop | None = None
         self._life = life
         self._inbox = inbox
+        self._timers = timers
         self._onSignal = onSignal
         self._signals: StopSignals | None = None
 
     def start(self, takeSignals: bool) -> None:
-        """Make the loop, take the signals, plan the startup event.
+        """Make the loop, plan the startup event, in which the signals are taken.
 
         Raises:
             ReactorAlreadyRunning: If a loop runs in this thread, or the reactor or its loop runs.
@@ -73,12 +82,17 @@ class RunLoop:
                 if life.loop is not None and not life.loop.is_running():
                     text += ", which does not run now: close that to have the reactor free"
                 raise ReactorAlreadyRunning(text)
+            begun = self._timers.seconds()
             loop = self._make()
-            if takeSignals:
-                self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
-                self._signals.take()
+            # What is due later does not age while asyncio is imported and the loop is made.
+            if life.loop is None:
+                self._timers.postpone(self._timers.seconds() - begun)
             life.loopEnds = False  # not before run(): the loop that iterate() turns stays
-            life.begin(State.RUNNING, loop)
+            life.begin(State.RUNNING, loop, self._takeSignals if takeSignals else None)
+
+    def _takeSignals(self) -> None:
+        self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
+        self._signals.take()
 
     def run(self) -> None:
         """Run the loop until the reactor has ended, and leave it."""
@@ -201,7 +215,8 @@ class StopSignals:
 
     Args:
         onStop: Called in the signal handler, with the signal's number, when the first one comes.
-        onForce: Called in the signal handler when another comes later: do not wait any longer.
+        onForce: Called in the signal handler when another one comes later that a person sends
+            (Ctrl-C): do not wait any longer. A supervisor's SIGTERM may come any number of times.
     """
 
     def __init__(self, onStop: Callable[[int], object], onForce: Callable[[], object]) -> None:
@@ -237,5 +252,5 @@ class StopSignals:
         if self._firstAt is None:
             self._firstAt = now
             self._onStop(number)
-        elif now - self._firstAt > SAME_REQUEST:
+        elif now - self._firstAt > SAME_REQUEST and number != signal.SIGTERM:
             self._onForce()
