@@ -29,6 +29,7 @@ def defaultReactor() -> Reactor:
     global _default
     if _default is None:
         _default = Reactor()
+        _default._unbound.attach = _default._life.attachForPost
     return _default
 
 

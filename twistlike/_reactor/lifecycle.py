@@ -37,6 +37,7 @@ from twistlike._defer.deferred import Deferred
 from twistlike._eventloop import current
 from twistlike._eventloop.host_end import HostWatch, generatorsEnd
 from twistlike._eventloop.teardown import endTasks
+from twistlike._log.report import tell
 from twistlike._reactor.parts import runEach
 from twistlike._reactor.unbound import callerOf
 from twistlike._reactor.wrong_thread import ThreadGuard
@@ -172,6 +173,8 @@ class LifeCycle:
         """
         if self.loop is None:
             self.attachIfLoopRuns()
+            if self.loop is None:
+                self._unbound.expect()
         return self.isOurThread(name)
 
     def isOurThread(self, name: str) -> bool:
@@ -221,7 +224,7 @@ class LifeCycle:
 
     def _attachByAnyio(self) -> None:
         """Attach to the loop that waits for this thread, if AnyIO has started it."""
-        if self.state is State.ENDED or (anyio := sys.modules.get("anyio")) is None:
+        if (anyio := sys.modules.get("anyio")) is None:
             return
         try:
             anyio.from_thread.run_sync(self.attachIfLoopRuns)
@@ -383,6 +386,10 @@ class LifeCycle:
         _, frame = callerOf(sys._getframe())
         if frame is not None:
             self._stoppedAt = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            tell(
+                f"reactor.stop() was called at {self._stoppedAt}: the reactor ends, with its "
+                "threads and timers; the loop goes on, and reactor.attach() begins again"
+            )
 
     def crash(self) -> None:
         """Stop the loop and have it as if nothing had begun; what waits, waits for the next run.

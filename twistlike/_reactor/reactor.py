@@ -98,7 +98,7 @@ class AsyncioSelectorReactor:
         self._pools = Pools(self, _workerReporter(weakref.ref(self)), self._inbox.put)
         self._blocked = BlockedThreads()
         self._outstanding = OutstandingDeferreds(self._callFailed)
-        self._unbound = UnboundCalls(self._countUnrun, self._report)
+        self._unbound = UnboundCalls(self._countUnrun, self._blocked.end, self._report)
         parts: list[Part] = [  # in the order in which they end
             self._blocked,
             self._pools,
@@ -510,7 +510,7 @@ class AsyncioSelectorReactor:
 
         Raises:
             NotImplementedError: The loop cannot watch file descriptors (Windows' Proactor loop).
-            OSError: The operating system cannot watch this one: it is closed, or a plain file.
+            OSError: The operating system cannot watch this one: it is closed.
             WrongThreadError: In another thread than the loop's.
         """
         self._doOrPost("addReader", self._descriptors.add, reader, True)
@@ -643,9 +643,12 @@ class AsyncioSelectorReactor:
         if self._life.loop is None:
             return  # a daemon forks before it runs: what waits for that is kept
         size, policy, limit = self._pools.size, self.wrongThread, self.shutdownTimeout
+        isDefault = self._unbound.attach is not None
         self._runLoop.giveSignalsBack()
         self._setUp()
         self._pools.suggestSize(size)
+        if isDefault:
+            self._unbound.attach = self._life.attachForPost
         self._pools.start()  # jobs that need no loop run at once, as they would have in the parent
         self.wrongThread, self.shutdownTimeout = policy, limit
 

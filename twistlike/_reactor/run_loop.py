@@ -14,6 +14,7 @@ from twistlike._base.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike._eventloop import current
 from twistlike._eventloop.factory import newLoop
 from twistlike._eventloop.teardown import END_LIMIT, closeLoop, endTasks, hasTasks
+from twistlike._log.report import tell
 from twistlike._reactor.lifecycle import LifeCycle, State
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class RunLoop:
             raise
         finally:
             self._leave(loop)
+            tell("the reactor's main loop has ended")
 
     def runOnce(self, delay: float) -> None:
         """Run one turn of the loop, of the reactor's present one if it has any.
@@ -186,12 +188,13 @@ class RunLoop:
         """Stop, from a signal's handler: at any point of the main thread's code."""
         self._onSignal(number)
         try:
-            self._inbox.post(self._stopOnce, (), {})
+            self._inbox.post(self._stopOnce, (number,), {})
         except ReactorNotRunning:
             pass  # it ends already, and what is left of that is short, or forced by the next one
 
-    def _stopOnce(self) -> None:
+    def _stopOnce(self, number: int) -> None:
         if self._life.state is State.RUNNING:
+            tell(f"the reactor ends, for {signal.Signals(number).name} was received")
             self._life.stop()
 
     def _forceBySignal(self) -> None:

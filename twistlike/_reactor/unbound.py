@@ -15,10 +15,11 @@ import threading
 import weakref
 from _thread import allocate_lock
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
+from twistlike._defer.task_future import whenTaskWaits
 from twistlike._reactor.parts import Part
 
 if TYPE_CHECKING:
@@ -58,17 +59,36 @@ class UnboundCalls(Part):
 
     Args:
         count: Returns how many calls and jobs wait.
+        release: Ends the waits of threads, when the program ends while they wait for a loop.
         report: Called with a failure and what it is about.
+
+    Attributes:
+        attach: Attaches the reactor to the loop of a task that begins to wait for a Deferred after
+            something was asked for. Only the default reactor has it: others may be meant for
+            another thread.
     """
 
-    def __init__(self, count: Callable[[], int], report: Callable[[Failure, str], object]) -> None:
+    def __init__(
+        self,
+        count: Callable[[], int],
+        release: Callable[[], object],
+        report: Callable[[Failure, str], object],
+    ) -> None:
         self._count = count
+        self._release = release
         self._report = report
+        self.attach: Callable[[], object] | None = None
         self._bound: threading.Lock | None = None  # released when there is a loop
         self._watchesExit = False
 
+    def expect(self) -> None:
+        """Hear that something was asked for that a task may wait for."""
+        if self.attach is not None:
+            whenTaskWaits.add(self.attach)
+
     def note(self) -> None:
-        """Hear that something was asked for, in this thread, while there is no loop."""
+        """Hear that something was asked for, in this thread, which may wait for it."""
+        self.expect()
         if not self._watchesExit:
             self._watchesExit = True
             _watchExit(self)
@@ -78,6 +98,7 @@ class UnboundCalls(Part):
             bound.acquire()
             # Race: another thread does the same just now: then there are two reports.
             self._bound = bound
+            _releaseAtExit(self)
             name, stack = _here()
             who = threading.current_thread().name
             try:
@@ -92,6 +113,8 @@ class UnboundCalls(Part):
 
     def bind(self, loop: AbstractEventLoop) -> None:
         """Watch no longer: there is a loop, which runs what waits."""
+        if self.attach is not None:
+            whenTaskWaits.discard(self.attach)
         bound, self._bound = self._bound, None
         if bound is not None:
             bound.release()
@@ -113,12 +136,17 @@ class UnboundCalls(Part):
             return
         text = (
             f"{name} was called in thread {who!r} {monotonic() - since:.1f} s ago, and the reactor "
-            f"has had no loop since, so it waits ({self._count()} calls and jobs do). {HELP}. It "
-            f"was called here:\n{_format(stack)}"
+            f"has had no loop since, so it waits (calls and jobs that do: {self._count()}). "
+            f"{HELP}. It was called here:\n{_format(stack)}"
         )
         self._report(
             Failure(ReactorNotRunning(text)), "a thread waits for a reactor without a loop"
         )
+
+    def releaseAtExit(self) -> None:
+        """Let threads go that wait for a loop: the interpreter ends, and waits for them."""
+        if self._bound is not None:
+            self._release()
 
     def reportUnrun(self) -> None:
         """Say at the program's end that what was asked for has never run."""
@@ -157,3 +185,20 @@ def _watchExit(calls: UnboundCalls) -> None:
             alive.reportUnrun()
 
     atexit.register(atExit)
+
+
+def _releaseAtExit(calls: UnboundCalls) -> None:
+    reference = weakref.ref(calls)
+
+    def atExit() -> None:
+        if (alive := reference()) is not None:
+            alive.releaseAtExit()
+
+    # The latest comes first there: so before the join of an executor's threads, one of which this
+    # is. `atexit` itself comes after all of that.
+    register: Any = getattr(threading, "_register_atexit", None)
+    try:
+        if register is not None:
+            register(atExit)
+    except RuntimeError:
+        pass  # the interpreter ends already
