@@ -85,6 +85,7 @@ LAZY: dict[str, dict[str, str]] = {
     "_log": {"string": "imports re: 3 ms; only formats with calls in them need it"},
     "_pool": {"twistlike._log.report": REPORTS},
     "_reactor": {
+        "select": "only loops of uvloop need it",
         "socket": "3 ms; only programs that resolve names need it",
         "twistlike._pool.pool": POOL,
     },

@@ -440,7 +440,7 @@ def test_exit_pool_idle(host: Host) -> None:
     pool.submit(int).result(10)
 
 
-@fault(alone=True, modes=("run",))
+@fault(r"3 calls and jobs were never run", alone=True, modes=("run",))
 def test_exit_never_run(host: Host) -> None:
     """deferToThread without ever running the reactor: the interpreter ends."""
     deferToThread(int)

@@ -36,7 +36,7 @@ def rig() -> Iterator[Rig]:
 def test_the_first_signal_stops_a_later_one_forces(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first signal stops; those right behind it are the same request; a later one forces."""
+    """Those right behind the first are the same request; a later Ctrl-C forces, a SIGTERM not."""
     clock = [100.0]
     monkeypatch.setattr(run_loop, "monotonic", lambda: clock[0])
     rig.signals.take()
@@ -45,6 +45,8 @@ def test_the_first_signal_stops_a_later_one_forces(
     assert rig.out == [signal.SIGINT]
     clock[0] += 1
     signal.raise_signal(signal.SIGTERM)
+    assert rig.out == [signal.SIGINT]
+    signal.raise_signal(signal.SIGINT)
     assert rig.out == [signal.SIGINT, "force"]
 
 

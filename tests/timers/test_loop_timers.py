@@ -32,7 +32,7 @@ class Rig:
         return error if isinstance(error, self.fatal) else None
 
     def enter(self, name: str) -> bool:
-        assert name == "delayedCall.reset"
+        assert name in ("delayedCall.reset", "delayedCall.cancel")
         return self.mayEnter
 
     def bind(self) -> None:

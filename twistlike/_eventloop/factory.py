@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
-__all__ = ["clockOf", "newLoop", "setLoopFactory"]
+__all__ = ["clockOf", "newLoop", "policyLoop", "setLoopFactory"]
 
 _factory: Callable[[], AbstractEventLoop] | None = None
 
@@ -35,6 +35,24 @@ def newLoop() -> AbstractEventLoop:
     import asyncio  # not at the top: see the module's docstring
 
     return (_factory or asyncio.new_event_loop)()
+
+
+def policyLoop() -> AbstractEventLoop:
+    """Return the current loop of asyncio's policy, made and set if there is none."""
+    import asyncio  # not at the top: see the module's docstring
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            # From 3.12 on, it warns where it makes one.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            loop = asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:  # 3.14, or another thread than the main one
+        loop = None
+    if loop is None or loop.is_closed():
+        loop = newLoop()
+        asyncio.set_event_loop(loop)
+    return loop
 
 
 def clockOf(loop: AbstractEventLoop) -> Callable[[], float]:

@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import sys
 import weakref
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from twistlike._eventloop.factory import clockOf
+
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Task
+    from asyncio import AbstractEventLoop, Task, TimerHandle
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
 __all__ = ["HostWatch", "LoopCloseDetector", "generatorsEnd"]
@@ -79,7 +82,7 @@ async def _watch(onEnd: list[Callable[[], Awaitable[object]]]) -> AsyncGenerator
 
 
 class LoopCloseDetector:
-    """Tells when a loop has been closed.
+    """Tells when a loop has been closed, if it goes by the system's clock.
 
     A loop that is closed frees its timers, and a timer that is freed frees its function. That is
     the only sign of a `loop.close()` by the loop's owner, and it comes in the thread that closes,
@@ -97,7 +100,11 @@ class LoopCloseDetector:
     def __init__(self, loop: AbstractEventLoop, onClosed: Callable[[], object]) -> None:
         self._onClosed: Callable[[], object] | None = onClosed
         self._loop = weakref.ref(loop)
-        self.hold(_CloseSentinel(self))
+        self._handle: Callable[[], TimerHandle | None] = _noHandle
+        # A clock of its own (a test's) may leap over idle time to the next timer, ten years on.
+        # Then the end is only heard of in the orderly way.
+        if clockOf(loop) is monotonic:
+            self.hold(_CloseSentinel(self))
 
     def hold(self, sentinel: _CloseSentinel) -> None:
         """Give the sentinel to the loop, as the function of a timer."""
@@ -138,6 +145,10 @@ class _CloseSentinel:
 
     def __del__(self) -> None:
         self._detector.dropped()
+
+
+def _noHandle() -> None:
+    """Stand for the weak reference to a handle that there is not."""
 
 
 async def generatorsEnd(limit: float) -> None:

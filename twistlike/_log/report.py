@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from twistlike._base.failure import Failure
 
-__all__ = ["report", "setLoopFinder"]
+__all__ = ["report", "setLoopFinder", "tell"]
 
 
 def _noLoop() -> None:
@@ -122,6 +122,21 @@ def _tellHost(
         pass  # closed since we looked; the object sees to it that the report goes to `logging`
 
 
+def tell(message: str) -> None:
+    """Log something about the reactor's life that is no error, with the level "info".
+
+    Thread: any.
+    """
+    globalLogPublisher(
+        {
+            "log_format": message.replace("{", "{{").replace("}", "}}"),
+            "log_level": LogLevel.info,
+            "log_namespace": "twistlike",
+            "log_time": time.time(),
+        }
+    )
+
+
 class _LateReport:
     """A report on its way to a loop that runs in another thread.
 
@@ -183,4 +198,4 @@ def _printable(thing: object) -> object:
     return thing
 
 
-showAs("twistlike.python.log", globals(), __all__)
+showAs("twistlike.python.log", globals(), ["report", "setLoopFinder"])

@@ -20,22 +20,26 @@ owner has an error. If the loop is closed under the reactor, or the end is broke
 
 from __future__ import annotations
 
+import sys
 import weakref
 from contextvars import Context
 from enum import Enum
 from functools import partial
-from threading import RLock, get_ident
+from threading import RLock, get_ident, main_thread
 from typing import TYPE_CHECKING
 
 from twistlike._base import threadable
 from twistlike._base.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike._base.failure import Failure
+from twistlike._base.functions import describe
 from twistlike._defer.coroutines import ensureDeferred
 from twistlike._defer.deferred import Deferred
 from twistlike._eventloop import current
 from twistlike._eventloop.host_end import HostWatch, generatorsEnd
 from twistlike._eventloop.teardown import endTasks
+from twistlike._log.report import tell
 from twistlike._reactor.parts import runEach
+from twistlike._reactor.unbound import callerOf
 from twistlike._reactor.wrong_thread import ThreadGuard
 
 if TYPE_CHECKING:
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
     from twistlike._reactor.parts import Part
     from twistlike._reactor.pools import Pools
     from twistlike._reactor.system_events import SystemEvents
+    from twistlike._reactor.unbound import UnboundCalls
 
     Step = Callable[[], Awaitable[object] | None]
 
@@ -84,6 +89,7 @@ class LifeCycle:
         events: The triggers of the startup and the shutdown, one of the parts.
         blocked: The threads that wait for the loop, one of the parts.
         pools: The threads, one of the parts.
+        unbound: What watches calls that wait for a loop, one of the parts.
         disconnect: Ends the parts that bring in events from outside.
         report: Called with a failure and what it is about, if something went wrong.
 
@@ -103,6 +109,7 @@ class LifeCycle:
         events: SystemEvents,
         blocked: BlockedThreads,
         pools: Pools,
+        unbound: UnboundCalls,
         disconnect: Callable[[], object],
         report: Callable[[Failure, str], object],
     ) -> None:
@@ -110,6 +117,7 @@ class LifeCycle:
         self._events = events
         self._blocked = blocked
         self._pools = pools
+        self._unbound = unbound
         self._disconnect = disconnect
         self._report = report
         self.guard = ThreadGuard()
@@ -120,13 +128,15 @@ class LifeCycle:
         self.loopEnds = False
         self._fired = Fired.NOTHING
         self._thread = 0
-        self._ownContext = Context()
         self._endedOn: weakref.ref[AbstractEventLoop] | None = None
         self._hostWatch: HostWatch | None = None
         self._hostEnds = False
         self._shutdown: Deferred[None] | None = None
         self._endWaiters: list[Deferred[None]] = []
         self._forced = False
+        self._ending: object = None  # the end that is under way
+        self._stoppedAt = ""  # where the user has stopped it, on a host's loop
+        self._beforeStartup: Callable[[], object] | None = None
 
     @property
     def running(self) -> bool:
@@ -163,28 +173,63 @@ class LifeCycle:
         """
         if self.loop is None:
             self.attachIfLoopRuns()
+            if self.loop is None:
+                self._unbound.expect()
         return self.isOurThread(name)
 
     def isOurThread(self, name: str) -> bool:
         """Do what `enter` does, without attaching. Thread: any."""
         # Race: another thread's loop may get the reactor at any moment, so this looks once.
         loop = self.loop
-        if loop is None or (running := current.runningLoop()) is loop:
+        if loop is None or self._isThreadOf(loop):
             return True
-        if running is None and get_ident() == self._thread:
-            return True  # between two runs of the loop
         self.guard.reject(name, loop)
         return False
 
+    def isHere(self) -> bool:
+        """Return whether this thread runs the reactor's loop, or will go on to. Thread: any."""
+        loop = self.loop
+        return loop is not None and self._isThreadOf(loop)
+
+    def _isThreadOf(self, loop: AbstractEventLoop) -> bool:
+        running = current.runningLoop()
+        if running is loop:
+            return True
+        # Between two runs of the loop.
+        return running is None and get_ident() == self._thread and not loop.is_running()
+
     def attachIfLoopRuns(self) -> None:
-        """Attach to the loop that runs in this thread, if there is one. Thread: any."""
+        """Attach to the loop that this thread runs, or waits in, if there is one. Thread: any."""
         loop = current.runningLoop()
+        if loop is None:
+            self._attachByAnyio()
         # The loop on which it has been stopped is no place to begin again by itself: a late call of
         # some component would bring threads back that its owner has just ended.
-        if loop is not None and (self._endedOn is None or self._endedOn() is not loop):
+        elif self._endedOn is None or self._endedOn() is not loop:
             with self.beginning:
                 if self.loop is None:
                     self.attach(loop)
+
+    def attachForPost(self) -> None:
+        """Do the same for a use that only hands something over, such as `callFromThread`.
+
+        A thread with a loop of its own may do that before the main thread's loop runs: the reactor
+        stays free for that one.
+
+        Thread: any.
+        """
+        here = get_ident()
+        if current.runningLoop() is None or here in (self._thread, main_thread().ident):
+            self.attachIfLoopRuns()
+
+    def _attachByAnyio(self) -> None:
+        """Attach to the loop that waits for this thread, if AnyIO has started it."""
+        if (anyio := sys.modules.get("anyio")) is None:
+            return
+        try:
+            anyio.from_thread.run_sync(self.attachIfLoopRuns)
+        except (RuntimeError, AttributeError):
+            pass  # none of its threads; or its import is only half done
 
     def forgetEnd(self) -> None:
         """Let it attach by itself again, also to the loop on which it has ended."""
@@ -200,11 +245,39 @@ class LifeCycle:
         """
         if self.loop is None:
             self.attachIfLoopRuns()
-            if self.state is State.ENDED:
-                raise ReactorNotRunning(
-                    f"{name} was called, but the reactor has ended; "
-                    "it can be run, or attached to a loop, again"
-                )
+            if self.loop is None:
+                self.noteUnbound(name)
+
+    def acceptPost(self, name: str) -> None:
+        """Do what `acceptWork` does, for a use that only hands something over. Thread: any."""
+        self.attachForPost()
+        if self.loop is None:
+            self.noteUnbound(name)
+
+    def noteUnbound(self, name: str) -> None:
+        """Begin a call that waits for the next loop.
+
+        Raises:
+            ReactorNotRunning: If the reactor has ended.
+
+        Thread: any.
+        """
+        if self.state is State.ENDED:
+            raise ReactorNotRunning(self.ended(f"{name} was called"))
+        self._unbound.note()
+
+    def ended(self, what: str) -> str:
+        """Return the text that says what cannot be done, since the reactor has ended, and why."""
+        if self._stoppedAt:
+            return (
+                f"{what}, but the reactor has ended: reactor.stop() was called at "
+                f"{self._stoppedAt}, on a loop that goes on; reactor.attach() in that loop begins "
+                "again"
+            )
+        return (
+            f"{what}, but the reactor has ended; reactor.run(), or reactor.attach() in a running "
+            "loop, begins again"
+        )
 
     # ---- beginning -------------------------------------------------------------------------------
 
@@ -212,7 +285,6 @@ class LifeCycle:
         """Serve calls from threads and timers on `loop`, from its next turn on."""
         self.loop = loop
         self._thread = get_ident()
-        threadable.registerAsIOThread()
         for part in self._parts:
             part.bind(loop)
 
@@ -229,13 +301,27 @@ class LifeCycle:
         """End what brings in events from outside."""
         runEach([part.end for part in self._parts if part.external], self._stepFailed)
 
-    def begin(self, state: State, loop: AbstractEventLoop) -> None:
-        """Start on `loop`: the startup event fires on its next turn, then what was kept runs."""
-        loop.call_soon(self._fireStartup, context=self._ownContext)
+    def begin(
+        self,
+        state: State,
+        loop: AbstractEventLoop,
+        beforeStartup: Callable[[], object] | None = None,
+    ) -> None:
+        """Start on `loop`: the startup event fires on its next turn, then what was kept runs.
+
+        Args:
+            state: `RUNNING` or `ATTACHED`.
+            loop: The loop.
+            beforeStartup: Called between the triggers "before startup" and those "during" it.
+        """
+        loop.call_soon(self._fireStartup, context=Context())
+        self._beforeStartup = beforeStartup
+        self._stoppedAt = ""
         self.state = state
         self.attached = state is State.ATTACHED
         self._fired = Fired.NOTHING
         self._forced = False
+        threadable.registerAsIOThread()
         if self.loop is None:
             self.bind(loop)
         self._pools.start()
@@ -271,6 +357,9 @@ class LifeCycle:
         # stop() may have been called since: what was asked for runs all the same, before the end.
         if self.state in STARTED or (self.state is State.STOPPING and self._shutdown is None):
             self._fired = Fired.STARTUP_BEFORE
+            beforeStartup, self._beforeStartup = self._beforeStartup, None
+            if beforeStartup is not None:
+                beforeStartup()
             self._events.during("startup")
             self._fired = Fired.STARTUP_DURING
             self._events.after("startup")
@@ -287,8 +376,20 @@ class LifeCycle:
         if loop is None or self.state not in STARTED:
             raise ReactorNotRunning(f"stop() was called, but the reactor is {self.state.value}")
         self.state = State.STOPPING
+        if self.attached and not self._hostEnds:
+            self._noteStop()
         # It wakes the loop: a signal's handler, which may call this, interrupts it in its sleep.
-        loop.call_soon_threadsafe(self._startShutdown, context=self._ownContext)
+        loop.call_soon_threadsafe(self._startShutdown, context=Context())
+
+    def _noteStop(self) -> None:
+        """Note who stops a reactor whose host goes on, for the errors of those who use it later."""
+        _, frame = callerOf(sys._getframe())
+        if frame is not None:
+            self._stoppedAt = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            tell(
+                f"reactor.stop() was called at {self._stoppedAt}: the reactor ends, with its "
+                "threads and timers; the loop goes on, and reactor.attach() begins again"
+            )
 
     def crash(self) -> None:
         """Stop the loop and have it as if nothing had begun; what waits, waits for the next run.
@@ -330,7 +431,8 @@ class LifeCycle:
         await ended
 
     def _startShutdown(self) -> None:
-        self._shutdown = ensureDeferred(self._shutDown())
+        self._ending = token = object()
+        self._shutdown = ensureDeferred(self._shutDown(token))
         self._shutdown.addErrback(self._shutdownFailed)
 
     def _shutdownSteps(self) -> tuple[Step, ...]:
@@ -359,8 +461,12 @@ class LifeCycle:
             self._tellEnded,
         )
 
-    async def _shutDown(self) -> None:
+    async def _shutDown(self, token: object) -> None:
         for step in self._shutdownSteps():
+            # Race: the end was broken off while this waited, perhaps for a thread. The reactor may
+            # run again by now.
+            if self._ending is not token:
+                return
             try:
                 waitedFor = step()
                 if waitedFor is not None:
@@ -374,7 +480,7 @@ class LifeCycle:
         """Have ended, at once: no event is fired, and nothing is waited for."""
         if self.loop is not None:
             self.state = State.ENDED
-            self._shutdown = None
+            self._shutdown = self._ending = None
             runEach(self._finishSteps(), self._stepFailed)
 
     def _waitForBefore(self) -> Awaitable[object]:
@@ -421,7 +527,19 @@ class LifeCycle:
         runEach([partial(waiter.callback, None) for waiter in waiters], self._stepFailed)
 
     def _stepFailed(self, error: BaseException, step: Callable[[], object]) -> None:
-        self._report(Failure.fromException(error), f"a step of the reactor's end failed: {step!r}")
+        what = f"a step of the reactor's end failed: {describe(step)}"
+        self._report(Failure.fromException(error), what)
+        loop = self.loop
+        if (
+            self.attached
+            and loop is not None
+            and isinstance(error, (KeyboardInterrupt, SystemExit))
+        ):
+            # It is meant for the host, whose loop has to end by it: asyncio.Runner's second Ctrl-C.
+            try:
+                loop.call_soon_threadsafe(_raise, error)
+            except RuntimeError:
+                pass  # the loop is closed: the host has ended
 
     def _shutdownFailed(self, failure: Failure) -> None:
         # An exception came between two steps: a signal's.
@@ -434,10 +552,15 @@ class LifeCycle:
     def afterFork(self) -> None:
         """In the child of a fork: let the parts do what they must there, and let go of the loop."""
         self.beginning = RLock()
+        self._thread = 0
         runEach([part.afterFork for part in self._parts], self._stepFailed)
         watch, self._hostWatch = self._hostWatch, None
         if watch is not None:
             watch.abandon()
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def _leftBehind(stuck: Sequence[object]) -> ReactorNotRunning:

@@ -104,6 +104,10 @@ class Pools(Part):
                     pool = self.users = self._make("reactor", *self._size)
         return pool
 
+    def warmUp(self) -> None:
+        """Import what the first job needs, which takes some milliseconds."""
+        import twistlike._pool.pool  # noqa: F401
+
     def forNames(self) -> ThreadPool:
         """Return the pool that looks host names up, made now if there is none. Thread: any."""
         with self._making:

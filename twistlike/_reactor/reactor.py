@@ -17,11 +17,15 @@ from __future__ import annotations
 import weakref
 from contextvars import copy_context
 from functools import partial
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure
+from twistlike._base.functions import describeWithPlace
 from twistlike._base.naming import showAs
+from twistlike._base.reflect import safe_repr
+from twistlike._defer.background import startCoroutine
 from twistlike._eventloop import current
 from twistlike._log.report import report
 from twistlike._reactor.blocked import BlockedThreads
@@ -35,6 +39,7 @@ from twistlike._reactor.registry import RegistryEntry, registry
 from twistlike._reactor.resolver import ThreadedResolver
 from twistlike._reactor.run_loop import RunLoop
 from twistlike._reactor.system_events import SystemEvents
+from twistlike._reactor.unbound import UnboundCalls
 from twistlike._reactor.wrong_thread import Policy, ThreadsafeDelayedCall
 from twistlike._timers.loop_timers import LoopTimers
 from twistlike._timers.queue import checkDelay
@@ -61,7 +66,7 @@ T = TypeVar("T")
 _isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
 
 
-class Reactor(NotOffered):
+class AsyncioSelectorReactor(NotOffered):
     """Timers, threads and system events on one asyncio loop.
 
     `run()` makes a loop and runs it until `stop()`. In a running loop nothing has to be done:
@@ -85,7 +90,7 @@ class Reactor(NotOffered):
 
     def _setUp(self) -> None:
         self._home: AbstractEventLoop | None = None  # the loop whose first reactor this is
-        self._inbox = Inbox(self._callFailed)
+        self._inbox = Inbox(self._callFailed, lambda: self._timers.runIfDue())
         self._timers = LoopTimers(
             self._callFailed, self._inbox.drainEarly, lambda name: self._life.enter(name)
         )
@@ -94,6 +99,7 @@ class Reactor(NotOffered):
         self._pools = Pools(self, _workerReporter(weakref.ref(self)), self._inbox.put)
         self._blocked = BlockedThreads()
         self._outstanding = OutstandingDeferreds(self._callFailed)
+        self._unbound = UnboundCalls(self._countUnrun, self._blocked.end, self._report)
         parts: list[Part] = [  # in the order in which they end
             self._blocked,
             self._pools,
@@ -103,22 +109,24 @@ class Reactor(NotOffered):
             self._descriptors,
             self._events,
             RegistryEntry(self),
+            self._unbound,
         ]
         self._life = LifeCycle(
             parts,
             self._events,
             self._blocked,
             self._pools,
+            self._unbound,
             lambda: self.disconnectAll(),  # looked up late: a subclass or a test may replace it
             self._report,
         )
-        self._runLoop = RunLoop(self._life, self._inbox, self._noteSignal)
+        self._runLoop = RunLoop(self._life, self._inbox, self._timers, self._noteSignal)
         self._resolver = ThreadedResolver(self, self._pools.forNames, self._outstanding.calls)
 
     def __repr__(self) -> str:
         loop = self._life.loop
         where = "" if loop is None else f" on {loop!r}"
-        return f"<{type(self).__name__} {self._life.state.value}{where}>"
+        return f"<Reactor {self._life.state.value}{where}>"
 
     def __del__(self) -> None:
         # Workers hold their pool, not the reactor: without it nobody needs them any more.
@@ -131,7 +139,12 @@ class Reactor(NotOffered):
 
     @property
     def running(self) -> bool:
-        """Whether the reactor runs: from its startup event until its shutdown event."""
+        """Whether the reactor runs: from its startup event until its shutdown event.
+
+        In a running loop this attaches the reactor to it, as any use does.
+        """
+        if self._life.loop is None:
+            self._life.attachIfLoopRuns()
         return self._life.running
 
     @property
@@ -246,7 +259,9 @@ class Reactor(NotOffered):
     def _callWhenRunning(self, handle: Handle) -> Handle | None:
         event, (phase, function, args, kwargs) = handle
         if self._life.startupFired:
-            function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            if type(result) is CoroutineType:
+                startCoroutine(result, function)
             return None
         return self._events.add(phase, event, function, args, kwargs)
 
@@ -299,17 +314,41 @@ class Reactor(NotOffered):
         Raises:
             WrongThreadError: In another thread than the loop's.
         """
-        self._doOrPost("fireSystemEvent", self._events.fire, eventType)
+        self._doOrPost("fireSystemEvent", self._fireSystemEvent, eventType)
+
+    def _fireSystemEvent(self, eventType: str) -> None:
+        self._events.fire(eventType)
+        if eventType == "shutdown" and self._life.loop is None:
+            self._pools.stopUsers()  # before a run there is no other end that would do it
+
+    def attach(self) -> None:
+        """Attach to the running loop; nothing happens if the reactor is attached to it already.
+
+        Any use of the reactor in the loop's thread does that, too. This is the line for a `main()`
+        or a lifespan whose first use of the reactor may come from another thread. It imports what
+        the first job needs, so that this does not hold up the loop later.
+
+        Raises:
+            RuntimeError: If no loop runs in this thread.
+            ReactorAlreadyRunning: If the reactor is on another loop.
+        """
+        loop = current.runningLoop()
+        if loop is None:
+            raise RuntimeError(
+                "attach() was called where no event loop runs; call it in a coroutine, or use "
+                "reactor.run()"
+            )
+        if self._life.loop is not loop:
+            self._life.attach(loop)
+        self._pools.warmUp()
 
     async def __aenter__(self) -> Self:
         """Attach to the running loop.
 
         Raises:
-            ReactorAlreadyRunning: If the reactor has a loop already.
+            ReactorAlreadyRunning: If the reactor is on another loop.
         """
-        loop = current.runningLoop()
-        assert loop is not None, "async code runs in a loop"
-        self._life.attach(loop)
+        self.attach()
         return self
 
     async def __aexit__(
@@ -323,9 +362,22 @@ class Reactor(NotOffered):
 
     # ---- time ------------------------------------------------------------------------------------
 
-    def seconds(self) -> float:
-        """Return the time, in seconds of the clock that `callLater` goes by. Thread: any."""
-        return self._timers.seconds()
+    @property
+    def seconds(self) -> Callable[[], float]:
+        """A function that returns the time, in seconds since the epoch. Thread: any.
+
+        It never jumps: it is the clock of the loop, and an offset that is taken when the reactor
+        gets a loop. A function that is assigned to this name takes its place, for `callLater` too.
+        """
+        return self._timers.shownSeconds
+
+    @seconds.setter
+    def seconds(self, seconds: Callable[[], float]) -> None:
+        self._timers.replaceClock(seconds)
+
+    @seconds.deleter
+    def seconds(self) -> None:
+        self._timers.replaceClock(None)
 
     def callLater(
         self, delay: float, callable: Callable[P, object], *args: P.args, **kw: P.kwargs
@@ -377,10 +429,12 @@ class Reactor(NotOffered):
 
             Thread: any; also in signal handlers and `__del__`.
             """
-            if self._life.loop is None:
-                self._life.attachIfLoopRuns()
             if not call or not _isCallable(call[0]):
-                raise TypeError(f"callFromThread needs something to call, not {call[:1]!r}")
+                raise TypeError(
+                    f"callFromThread needs something to call, not {safe_repr(call[:1])}"
+                )
+            if self._life.loop is None:
+                self._life.acceptPost("callFromThread")
             if kwargs:
                 call = (partial(*call, **kwargs),)
             context = copy_context()
@@ -400,9 +454,9 @@ class Reactor(NotOffered):
         Thread: any.
         """
         if not _isCallable(callable):
-            raise TypeError(f"callInThread needs something to call, not {callable!r}")
+            raise TypeError(f"callInThread needs something to call, not {safe_repr(callable)}")
         if self._life.loop is None:
-            self._life.acceptWork("callInThread")
+            self._life.acceptPost("callInThread")
         pool = self._pools.users or self._pools.forUsers()
         pool.enqueueCall(callable, args, kwargs)
 
@@ -415,11 +469,14 @@ class Reactor(NotOffered):
     def suggestThreadPoolSize(self, size: int) -> None:
         """Set how many threads the pool may have at most. Takes effect at once. Thread: any.
 
+        The pool is made if there is none, as in Twisted.
+
         Raises:
             TypeError: If the size is not a whole number.
             ValueError: If it is negative.
         """
         self._pools.suggestSize(size)
+        self._pools.forUsers()
 
     def resolve(self, name: str, timeout: Sequence[float] | None = None) -> Deferred[str]:
         """Look the IPv4 address of a host up, in a thread that does not wait for the users' jobs.
@@ -454,7 +511,7 @@ class Reactor(NotOffered):
 
         Raises:
             NotImplementedError: The loop cannot watch file descriptors (Windows' Proactor loop).
-            OSError: The operating system cannot watch this one: it is closed, or a plain file.
+            OSError: The operating system cannot watch this one: it is closed.
             WrongThreadError: In another thread than the loop's.
         """
         self._doOrPost("addReader", self._descriptors.add, reader, True)
@@ -568,11 +625,18 @@ class Reactor(NotOffered):
         """
         if self._life.attached and isinstance(error, (KeyboardInterrupt, SystemExit)):
             return error
-        self._report(Failure.fromException(error), f"a call to {function!r} failed", function)
+        what = f"a call to {describeWithPlace(function)} failed"
+        self._report(Failure.fromException(error), what, function)
         return None
 
     def _triggerFailed(self, failure: Failure, function: Callable[..., object]) -> None:
-        self._report(failure, f"the system event trigger {function!r} failed", function)
+        what = f"the system event trigger {describeWithPlace(function)} failed"
+        self._report(failure, what, function)
+
+    def _countUnrun(self) -> int:
+        """Return how many calls and jobs wait for a loop."""
+        jobs = 0 if self._pools.users is None else self._pools.users.stats().queued
+        return len(self._inbox) + jobs
 
     def _afterFork(self) -> None:
         """Begin anew in a child process: the loop and the threads are the parent's."""
@@ -580,14 +644,18 @@ class Reactor(NotOffered):
         if self._life.loop is None:
             return  # a daemon forks before it runs: what waits for that is kept
         size, policy, limit = self._pools.size, self.wrongThread, self.shutdownTimeout
+        isDefault = self._unbound.attach is not None
         self._runLoop.giveSignalsBack()
         self._setUp()
         self._pools.suggestSize(size)
+        if isDefault:
+            self._unbound.attach = self._life.attachForPost
+        self._pools.start()  # jobs that need no loop run at once, as they would have in the parent
         self.wrongThread, self.shutdownTimeout = policy, limit
 
 
-AsyncioSelectorReactor = Reactor
-"""The name by which Twisted knows the reactor on asyncio."""
+Reactor = AsyncioSelectorReactor
+"""A shorter name. The class has the other one because suites look at it."""
 
 
 def _workerReporter(reference: weakref.ref[Reactor]) -> Callable[[Failure, str], None]:
@@ -601,4 +669,4 @@ def _workerReporter(reference: weakref.ref[Reactor]) -> Callable[[Failure, str],
     return tell
 
 
-showAs("twistlike.internet.asyncioreactor", globals(), ["Reactor"])
+showAs("twistlike.internet.asyncioreactor", globals(), ["AsyncioSelectorReactor"])

@@ -14,6 +14,7 @@ from twistlike._base.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike._eventloop import current
 from twistlike._eventloop.factory import newLoop
 from twistlike._eventloop.teardown import END_LIMIT, closeLoop, endTasks, hasTasks
+from twistlike._log.report import tell
 from twistlike._reactor.lifecycle import LifeCycle, State
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from twistlike._reactor.inbox import Inbox
+    from twistlike._timers.loop_timers import LoopTimers
 
 __all__ = ["RunLoop", "StopSignals"]
 
@@ -36,22 +38,30 @@ class RunLoop:
     Args:
         life: The reactor's.
         inbox: The reactor's.
+        timers: The reactor's.
         onSignal: Called with the number of the signal that ends it, in the signal's handler.
 
     Attributes:
         installedLoop: The user's loop to be run, which is left open at the end; `None` to make one.
     """
 
-    def __init__(self, life: LifeCycle, inbox: Inbox, onSignal: Callable[[int], object]) -> None:
+    def __init__(
+        self,
+        life: LifeCycle,
+        inbox: Inbox,
+        timers: LoopTimers,
+        onSignal: Callable[[int], object],
+    ) -> None:
         self.installedLoop: AbstractEventLoop | None = None
         self._loop: AbstractEventLoop | None = None
         self._life = life
         self._inbox = inbox
+        self._timers = timers
         self._onSignal = onSignal
         self._signals: StopSignals | None = None
 
     def start(self, takeSignals: bool) -> None:
-        """Make the loop, take the signals, plan the startup event.
+        """Make the loop, plan the startup event, in which the signals are taken.
 
         Raises:
             ReactorAlreadyRunning: If a loop runs in this thread, or the reactor or its loop runs.
@@ -73,12 +83,17 @@ class RunLoop:
                 if life.loop is not None and not life.loop.is_running():
                     text += ", which does not run now: close that to have the reactor free"
                 raise ReactorAlreadyRunning(text)
+            begun = self._timers.seconds()
             loop = self._make()
-            if takeSignals:
-                self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
-                self._signals.take()
+            # What is due later does not age while asyncio is imported and the loop is made.
+            if life.loop is None:
+                self._timers.postpone(self._timers.seconds() - begun)
             life.loopEnds = False  # not before run(): the loop that iterate() turns stays
-            life.begin(State.RUNNING, loop)
+            life.begin(State.RUNNING, loop, self._takeSignals if takeSignals else None)
+
+    def _takeSignals(self) -> None:
+        self._signals = StopSignals(self._stopBySignal, self._forceBySignal)
+        self._signals.take()
 
     def run(self) -> None:
         """Run the loop until the reactor has ended, and leave it."""
@@ -99,6 +114,7 @@ class RunLoop:
             raise
         finally:
             self._leave(loop)
+            tell("the reactor's main loop has ended")
 
     def runOnce(self, delay: float) -> None:
         """Run one turn of the loop, of the reactor's present one if it has any.
@@ -172,12 +188,13 @@ class RunLoop:
         """Stop, from a signal's handler: at any point of the main thread's code."""
         self._onSignal(number)
         try:
-            self._inbox.post(self._stopOnce, (), {})
+            self._inbox.post(self._stopOnce, (number,), {})
         except ReactorNotRunning:
             pass  # it ends already, and what is left of that is short, or forced by the next one
 
-    def _stopOnce(self) -> None:
+    def _stopOnce(self, number: int) -> None:
         if self._life.state is State.RUNNING:
+            tell(f"the reactor ends, for {signal.Signals(number).name} was received")
             self._life.stop()
 
     def _forceBySignal(self) -> None:
@@ -201,7 +218,8 @@ class StopSignals:
 
     Args:
         onStop: Called in the signal handler, with the signal's number, when the first one comes.
-        onForce: Called in the signal handler when another comes later: do not wait any longer.
+        onForce: Called in the signal handler when another one comes later that a person sends
+            (Ctrl-C): do not wait any longer. A supervisor's SIGTERM may come any number of times.
     """
 
     def __init__(self, onStop: Callable[[int], object], onForce: Callable[[], object]) -> None:
@@ -237,5 +255,5 @@ class StopSignals:
         if self._firstAt is None:
             self._firstAt = now
             self._onStop(number)
-        elif now - self._firstAt > SAME_REQUEST:
+        elif now - self._firstAt > SAME_REQUEST and number != signal.SIGTERM:
             self._onForce()

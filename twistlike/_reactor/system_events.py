@@ -6,9 +6,13 @@ Thread: the reactor's.
 from __future__ import annotations
 
 from contextvars import copy_context
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
+from twistlike._base.functions import describe
+from twistlike._base.reflect import safe_repr
+from twistlike._defer.background import startCoroutine
 from twistlike._defer.combinators import DeferredList
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.deferred import Deferred, succeed
@@ -22,9 +26,15 @@ if TYPE_CHECKING:
     Trigger = tuple[Call, Context]
     Handle = tuple[str, tuple[str, Callable[..., object], tuple[object, ...], Mapping[str, object]]]
 
-__all__ = ["SystemEvents"]
+__all__ = ["SystemEvents", "checkPhase"]
 
 PHASES = ("before", "during", "after")
+
+
+def checkPhase(phase: str) -> None:
+    """Raise KeyError if there is no such phase."""
+    if phase not in PHASES:
+        raise KeyError(f"invalid phase {phase!r}: it is one of {', '.join(PHASES)}")
 
 
 class SystemEvents(Part):
@@ -78,10 +88,11 @@ class SystemEvents(Part):
             KeyError: If the phase is not `before`, `during` or `after`.
             TypeError: If `function` is not callable.
         """
-        if phase not in PHASES:
-            raise KeyError(f"invalid phase {phase!r}: it is one of {', '.join(PHASES)}")
+        checkPhase(phase)
         if not callable(function):
-            raise TypeError(f"a system event trigger must be callable, {function!r} is not")
+            raise TypeError(
+                f"a system event trigger must be callable, {safe_repr(function)} is not"
+            )
         return event, (phase, function, args, kwargs)
 
     def remove(self, handle: object) -> None:
@@ -92,10 +103,12 @@ class SystemEvents(Part):
 
         Raises:
             ValueError: If there is no such trigger (any more).
+            KeyError: If the phase is not `before`, `during` or `after`.
             TypeError: If `add` never returned such a thing.
         """
         match handle:
             case (str(event), (str(phase), function, args, kwargs)):
+                checkPhase(phase)
                 triggers = self._triggers.get(event, {}).get(phase, [])
                 for number, (call, _) in enumerate(triggers):
                     if call == (function, args, kwargs):
@@ -104,7 +117,7 @@ class SystemEvents(Part):
                 if phase == "before" and (function, args, kwargs) in self._hadBefore.get(event, ()):
                     return  # a component that clears up while the event fires, as Twisted lets it
                 raise ValueError(
-                    f"there is no trigger {function!r} {phase} {event}: it was removed, "
+                    f"there is no trigger {describe(function)} {phase} {event}: it was removed, "
                     "or its event has fired"
                 )
             case _:
@@ -152,7 +165,10 @@ class SystemEvents(Part):
 
     def _runAll(self, event: str, phase: str) -> None:
         for trigger in self._each(event, phase):
-            self._run(trigger)
+            result = self._run(trigger)
+            if type(result) is CoroutineType:
+                (function, _, _), context = trigger
+                context.run(startCoroutine, result, function)
 
     def _each(self, event: str, phase: str) -> Iterator[Trigger]:
         """Take the triggers of a phase out, one by one: what runs may add and remove others."""

@@ -15,6 +15,7 @@ from threading import current_thread
 from typing import TYPE_CHECKING
 
 from twistlike._base.error import WrongThreadError
+from twistlike._base.reflect import safe_repr
 from twistlike._eventloop import current
 from twistlike._timers.queue import DelayedCall, checkDelay
 
@@ -40,7 +41,7 @@ class Policy(Enum):
 
 
 class ThreadGuard:
-    """Tells off who calls in the wrong thread, as the policy says."""
+    """Rejects calls from the wrong thread, as the policy says."""
 
     def __init__(self) -> None:
         self.policy = Policy.ERROR
@@ -110,9 +111,9 @@ class ThreadsafeDelayedCall(DelayedCall):
         kw: Mapping[str, object],
     ) -> None:
         if not callable(func):
-            raise TypeError(f"callLater needs a callable to call, not {func!r}")
+            raise TypeError(f"callLater needs a callable to call, not {safe_repr(func)}")
         checkDelay(delay)
-        seconds = timers.seconds
+        seconds = timers.shownSeconds
         super().__init__(seconds() + delay, func, args, kw, _nothing, _nothing, seconds)
         self._timers = timers
         self._inbox = inbox
@@ -123,7 +124,7 @@ class ThreadsafeDelayedCall(DelayedCall):
         """Do as `DelayedCall.cancel`."""
         if not self.active():
             raise self._whyInactive()
-        # Only noted here: what the loop's thread may be about to run is for that to clear.
+        # Only noted here: the loop's thread may be about to run it, so that thread clears it.
         self.cancelled = True
         self._inbox.post(self._end, (), {})
 

@@ -11,7 +11,6 @@ from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadEr
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
-from twistlike._eventloop import current
 from twistlike._reactor.blocked import BlockedThreads, BlockingCall, ended
 from twistlike._reactor.current import currentReactor
 from twistlike._reactor.pools import currentPool
@@ -276,7 +275,7 @@ def _blockingCall(
             # callFromThread would attach it, and this thread's loop would then wait for itself.
             reactor._life.attachIfLoopRuns()
         loop = reactor._life.loop
-        if loop is not None and current.runningLoop() is loop:
+        if loop is not None and reactor._life.isHere():
             raise WrongThreadError(
                 "blockingCallFromThread was called in the reactor's own thread, which would wait "
                 "for itself; call the function there, or use deferToThread to leave the thread"
