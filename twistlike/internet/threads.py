@@ -1,6 +1,6 @@
 """Work that blocks, in threads; and calls from there into the reactor's thread.
 
-Room: `_threads.api`.
+Room: `_threads`: `api`, `queue`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from twistlike._threads.api import (
     deferToThread,
     deferToThreadPool,
 )
+from twistlike._threads.queue import QueueClosed, ThreadsafeQueue
 
 __all__ = [
+    "QueueClosed",
+    "ThreadsafeQueue",
     "blockingCallFromThread",
     "blockingCallWithTimeout",
     "callMultipleInThread",
