@@ -92,6 +92,8 @@ class LifeCycle:
         beginning: Held by whatever gives the reactor a loop: threads with loops of their own meet
             here. Re-entrant, for a signal handler or a `__del__` in the middle of it.
         loopEnds: Whether the loop is the reactor's own, and is closed when the reactor has ended.
+        onNeeded: Called, in any thread, when the reactor is used and has no loop. If it is None,
+            what is asked for is kept.
         shutdownTimeout: How long the end may wait for something, in seconds.
     """
 
@@ -127,6 +129,7 @@ class LifeCycle:
         self._shutdown: Deferred[None] | None = None
         self._endWaiters: list[Deferred[None]] = []
         self._forced = False
+        self.onNeeded: Callable[[], object] | None = None
 
     @property
     def running(self) -> bool:
@@ -179,9 +182,13 @@ class LifeCycle:
     def attachIfLoopRuns(self) -> None:
         """Attach to the loop that runs in this thread, if there is one. Thread: any."""
         loop = current.runningLoop()
+        if loop is None:
+            if self.onNeeded is not None:
+                self.onNeeded()
+            return
         # The loop on which it has been stopped is no place to begin again by itself: a late call of
         # some component would bring threads back that its owner has just ended.
-        if loop is not None and (self._endedOn is None or self._endedOn() is not loop):
+        if self._endedOn is None or self._endedOn() is not loop:
             with self.beginning:
                 if self.loop is None:
                     self.attach(loop)

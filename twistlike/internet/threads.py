@@ -1,6 +1,6 @@
 """Work that blocks, in threads; and calls from there into the reactor's thread.
 
-Room: `_threads`: `api`, `queue`.
+Room: `_threads`: `api`, `decorators`, `iterate`, `queue`, `reactor_thread`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from twistlike._threads.api import (
     deferToThread,
     deferToThreadPool,
 )
+from twistlike._threads.decorators import runInReactor, waitFor
 from twistlike._threads.queue import QueueClosed, ThreadsafeQueue
+from twistlike._threads.reactor_thread import ReactorThread, startReactorThread, stopReactorThread
 
 __all__ = [
     "QueueClosed",
+    "ReactorThread",
     "ThreadsafeQueue",
     "blockingCallFromThread",
     "blockingCallWithTimeout",
@@ -24,4 +27,8 @@ __all__ = [
     "checkCancelled",
     "deferToThread",
     "deferToThreadPool",
+    "runInReactor",
+    "startReactorThread",
+    "stopReactorThread",
+    "waitFor",
 ]
