@@ -93,7 +93,8 @@ def runInReactor(f: Any = None, /, *, reactor: Reactor | None = None) -> Any:
 
         return runInReactor
 
-    return decorate if f is None and reactor is not None else decorate(f)
+    function: Any = f
+    return decorate if function is None and reactor is not None else decorate(function)
 
 
 def waitFor(timeout: float, *, reactor: Reactor | None = None) -> WaitFor:

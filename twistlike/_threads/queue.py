@@ -67,9 +67,14 @@ class _QueueDeferred(ItemDeferred[Any]):
         reactor: In whose thread it fires.
         item: What it puts; ``NOTHING`` if it gets.
         closedError: What it fails with if the queue is closed.
+
+    Attributes:
+        reader: Whoever reads: kept alive for as long as this is.
     """
 
-    __slots__ = ("_outcome", "_queue", "_reactor", "closedError", "item")
+    __slots__ = ("_outcome", "_queue", "_reactor", "closedError", "item", "reader")
+
+    reader: object
 
     def __init__(
         self,
@@ -271,7 +276,8 @@ class ThreadsafeQueue(Generic[T]):
         """
         return self._get(QueueClosed)
 
-    def _get(self, closedError: type[Exception]) -> Deferred[T]:
+    def _get(self, closedError: type[Exception], reader: object = None) -> Deferred[T]:
+        """Do as ``get``, with an error of one's own, and keep the reader while it waits."""
         if current.runningLoop() is None:
             reactorOfThisThread("ThreadsafeQueue.get", "use blockingGet there")
         with self._lock:
@@ -290,6 +296,7 @@ class ThreadsafeQueue(Generic[T]):
                 "ThreadsafeQueue.get", "use blockingGet there"
             )
             waiter = _QueueDeferred(self, reactor, NOTHING, closedError)
+            waiter.reader = reader
             self._turns.begin()
             self._getters.append(waiter)
             if self._items or self._closed:

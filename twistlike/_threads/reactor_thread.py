@@ -290,8 +290,9 @@ def _describeStuck(thread: Thread, limit: float) -> str:
 def _endWithInterpreter() -> None:
     # The pool first: functions for the exit are called in the reversed order, and the reactor's end
     # needs its pool.
-    import twistlike._pool.pool  # noqa: F401 - see pools in the reactor's room: slow to import
+    from twistlike._pool.pool import ThreadPool  # see pools in the reactor's room: slow to import
 
+    del ThreadPool
     atexit.unregister(_atExit)
     atexit.register(_atExit)
 

@@ -14,12 +14,14 @@ from twistlike._threads.api import (
     deferToThreadPool,
 )
 from twistlike._threads.decorators import runInReactor, waitFor
+from twistlike._threads.iterate import ThreadIterator, iterateInThread
 from twistlike._threads.queue import QueueClosed, ThreadsafeQueue
 from twistlike._threads.reactor_thread import ReactorThread, startReactorThread, stopReactorThread
 
 __all__ = [
     "QueueClosed",
     "ReactorThread",
+    "ThreadIterator",
     "ThreadsafeQueue",
     "blockingCallFromThread",
     "blockingCallWithTimeout",
@@ -27,6 +29,7 @@ __all__ = [
     "checkCancelled",
     "deferToThread",
     "deferToThreadPool",
+    "iterateInThread",
     "runInReactor",
     "startReactorThread",
     "stopReactorThread",
