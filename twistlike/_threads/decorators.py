@@ -93,8 +93,10 @@ def runInReactor(f: Any = None, /, *, reactor: Reactor | None = None) -> Any:
 
         return runInReactor
 
+    if f is None and reactor is not None:
+        return decorate
     function: Any = f
-    return decorate if function is None and reactor is not None else decorate(function)
+    return decorate(function)
 
 
 def waitFor(timeout: float, *, reactor: Reactor | None = None) -> WaitFor:

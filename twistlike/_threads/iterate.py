@@ -25,7 +25,8 @@ from twistlike._base.naming import showAs
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._log.report import report
 from twistlike._threads.handoff import reactorOfThisThread
-from twistlike._threads.queue import QueueClosed, ThreadsafeQueue
+from twistlike._threads.queue import ThreadsafeQueue
+from twistlike._threads.queue_waiters import QueueClosed
 from twistlike._threads.waiting import LendingWaiter
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from collections import deque
 from threading import RLock, current_thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadError
+from twistlike._base.error import TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.deferred import Deferred, fail, succeed
@@ -36,15 +36,13 @@ from twistlike._eventloop import current
 from twistlike._reactor.blocked import ended
 from twistlike._reactor.current import currentReactor
 from twistlike._reactor.pools import currentPool
-from twistlike._threads.handoff import NOTHING, ItemDeferred, Turns, reactorOfThisThread
-from twistlike._threads.waiting import LendingWaiter
+from twistlike._threads.handoff import NOTHING, Turns, reactorOfThisThread
+from twistlike._threads.queue_waiters import QueueClosed, QueueDeferred, ThreadWaiter
 from twistlike._timers.queue import checkDelay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
-
-    from twistlike._reactor.reactor import Reactor
 
 __all__ = ["QueueClosed", "ThreadsafeQueue"]
 
@@ -53,147 +51,6 @@ T = TypeVar("T")
 # The queues that are alive, by id, for the child of a fork. A plain dict, as in the pool: its
 # operations are atomic.
 _queues: dict[int, weakref.ref[ThreadsafeQueue[Any]]] = {}
-
-
-class QueueClosed(Exception):
-    """The queue is closed: it takes nothing more, and what was in it has been taken."""
-
-
-class _QueueDeferred(ItemDeferred[Any]):
-    """The Deferred of a ``get`` or ``put`` that waits in a loop.
-
-    Args:
-        queue: The queue.
-        reactor: In whose thread it fires.
-        item: What it puts; ``NOTHING`` if it gets.
-        closedError: What it fails with if the queue is closed.
-
-    Attributes:
-        reader: Whoever reads: kept alive for as long as this is.
-    """
-
-    __slots__ = ("_outcome", "_queue", "_reactor", "closedError", "item", "reader")
-
-    reader: object
-
-    def __init__(
-        self,
-        queue: ThreadsafeQueue[Any],
-        reactor: Reactor,
-        item: Any,
-        closedError: type[Exception] = QueueClosed,
-    ) -> None:
-        super().__init__(_cancel)
-        self._queue = queue
-        self._reactor = reactor
-        self.item = item
-        self.closedError = closedError
-        self._outcome: Any = NOTHING
-        reactor._owed.calls.add(self)
-
-    def serve(self, outcome: Any) -> bool:
-        """Fire soon, with an item, None or a Failure. False: it waits no more. Under the lock."""
-        self._outcome = outcome
-        try:
-            self._reactor._inbox.put((self._fire,))
-        except ReactorNotRunning:
-            self._outcome = NOTHING
-            return False
-        return True
-
-    def _fire(self) -> None:
-        outcome = self._take()
-        if outcome is NOTHING:
-            return  # it was cancelled, and has given back what it had
-        if self.called:  # by somebody else
-            self.giveBack(outcome)
-        else:
-            self.give(outcome)
-
-    def _take(self) -> Any:
-        """Take what it was served with, if anything, and wait no more. Thread: the reactor's."""
-        self._reactor._owed.calls.discard(self)
-        with self._queue._lock:
-            outcome, self._outcome = self._outcome, NOTHING
-            if outcome is NOTHING:
-                self._queue._forget(self)
-        return outcome
-
-    def leave(self) -> None:
-        """Wait no more, and give back what has not been fired with. Thread: the reactor's."""
-        outcome = self._take()
-        if outcome is not NOTHING:
-            self.giveBack(outcome)
-
-    def giveBack(self, item: Any) -> None:
-        """Have it as if it had not been served."""
-        if not isinstance(item, Failure):
-            self._queue._undo(self.item, item)
-
-    # ---- what the reactor's end asks -------------------------------------------------------------
-
-    @property
-    def what(self) -> object:
-        """What it waits for."""
-        return self._queue
-
-    def abandon(self, failure: Failure) -> None:
-        """Fail: the reactor has ended. Thread: the reactor's."""
-        self.leave()
-        if not self.called:
-            text = "the reactor has ended while a queue was waited for in its thread"
-            self.errback(ReactorNotRunning(text))
-
-
-def _cancel(deferred: Deferred[Any]) -> None:
-    """Wait no more; the Deferred then fails by itself."""
-    assert isinstance(deferred, _QueueDeferred)
-    deferred.leave()
-
-
-class _ThreadWaiter(LendingWaiter):
-    """A ``blockingGet`` or ``blockingPut`` that waits.
-
-    Args:
-        item: What it puts; ``NOTHING`` if it gets.
-    """
-
-    __slots__ = ("_isOver", "item")
-
-    closedError = QueueClosed
-
-    def __init__(self, item: Any) -> None:
-        super().__init__()
-        self.item = item
-        self._isOver = False
-
-    def serve(self, outcome: Any) -> bool:
-        """End the wait, with an item, None or a Failure. False: it waits no more."""
-        if not self._claim():
-            return False
-        if isinstance(outcome, Failure):
-            self._failure = outcome
-        else:
-            self._value = outcome
-        self._bell.release()
-        return True
-
-    def giveUp(self) -> bool:
-        """Wait no more. Return whether it has been served nevertheless, with an item or None."""
-        if self._isOver:
-            return False
-        self._isOver = True
-        if self._claim():
-            return False
-        if not self._heard:
-            self.wait(None)  # whoever has the claim is about to release it
-        return self._failure is None
-
-    def result(self) -> Any:
-        """Return what it was served with, or raise the error, after the wait."""
-        if self._failure is not None:
-            self._isOver = True
-        return self.outcome()
 
 
 class ThreadsafeQueue(Generic[T]):
@@ -295,7 +152,7 @@ class ThreadsafeQueue(Generic[T]):
             self._home = reactor = reactorOfThisThread(
                 "ThreadsafeQueue.get", "use blockingGet there"
             )
-            waiter = _QueueDeferred(self, reactor, NOTHING, closedError)
+            waiter = QueueDeferred(self, reactor, NOTHING, closedError)
             waiter.reader = reader
             self._turns.begin()
             self._getters.append(waiter)
@@ -334,7 +191,7 @@ class ThreadsafeQueue(Generic[T]):
             self._home = reactor = reactorOfThisThread(
                 "ThreadsafeQueue.put", "use blockingPut there"
             )
-            waiter = _QueueDeferred(self, reactor, obj)
+            waiter = QueueDeferred(self, reactor, obj)
             self._putters.append(waiter)
             self._settle()
         return waiter
@@ -377,7 +234,7 @@ class ThreadsafeQueue(Generic[T]):
                     return item
             if self._closed and not self._items:
                 raise self._closedError(QueueClosed)
-            waiter = _ThreadWaiter(NOTHING)
+            waiter = ThreadWaiter(NOTHING)
             self._getters.append(waiter)
             self._settle()
         return self._wait(waiter, timeout)  # type: ignore[no-any-return]
@@ -405,7 +262,7 @@ class ThreadsafeQueue(Generic[T]):
         with self._lock:
             if self._add(obj):
                 return
-            waiter = _ThreadWaiter(obj)
+            waiter = ThreadWaiter(obj)
             self._putters.append(waiter)
             self._settle()
         self._wait(waiter, timeout)
@@ -552,7 +409,7 @@ class ThreadsafeQueue(Generic[T]):
                         break
             self._settle()
 
-    def _wait(self, waiter: _ThreadWaiter, timeout: float | None) -> Any:
+    def _wait(self, waiter: ThreadWaiter, timeout: float | None) -> Any:
         """Wait to be served. Thread: the one that waits."""
         pool = currentPool()
         home = self._home if pool is None or pool.owner is None else currentReactor()
