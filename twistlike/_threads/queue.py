@@ -420,8 +420,11 @@ class ThreadsafeQueue(Generic[T]):
         try:
             if blocked.released and home is not None:
                 waiter.fail(Failure(ended()))
-            if not waiter.waitLending(timeout) and not waiter.giveUp():
-                raise TimeoutError(string=f"{self!r} has kept this waiting for {timeout} s")
+            if not waiter.waitLending(timeout):
+                with self._lock:
+                    if not waiter.giveUp():
+                        text = f"{self!r} has kept this waiting for {timeout} s"
+                        raise TimeoutError(string=text)
             return waiter.result()
         except BaseException:
             with self._lock:

@@ -124,7 +124,7 @@ class ThreadWaiter(LendingWaiter):
         item: What it puts; ``NOTHING`` if it gets.
     """
 
-    __slots__ = ("_isOver", "item")
+    __slots__ = ("_isOver", "_served", "item")
 
     closedError = QueueClosed
 
@@ -132,32 +132,31 @@ class ThreadWaiter(LendingWaiter):
         super().__init__()
         self.item = item
         self._isOver = False
+        self._served = False
 
     def serve(self, outcome: Any) -> bool:
-        """End the wait, with an item, None or a Failure. False: it waits no more."""
+        """End the wait, with an item, None or a Failure. False: it is over. Under the lock."""
         if not self._claim():
             return False
         if isinstance(outcome, Failure):
             self._failure = outcome
         else:
             self._value = outcome
+            self._served = True
         self._bell.release()
         return True
 
     def giveUp(self) -> bool:
-        """Wait no more. Return whether it has been served nevertheless, with an item or None."""
+        """Wait no more. Return whether it has been served, with an item or None. Under the lock."""
         if self._isOver:
             return False
         self._isOver = True
-        if self._claim():
-            return False
-        if not self._heard:
-            self.wait(None)  # whoever has the claim is about to release it
-        return self._failure is None
+        self._claim()
+        return self._served
 
     def result(self) -> Any:
         """Return what it was served with, or raise the error, after the wait."""
-        if self._failure is not None:
+        if not self._served:
             self._isOver = True
         return self.outcome()
 
