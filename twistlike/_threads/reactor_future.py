@@ -57,7 +57,7 @@ class ReactorFuture(Future[T]):
         Thread: any.
         """
         future = cls(reactor)
-        reactor.callFromThread(future._call, function, args, kwargs)
+        reactor.callFromThread(_serve, [(future, function, args, kwargs)])
         return future
 
     def cancel(self) -> bool:
@@ -126,28 +126,8 @@ class ReactorFuture(Future[T]):
 
     # ---- in the reactor's thread -----------------------------------------------------------------
 
-    def _call(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> None:
-        if self.cancelled():
-            return
-        try:
-            result = function(*args, **kwargs)
-            awaited = fromAwaitable(result)
-        except BaseException as error:
-            traceback = error.__traceback__
-            try:
-                self._fail(error.with_traceback(traceback and traceback.tb_next))
-            finally:
-                # The function's frame leads back to this one, which must not lead to the error.
-                del self, function, args, kwargs, traceback
-            return
-        if awaited is None:
-            if isinstance(result, Failure):
-                self._fail(result.value)
-            else:
-                self._succeed(result)
-            return
+    def _wait(self, awaited: Deferred[Any]) -> None:
+        """Take the result of something that is waited for."""
         self._deferred = awaited
         self._reactor._owed.calls.add(self)
         awaited.addCallbacks(self._succeed, self._failed)
@@ -196,3 +176,31 @@ class ReactorFuture(Future[T]):
     def abandon(self, failure: Failure) -> None:
         """Fail: the reactor has ended. Thread: the reactor's."""
         self._fail(ReactorNotRunning("the reactor has ended before this call had a result"))
+
+
+def _serve(load: list[tuple[ReactorFuture[Any], Callable[..., Any], Any, Any]]) -> None:
+    """Call a function for a future, unless that is cancelled. Thread: the reactor's.
+
+    Args:
+        load: The future, the function, and its arguments. They are taken out of it: an error's
+            traceback leads, by the frames that called this, to what this was called with.
+    """
+    future, function, args, kwargs = load.pop()
+    if future.cancelled():
+        return
+    try:
+        result = function(*args, **kwargs)
+        awaited = fromAwaitable(result)
+    except BaseException as error:
+        traceback = error.__traceback__
+        try:
+            future._fail(error.with_traceback(traceback and traceback.tb_next))
+        finally:
+            del future, function, args, kwargs, traceback  # see above
+        return
+    if awaited is not None:
+        future._wait(awaited)
+    elif isinstance(result, Failure):
+        future._fail(result.value)
+    else:
+        future._succeed(result)
