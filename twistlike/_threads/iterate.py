@@ -315,7 +315,10 @@ class _Producer(Generic[T]):
                 self._context.run(_close, self._iterator)
             except BaseException as error:
                 self._closeError = Failure.fromException(error)
-        self._ended(failure)
+        try:
+            self._ended(failure)
+        finally:
+            del self, failure  # an error's traceback leads to this frame, which must not lead back
 
     def _produce(self) -> bool:
         """Return False if it is ahead enough, and the worker is to be given back."""
