@@ -82,27 +82,27 @@ class ItemDeferred(Deferred[T]):
 
 
 class Turns:
-    """Counts what a reader gets without a turn of the loop."""
+    """Says when a reader that is never kept waiting is to leave the loop a turn.
 
-    __slots__ = ("_begin", "_left")
+    Attributes:
+        left: How many items there are until the next look at the clock. The reader counts down.
+    """
+
+    __slots__ = ("_begin", "left")
 
     def __init__(self) -> None:
         self._begin = 0.0
-        self._left = ITEMS_A_LOOK
+        self.left = ITEMS_A_LOOK
 
     def begin(self) -> None:
         """Note that the reader waits, so that the loop has a turn."""
         self._begin = monotonic()
-        self._left = ITEMS_A_LOOK
+        self.left = ITEMS_A_LOOK
 
     def isDue(self) -> bool:
-        """Count one item more. Return whether the loop is to have a turn before it."""
-        self._left -= 1
-        if self._left > 0:
-            return False
-        self._left = ITEMS_A_LOOK
-        now = monotonic()
-        return now - self._begin >= MAX_WITHOUT_TURN
+        """Look at the clock."""
+        self.left = ITEMS_A_LOOK
+        return monotonic() - self._begin >= MAX_WITHOUT_TURN
 
 
 def reactorOfThisThread(name: str, instead: str) -> Reactor:

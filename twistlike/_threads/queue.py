@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from twistlike._base.error import TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._defer.callbacks import PLAIN
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._defer.errors import QueueOverflow, QueueUnderflow
 from twistlike._eventloop import current
@@ -131,14 +132,22 @@ class ThreadsafeQueue(Generic[T]):
 
         Thread: the reactor's.
         """
-        return self._get(QueueClosed)
+        return self._get()
 
-    def _get(self, closedError: type[Exception], reader: object = None) -> Deferred[T]:
+    def _get(
+        self, closedError: type[Exception] = QueueClosed, reader: object = None
+    ) -> Deferred[T]:
         """Do as ``get``, with an error of one's own, and keep the reader while it waits."""
         if current.runningLoop() is None:
             reactorOfThisThread("ThreadsafeQueue.get", "use blockingGet there")
+        turns = self._turns
+        turns.left -= 1
         with self._lock:
-            if not self._getters and self._home is not None and not self._turns.isDue():
+            if (
+                (turns.left > 0 or not turns.isDue())
+                and not self._getters
+                and self._home is not None
+            ):
                 try:
                     item = self._items.popleft()
                 except IndexError:
@@ -221,7 +230,8 @@ class ThreadsafeQueue(Generic[T]):
 
         Thread: any that runs no loop.
         """
-        self._checkMayBlock("blockingGet", "await get()", timeout)
+        if timeout is not None or current.runningLoop() is not None:
+            self._checkMayBlock("blockingGet", "await get()", timeout)
         with self._lock:
             if not self._getters:
                 try:
@@ -258,7 +268,8 @@ class ThreadsafeQueue(Generic[T]):
 
         Thread: any that runs no loop.
         """
-        self._checkMayBlock("blockingPut", "await put()", timeout)
+        if timeout is not None or current.runningLoop() is not None:
+            self._checkMayBlock("blockingPut", "await put()", timeout)
         with self._lock:
             if self._add(obj):
                 return
@@ -351,7 +362,7 @@ class ThreadsafeQueue(Generic[T]):
         """Put an item if there is room for it. Under the lock."""
         if self._closed:
             raise QueueClosed("the queue is closed, and takes nothing more")
-        if isinstance(obj, (Deferred, Failure)):
+        if type(obj) not in PLAIN and isinstance(obj, (Deferred, Failure)):
             raise TypeError(
                 f"a queue cannot hold {obj!r}: whoever got it by a Deferred would get its outcome; "
                 "put the outcome, or a tuple with it"

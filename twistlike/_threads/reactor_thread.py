@@ -50,6 +50,7 @@ class _Run:
 
     Attributes:
         thread: Where.
+        begun: Set when the reactor takes calls, or never will.
         ready: Set when the reactor serves, or has ended before it did.
         ended: Set when the thread has nothing left to do.
         error: What kept the reactor from running.
@@ -58,6 +59,7 @@ class _Run:
     def __init__(self, owner: ReactorThread) -> None:
         self._owner = owner
         self.process = os.getpid()
+        self.begun = Event()
         self.ready = Event()
         self.ended = Event()
         self.error: BaseException | None = None
@@ -80,6 +82,7 @@ class _Run:
         try:
             reactor.startRunning(installSignalHandlers=False)
             reactor.callWhenRunning(serves)
+            self.begun.set()
             reactor.mainLoop()
             if not served:
                 raise ReactorNotRunning("the reactor was stopped before it served")
@@ -90,6 +93,7 @@ class _Run:
                 self.error = error
         finally:
             self.ended.set()
+            self.begun.set()
             self.ready.set()
             del self._owner
 
@@ -173,6 +177,9 @@ class ReactorThread:
         if run is None or not run.isAlive:
             return
         life = self.reactor._life
+        # Race: the thread has only just been started. Until it has begun a reactor that has run
+        # before refuses calls, which is what it does when it has ended, too.
+        run.begun.wait()
         _callUnlessEnded(self.reactor, self._stopOnce)
         isWorker = currentPool() is not None and currentReactor() is self.reactor
         if isWorker or run.thread is current_thread():
