@@ -406,7 +406,7 @@ def test_iterate_keeps_nothing(host: Host) -> None:
     host.run(main)
 
 
-@fault()
+@fault(alone=True)
 def test_iterate_before_the_reactor_runs(host: Host) -> None:
     """What is asked for before the reactor runs comes once it does."""
     from twistlike.internet import reactor

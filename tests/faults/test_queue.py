@@ -367,7 +367,7 @@ def test_queue_worker_killed(host: Host) -> None:
     host.run(main)
 
 
-@fault()
+@fault(alone=True)
 def test_queue_before_the_reactor_runs(host: Host) -> None:
     """What waits before the reactor runs is served once it does."""
     from twistlike.internet import reactor

@@ -298,8 +298,13 @@ class _Producer(Generic[T]):
 
     def _enqueue(self) -> None:
         """Ask the pool for a worker. Under the lock."""
-        self._job = self._reactor.getThreadPool().enqueue(None, self._run)
+        self._job = self._reactor.getThreadPool().enqueue(self._jobDone, self._run)
         self._state = _State.RUNNING
+
+    def _jobDone(self, success: bool, result: Any) -> None:
+        """Hear that a job is done; that it has not run, or was hit from outside. Thread: any."""
+        if not success and self._state is not _State.DONE:
+            self._ended(None if self._leaving else result)
 
     def _run(self) -> None:
         """Produce items until there is enough of them. Thread: the worker's."""

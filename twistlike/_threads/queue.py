@@ -244,10 +244,7 @@ class ThreadsafeQueue(Generic[T]):
                     return item
             if self._closed and not self._items:
                 raise self._closedError(QueueClosed)
-            waiter = ThreadWaiter(NOTHING)
-            self._getters.append(waiter)
-            self._settle()
-        return self._wait(waiter, timeout)  # type: ignore[no-any-return]
+        return self._wait(ThreadWaiter(NOTHING), self._getters, timeout)  # type: ignore[no-any-return]
 
     def blockingPut(self, obj: T, timeout: float | None = None) -> None:
         """Put an item; wait until there is room for it.
@@ -273,10 +270,7 @@ class ThreadsafeQueue(Generic[T]):
         with self._lock:
             if self._add(obj):
                 return
-            waiter = ThreadWaiter(obj)
-            self._putters.append(waiter)
-            self._settle()
-        self._wait(waiter, timeout)
+        self._wait(ThreadWaiter(obj), self._putters, timeout)
 
     def __iter__(self) -> Iterator[T]:
         """Take items, as ``blockingGet`` does, until the queue is closed and empty."""
@@ -420,15 +414,18 @@ class ThreadsafeQueue(Generic[T]):
                         break
             self._settle()
 
-    def _wait(self, waiter: ThreadWaiter, timeout: float | None) -> Any:
-        """Wait to be served. Thread: the one that waits."""
+    def _wait(self, waiter: ThreadWaiter, line: deque[Any], timeout: float | None) -> Any:
+        """Stand in a line, and wait to be served. Thread: the one that waits."""
         pool = currentPool()
         home = self._home if pool is None or pool.owner is None else currentReactor()
         blocked = (home or currentReactor())._waiters
-        # Race: the reactor ends while we come. It says so, then releases those that it knows of. We
-        # are known before we look.
-        blocked.waiting.add(waiter)
         try:
+            with self._lock:
+                line.append(waiter)
+                self._settle()
+            # Race: the reactor ends while we come. It says so, then releases those that it knows
+            # of. We are known before we look.
+            blocked.waiting.add(waiter)
             if blocked.released and home is not None:
                 waiter.fail(Failure(ended()))
             if not waiter.waitLending(timeout):
@@ -436,15 +433,16 @@ class ThreadsafeQueue(Generic[T]):
                     if not waiter.giveUp():
                         text = f"{self!r} has kept this waiting for {timeout} s"
                         raise TimeoutError(string=text)
-            return waiter.result()
+            blocked.leave(waiter)
+            result = waiter.result()
         except BaseException:
             with self._lock:
                 self._forget(waiter)
-                if waiter.giveUp():  # served, and then hit by a signal's exception
+                if waiter.giveUp():  # served, and then hit by a signal's exception, or killed
                     self._undo(waiter.item, waiter.outcome())
-            raise
-        finally:
             blocked.leave(waiter)
+            raise
+        return result  # with nothing between at which the thread could be hit
 
     def _checkMayBlock(self, name: str, instead: str, timeout: float | None) -> None:
         if timeout is not None:
