@@ -24,6 +24,7 @@ from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._log.report import report
+from twistlike._reactor.blocked import ended
 from twistlike._threads.handoff import reactorOfThisThread
 from twistlike._threads.queue import ThreadsafeQueue
 from twistlike._threads.queue_waiters import QueueClosed
@@ -371,10 +372,13 @@ class _Producer(Generic[T]):
         blocked = self._reactor._waiters
         blocked.waiting.add(rest)
         try:
-            if blocked.released and not self._leaving:
-                return True
+            if blocked.released:
+                rest.fail(Failure(ended()))
             rest.waitLending(None)
             rest.outcome()
+        except ReactorNotRunning:
+            self._failReader()
+            self._leaving = True
         finally:
             blocked.leave(rest)
             self.resting = False
