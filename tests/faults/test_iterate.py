@@ -49,7 +49,7 @@ class Source:
 
 @fault()
 def test_iterate_in_order_and_not_too_far_ahead(host: Host) -> None:
-    """Items come in order; the worker is never more than ``ahead`` before the reader."""
+    """Items come in order; the worker is never more than `ahead` before the reader."""
 
     async def main(reactor: Reactor) -> None:
         for sameThread in (True, False):
@@ -126,7 +126,7 @@ def test_iterate_left_early(host: Host) -> None:
 
 @fault()
 def test_iterate_worker_given_back(host: Host) -> None:
-    """Without ``sameThread`` a worker serves any number of readers that are behind."""
+    """Without `sameThread` a worker serves any number of readers that are behind."""
 
     async def main(reactor: Reactor) -> None:
         reactor.suggestThreadPoolSize(1)
@@ -146,7 +146,7 @@ def test_iterate_worker_given_back(host: Host) -> None:
 
 @fault()
 def test_iterate_held_worker_is_made_up_for(host: Host) -> None:
-    """With ``sameThread`` a worker that waits for its reader keeps no job from running."""
+    """With `sameThread` a worker that waits for its reader keeps no job from running."""
 
     async def main(reactor: Reactor) -> None:
         reactor.suggestThreadPoolSize(1)
@@ -183,7 +183,7 @@ def test_iterate_thousand_at_once(host: Host) -> None:
 
 @fault()
 def test_iterate_cancel_at_handover(host: Host) -> None:
-    """A ``next`` that is cancelled around its hand-over, 1,000 times, loses no item."""
+    """A `next` that is cancelled around its hand-over, 1,000 times, loses no item."""
 
     async def main(reactor: Reactor) -> None:
         source = Source(host.many(1_000))
@@ -238,7 +238,7 @@ def test_iterate_errors_reach_the_reader(host: Host) -> None:
 
 @fault("closing a generator in a thread failed.*LookupError: bad end")
 def test_iterate_error_of_the_end(host: Host) -> None:
-    """What a generator raises as it is closed: ``aclose`` fails with it, else it is reported."""
+    """What a generator raises as it is closed: `aclose` fails with it, else it is reported."""
 
     async def main(reactor: Reactor) -> None:
         ended = []
@@ -394,7 +394,7 @@ def test_iterate_keeps_nothing(host: Host) -> None:
             assert [type(item) async for item in iterator] == [Item] * 40
             del iterator
             await until(lambda: not [each for each in references if each() is not None])
-            assert reactor._owed.calls == set()
+            assert reactor._outstanding.calls == set()
         finally:
             gc.enable()
 

@@ -242,7 +242,7 @@ def test_waitersAreReleasedByTheEnd(running: Reactor) -> None:
 
     thread = threading.Thread(target=block)
     thread.start()
-    while not running._waiters.waiting:
+    while not running._blocked.waiting:
         pass
     threads.stopReactorThread(running)
     thread.join(10)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
 
     class WaitFor(Protocol):
-        """What ``waitFor`` returns: a decorator."""
+        """What `waitFor` returns: a decorator."""
 
         @overload
         def __call__(self, f: Callable[P, Awaitable[T]], /) -> Callable[P, T]: ...
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         def __call__(self, f: Callable[P, T], /) -> Callable[P, T]: ...
 
     class RunInReactor(Protocol):
-        """What ``runInReactor`` returns if it is given no function: a decorator."""
+        """What `runInReactor` returns if it is given no function: a decorator."""
 
         @overload
         def __call__(self, f: Callable[P, Awaitable[T]], /) -> Callable[P, Future[T]]: ...
@@ -64,16 +64,16 @@ def runInReactor(f: Any = None, /, *, reactor: Reactor | None = None) -> Any:
     The function may be a coroutine function, or return a Deferred or another awaitable: then the
     future has the result of that. Cancelling the future cancels that, or keeps the function from
     being called. If the reactor ends before there is a result, the future fails with
-    ``ReactorNotRunning``. A call may be made in the reactor's own thread, too; to wait for the
-    future there raises ``WrongThreadError``.
+    `ReactorNotRunning`. A call may be made in the reactor's own thread, too; to wait for the
+    future there raises `WrongThreadError`.
 
     Args:
-        f: The function. The decorated one has it as ``__wrapped__``.
+        f: The function. The decorated one has it as `__wrapped__`.
         reactor: In whose thread it runs; the default reactor unless given.
 
     Returns:
-        The decorated function, which returns a ``concurrent.futures.Future``. It raises
-        ``ReactorNotRunning`` if the reactor has ended.
+        The decorated function, which returns a `concurrent.futures.Future`. It raises
+        `ReactorNotRunning` if the reactor has ended.
 
     Raises:
         TypeError: If it is given something else than a function.
@@ -102,20 +102,20 @@ def runInReactor(f: Any = None, /, *, reactor: Reactor | None = None) -> Any:
 def waitFor(timeout: float, *, reactor: Reactor | None = None) -> WaitFor:
     """Decorate a function so that it runs in the reactor's thread, and its caller waits for it.
 
-    A call of the decorated function is ``blockingCallWithTimeout`` of the function.
+    A call of the decorated function is `blockingCallWithTimeout` of the function.
 
     Args:
         timeout: How long a call waits, in seconds. Then what the function returned is cancelled,
-            and ``TimeoutError`` (``twistlike.internet.error``) raised.
+            and `TimeoutError` (`twistlike.internet.error`) raised.
         reactor: In whose thread it runs; the default reactor unless given.
 
     Returns:
         A decorator. The function may be a coroutine function, or return a Deferred or another
         awaitable: then the call returns the result of that. The decorated one has it as
-        ``__wrapped__``.
+        `__wrapped__`.
 
     Raises:
-        TypeError: If the timeout is not a number, as in ``@waitFor`` without one.
+        TypeError: If the timeout is not a number, as in `@waitFor` without one.
         ValueError: If the timeout is negative or NaN.
 
     Thread: any; the decorated function any but the reactor's.

@@ -5,7 +5,7 @@ Thread: the reactor's.
 How it works
 ------------
 A Deferred that fires resumes a task on the loop's next turn. If the task is cancelled in between,
-nobody gets what the Deferred fired with. `ItemDeferred` sees that in its own ``await``: it is
+nobody gets what the Deferred fired with. `ItemDeferred` sees that in its own `await`: it is
 resumed by an exception although it has fired. Then it gives the item back.
 """
 

@@ -2,10 +2,10 @@
 
 How it works
 ------------
-The worker puts items into a queue, from which the reader takes them in the loop. When ``ahead``
+The worker puts items into a queue, from which the reader takes them in the loop. When `ahead`
 items are there it rests, until the reader has taken half of them: so the two wake each other once
 for many items. A worker that rests keeps its thread, which sqlite3's objects, thread-locals and
-re-entrant locks rely on, but lends its place in the pool to a spare one. With ``sameThread=False``
+re-entrant locks rely on, but lends its place in the pool to a spare one. With `sameThread=False`
 it gives the thread back instead, and the next worker that is free goes on.
 
 The reader has a `ThreadIterator`, which nothing else refers to: when it is dropped, or closed, or
@@ -97,14 +97,14 @@ def iterateInThread(  # type: ignore[misc]
 ) -> ThreadIterator[Any]:
     """Iterate over something that blocks in a worker of the reactor's pool.
 
-    ``async for row in iterateInThread(rows, database): ...``. The worker begins with the first
-    item that is asked for, and is at most ``ahead`` items before its reader. It runs in a copy of
+    `async for row in iterateInThread(rows, database): ...`. The worker begins with the first
+    item that is asked for, and is at most `ahead` items before its reader. It runs in a copy of
     the caller's context, the same one throughout.
 
     A generator is closed in its thread when the reader leaves the loop early, is cancelled, or
     drops the iterator, and when the reactor ends. An iterable of another kind is left as it is:
     close a file or a cursor yourself, or in a generator. While the reader is behind, the worker
-    waits in its thread, made up for by a spare one within ``ThreadPool.maxSpare``.
+    waits in its thread, made up for by a spare one within `ThreadPool.maxSpare`.
 
     Args:
         source: An iterable; or a function that returns one, with its arguments after it, which is
@@ -114,11 +114,11 @@ def iterateInThread(  # type: ignore[misc]
             the reader is behind, and any number of slow readers get along with one pool.
 
     Returns:
-        The asynchronous iterator; ``next()`` gives each item as a Deferred.
+        The asynchronous iterator; `next()` gives each item as a Deferred.
 
     Raises:
-        TypeError: If the source is neither, or asynchronous; if ``ahead`` is not a whole number.
-        ValueError: If ``ahead`` is less than 1.
+        TypeError: If the source is neither, or asynchronous; if `ahead` is not a whole number.
+        ValueError: If `ahead` is less than 1.
         WrongThreadError: In a thread that does not run the reactor's loop.
         ReactorNotRunning: If the reactor has ended.
 
@@ -154,7 +154,7 @@ class _Producer(Generic[T]):
 
     Attributes:
         queue: From which the reader takes.
-        resting: Whether it is ahead enough; the reader is to resume it at ``low`` items.
+        resting: Whether it is ahead enough; the reader is to resume it at `low` items.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class _Producer(Generic[T]):
         reactorOfThisThread("ThreadIterator.next", "iterate there with a plain for")
         with self.queue._lock:
             self._enqueue()
-            self._reactor._owed.calls.add(self)
+            self._reactor._outstanding.calls.add(self)
         self._trigger = self._reactor.addSystemEventTrigger("during", "shutdown", self._reactorEnds)
 
     def resume(self) -> None:
@@ -260,7 +260,7 @@ class _Producer(Generic[T]):
 
     def _isOver(self) -> None:
         """Hear that it is done."""
-        self._reactor._owed.calls.discard(self)
+        self._reactor._outstanding.calls.discard(self)
         trigger, self._trigger = self._trigger, None
         if trigger is not None:
             try:
@@ -369,7 +369,7 @@ class _Producer(Generic[T]):
                 self._state = _State.PARKED
                 return False
             self._rest = rest = LendingWaiter()
-        blocked = self._reactor._waiters
+        blocked = self._reactor._blocked
         blocked.waiting.add(rest)
         try:
             if blocked.released:
@@ -404,9 +404,9 @@ class _Producer(Generic[T]):
 
 
 class ThreadIterator(Generic[T]):
-    """What ``iterateInThread`` returns: an asynchronous iterator, whose items come from a thread.
+    """What `iterateInThread` returns: an asynchronous iterator, whose items come from a thread.
 
-    ``async for`` takes its items, ``next()`` gives one as a Deferred. ``async with`` closes it at
+    `async for` takes its items, `next()` gives one as a Deferred. `async with` closes it at
     the end of the block, and waits for that; without that it is closed when it is dropped.
 
     Thread: the reactor's.
@@ -425,7 +425,7 @@ class ThreadIterator(Generic[T]):
 
         Returns:
             A Deferred of the item. It fails with what the iterable has raised, and with
-            ``StopAsyncIteration`` at its end; with ``ReactorNotRunning`` when the reactor ends.
+            `StopAsyncIteration` at its end; with `ReactorNotRunning` when the reactor ends.
 
         Raises:
             WrongThreadError: In a thread that does not run the reactor's loop.

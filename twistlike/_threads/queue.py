@@ -11,7 +11,7 @@ loop's thread. Each wait has one claim. A getter that has been given an item and
 hit by an exception, before its reader has it gives the item back: to the next in the line, or to
 the front of the queue.
 
-The lock is re-entrant, for a signal handler or a ``__del__`` in the middle of a call. Such a call
+The lock is re-entrant, for a signal handler or a `__del__` in the middle of a call. Such a call
 is complete when it returns, so each step looks again at what it relies on (`_settle`), and only
 calls under the lock what runs no code of a user's.
 
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from twistlike._base.error import TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
-from twistlike._defer.callbacks import PLAIN
+from twistlike._defer.callbacks import NON_DEFERRED_TYPES
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._defer.errors import QueueOverflow, QueueUnderflow
 from twistlike._eventloop import current
@@ -57,16 +57,16 @@ _queues: dict[int, weakref.ref[ThreadsafeQueue[Any]]] = {}
 class ThreadsafeQueue(Generic[T]):
     """A queue that threads and loops share: first in, first out.
 
-    In a loop's thread ``get`` and ``put`` return Deferreds, which can be awaited; in other threads
-    ``blockingGet`` and ``blockingPut`` wait. ``async for`` and ``for`` take items until the queue
+    In a loop's thread `get` and `put` return Deferreds, which can be awaited; in other threads
+    `blockingGet` and `blockingPut` wait. `async for` and `for` take items until the queue
     is closed and empty. Several loops may share one queue.
 
     A get that is cancelled, or times out, loses no item, also in the very turn in which it was
     served. A pool's worker that waits is made up for by a spare one. When the reactor ends whose
     loop uses the queue, or in a worker the one whose pool it is, threads that wait get
-    ``ReactorNotRunning``, and so does what waits in its loop.
+    `ReactorNotRunning`, and so does what waits in its loop.
 
-    Has no counterpart in Twisted: ``DeferredQueue`` belongs to the reactor's thread.
+    Has no counterpart in Twisted: `DeferredQueue` belongs to the reactor's thread.
 
     Args:
         size: How many items it holds at most; None for no limit.
@@ -123,8 +123,8 @@ class ThreadsafeQueue(Generic[T]):
         """Take the oldest item, once there is one.
 
         Returns:
-            A Deferred of the item. It fails with ``QueueClosed`` when the queue is closed and
-            empty, and with ``ReactorNotRunning`` when the reactor ends.
+            A Deferred of the item. It fails with `QueueClosed` when the queue is closed and
+            empty, and with `ReactorNotRunning` when the reactor ends.
 
         Raises:
             WrongThreadError: In a thread that does not run the reactor's loop.
@@ -137,7 +137,7 @@ class ThreadsafeQueue(Generic[T]):
     def _get(
         self, closedError: type[Exception] = QueueClosed, reader: object = None
     ) -> Deferred[T]:
-        """Do as ``get``, with an error of one's own, and keep the reader while it waits."""
+        """Do as `get`, with an error of one's own, and keep the reader while it waits."""
         if current.runningLoop() is None:
             reactorOfThisThread("ThreadsafeQueue.get", "use blockingGet there")
         turns = self._turns
@@ -179,7 +179,7 @@ class ThreadsafeQueue(Generic[T]):
 
         Returns:
             A Deferred that fires when the item is in the queue, or a reader has it. It fails with
-            ``QueueClosed`` when the queue is closed, and with ``ReactorNotRunning`` when the
+            `QueueClosed` when the queue is closed, and with `ReactorNotRunning` when the
             reactor ends: then the item is not in the queue.
 
         Raises:
@@ -206,11 +206,11 @@ class ThreadsafeQueue(Generic[T]):
         return waiter
 
     def __aiter__(self) -> Self:
-        """Return this queue: ``async for item in queue`` ends when it is closed and empty."""
+        """Return this queue: `async for item in queue` ends when it is closed and empty."""
         return self
 
     def __anext__(self) -> Deferred[T]:
-        """Take the oldest item, as ``get`` does. Thread: the reactor's."""
+        """Take the oldest item, as `get` does. Thread: the reactor's."""
         return self._get(StopAsyncIteration)
 
     # ---- in any other thread ---------------------------------------------------------------------
@@ -223,10 +223,10 @@ class ThreadsafeQueue(Generic[T]):
 
         Raises:
             QueueClosed: If the queue is closed and empty.
-            TimeoutError: If it took longer (``twistlike.internet.error``).
+            TimeoutError: If it took longer (`twistlike.internet.error`).
             WrongThreadError: In a thread that runs a loop, which would stand still.
             ReactorNotRunning: If the reactor has ended, or ends while this waits.
-            PoolWedgedError: In a worker, as ``blockingCallFromThread``.
+            PoolWedgedError: In a worker, as `blockingCallFromThread`.
 
         Thread: any that runs no loop.
         """
@@ -257,11 +257,11 @@ class ThreadsafeQueue(Generic[T]):
             QueueClosed: If the queue is closed, or is closed while this waits. Then, and after the
                 errors below, the item is not in the queue.
             TypeError: If the item is a Deferred or a Failure.
-            TimeoutError: If it took longer (``twistlike.internet.error``).
+            TimeoutError: If it took longer (`twistlike.internet.error`).
             WrongThreadError: In a thread that runs a loop, which would stand still.
             ReactorNotRunning: If the reactor ends while this waits, or it has to wait and the
                 reactor has ended.
-            PoolWedgedError: In a worker, as ``blockingCallFromThread``.
+            PoolWedgedError: In a worker, as `blockingCallFromThread`.
 
         Thread: any that runs no loop.
         """
@@ -273,7 +273,7 @@ class ThreadsafeQueue(Generic[T]):
         self._wait(ThreadWaiter(obj), self._putters, timeout)
 
     def __iter__(self) -> Iterator[T]:
-        """Take items, as ``blockingGet`` does, until the queue is closed and empty."""
+        """Take items, as `blockingGet` does, until the queue is closed and empty."""
         while True:
             try:
                 item = self.blockingGet()
@@ -290,7 +290,7 @@ class ThreadsafeQueue(Generic[T]):
             QueueUnderflow: If there is none.
             QueueClosed: If there is none, and the queue is closed.
 
-        Thread: any; also in signal handlers and ``__del__``.
+        Thread: any; also in signal handlers and `__del__`.
         """
         with self._lock:
             try:
@@ -311,7 +311,7 @@ class ThreadsafeQueue(Generic[T]):
             QueueClosed: If the queue is closed.
             TypeError: If the item is a Deferred or a Failure.
 
-        Thread: any; also in signal handlers and ``__del__``.
+        Thread: any; also in signal handlers and `__del__`.
         """
         with self._lock:
             if not self._add(obj):
@@ -320,10 +320,10 @@ class ThreadsafeQueue(Generic[T]):
     def close(self) -> None:
         """Take nothing more, and wake all who wait. What is in the queue can still be taken.
 
-        A put that waits fails with ``QueueClosed``, a get that waits, too: there is nothing to
+        A put that waits fails with `QueueClosed`, a get that waits, too: there is nothing to
         come. Closing twice does no harm.
 
-        Thread: any; also in signal handlers and ``__del__``.
+        Thread: any; also in signal handlers and `__del__`.
         """
         with self._lock:
             self._closed = True
@@ -356,7 +356,7 @@ class ThreadsafeQueue(Generic[T]):
         """Put an item if there is room for it. Under the lock."""
         if self._closed:
             raise QueueClosed("the queue is closed, and takes nothing more")
-        if type(obj) not in PLAIN and isinstance(obj, (Deferred, Failure)):
+        if type(obj) not in NON_DEFERRED_TYPES and isinstance(obj, (Deferred, Failure)):
             raise TypeError(
                 f"a queue cannot hold {obj!r}: whoever got it by a Deferred would get its outcome; "
                 "put the outcome, or a tuple with it"
@@ -418,7 +418,7 @@ class ThreadsafeQueue(Generic[T]):
         """Stand in a line, and wait to be served. Thread: the one that waits."""
         pool = currentPool()
         home = self._home if pool is None or pool.owner is None else currentReactor()
-        blocked = (home or currentReactor())._waiters
+        blocked = (home or currentReactor())._blocked
         try:
             with self._lock:
                 line.append(waiter)

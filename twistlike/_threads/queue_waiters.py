@@ -26,12 +26,12 @@ class QueueClosed(Exception):
 
 
 class QueueDeferred(ItemDeferred[Any]):
-    """The Deferred of a ``get`` or ``put`` that waits in a loop.
+    """The Deferred of a `get` or `put` that waits in a loop.
 
     Args:
         queue: The queue.
         reactor: In whose thread it fires.
-        item: What it puts; ``NOTHING`` if it gets.
+        item: What it puts; `NOTHING` if it gets.
         closedError: What it fails with if the queue is closed.
 
     Attributes:
@@ -55,7 +55,7 @@ class QueueDeferred(ItemDeferred[Any]):
         self.item = item
         self.closedError = closedError
         self._outcome: Any = NOTHING
-        reactor._owed.calls.add(self)
+        reactor._outstanding.calls.add(self)
 
     def serve(self, outcome: Any) -> bool:
         """Fire soon, with an item, None or a Failure. False: it waits no more. Under the lock."""
@@ -78,7 +78,7 @@ class QueueDeferred(ItemDeferred[Any]):
 
     def _take(self) -> Any:
         """Take what it was served with, if anything, and wait no more. Thread: the reactor's."""
-        self._reactor._owed.calls.discard(self)
+        self._reactor._outstanding.calls.discard(self)
         with self._queue._lock:
             outcome, self._outcome = self._outcome, NOTHING
             if outcome is NOTHING:
@@ -118,10 +118,10 @@ def _cancel(deferred: Deferred[Any]) -> None:
 
 
 class ThreadWaiter(LendingWaiter):
-    """A ``blockingGet`` or ``blockingPut`` that waits.
+    """A `blockingGet` or `blockingPut` that waits.
 
     Args:
-        item: What it puts; ``NOTHING`` if it gets.
+        item: What it puts; `NOTHING` if it gets.
     """
 
     __slots__ = ("_isOver", "_served", "item")
@@ -143,7 +143,7 @@ class ThreadWaiter(LendingWaiter):
         else:
             self._value = outcome
             self._served = True
-        self._bell.release()
+        self._lock.release()
         return True
 
     def giveUp(self) -> bool:

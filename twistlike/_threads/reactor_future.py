@@ -1,6 +1,6 @@
-"""The futures of ``runInReactor``. Made and waited for in any thread, set in the reactor's.
+"""The futures of `runInReactor`. Made and waited for in any thread, set in the reactor's.
 
-Not imported before it is needed: ``concurrent.futures`` takes 10 ms.
+Not imported before it is needed: `concurrent.futures` takes 10 ms.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class ReactorFuture(Future[T]):
         return cancelled
 
     def result(self, timeout: float | None = None) -> T:
-        """Return the result, or raise the error, as any ``concurrent.futures.Future``.
+        """Return the result, or raise the error, as any `concurrent.futures.Future`.
 
         Raises:
             WrongThreadError: In the reactor's own thread, if there is none yet.
@@ -98,7 +98,7 @@ class ReactorFuture(Future[T]):
             return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return the error or None, as any ``concurrent.futures.Future``.
+        """Return the error or None, as any `concurrent.futures.Future`.
 
         Raises:
             WrongThreadError: In the reactor's own thread, if there is no result yet.
@@ -122,14 +122,14 @@ class ReactorFuture(Future[T]):
     def _lent(self) -> Any:
         pool = currentPool()
         assert pool is not None
-        return pool.lent(self._fail)
+        return pool.compensated(self._fail)
 
     # ---- in the reactor's thread -----------------------------------------------------------------
 
     def _wait(self, awaited: Deferred[Any]) -> None:
         """Take the result of something that is waited for."""
         self._deferred = awaited
-        self._reactor._owed.calls.add(self)
+        self._reactor._outstanding.calls.add(self)
         awaited.addCallbacks(self._succeed, self._failed)
         if self.cancelled():
             self._cancelDeferred()
@@ -159,7 +159,7 @@ class ReactorFuture(Future[T]):
 
     def _forget(self) -> None:
         self._deferred = None
-        self._reactor._owed.calls.discard(self)
+        self._reactor._outstanding.calls.discard(self)
 
     def _cancelDeferred(self) -> None:
         deferred = self._deferred

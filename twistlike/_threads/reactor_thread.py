@@ -4,8 +4,8 @@ Thread: any, except where a docstring says otherwise.
 
 How it works
 ------------
-The thread is a daemon, and runs the reactor as ``reactor.run()`` does, without signals: those are
-the main thread's. ``start`` waits until the reactor's startup event has been fired, or the thread
+The thread is a daemon, and runs the reactor as `reactor.run()` does, without signals: those are
+the main thread's. `start` waits until the reactor's startup event has been fired, or the thread
 has ended before that. At the interpreter's end, when the threads that are no daemons have ended,
 the reactor is stopped and waited for, within a limit.
 
@@ -99,7 +99,7 @@ class _Run:
 
 
 class ReactorThread:
-    """The thread of a reactor, as ``startReactorThread`` returns it.
+    """The thread of a reactor, as `startReactorThread` returns it.
 
     As a context manager it runs for the block; the outermost block ends it, whoever has started it.
 
@@ -161,13 +161,13 @@ class ReactorThread:
     def stop(self) -> None:
         """End the reactor, and return when its thread has ended. Twice does no harm.
 
-        That takes ``reactor.shutdownTimeout`` at most: then what the end still waits for is
+        That takes `reactor.shutdownTimeout` at most: then what the end still waits for is
         cancelled or left behind. In the reactor's own thread, and in a worker of its pool, which
         its end waits for, this returns at once.
 
         Raises:
             TimeoutError: If something holds the reactor's thread up, so that it cannot end
-                (``twistlike.internet.error``). The thread is left behind.
+                (`twistlike.internet.error`). The thread is left behind.
 
         Thread: any.
         """
@@ -231,15 +231,15 @@ _making = RLock()
 def startReactorThread(reactor: Reactor | None = None) -> ReactorThread:
     """Run the reactor in a thread of its own, and return when it serves. Twice does no harm.
 
-    For programs that have no loop. From the next line on ``callFromThread``,
-    ``blockingCallFromThread`` and the like work in all threads. The interpreter's end stops it, and
-    so does ``stopReactorThread``. In a child of a fork the reactor's first use starts it anew.
+    For programs that have no loop. From the next line on `callFromThread`,
+    `blockingCallFromThread` and the like work in all threads. The interpreter's end stops it, and
+    so does `stopReactorThread`. In a child of a fork the reactor's first use starts it anew.
 
     Args:
         reactor: What is to run; the default reactor unless given.
 
     Returns:
-        The thread, which is a context manager, too: ``with startReactorThread(): ...`` stops it.
+        The thread, which is a context manager, too: `with startReactorThread(): ...` stops it.
 
     Raises:
         ReactorAlreadyRunning: If the reactor runs already, elsewhere, or is attached to a loop.
@@ -254,14 +254,14 @@ def startReactorThread(reactor: Reactor | None = None) -> ReactorThread:
 
 
 def stopReactorThread(reactor: Reactor | None = None) -> None:
-    """End what ``startReactorThread`` began, and return when it has ended. Twice does no harm.
+    """End what `startReactorThread` began, and return when it has ended. Twice does no harm.
 
     Args:
         reactor: Which one; the default reactor unless given.
 
     Raises:
         TimeoutError: If something holds the reactor's thread up for longer than
-            ``reactor.shutdownTimeout`` (``twistlike.internet.error``).
+            `reactor.shutdownTimeout` (`twistlike.internet.error`).
 
     Thread: any. In the reactor's own, and in a worker of its pool, it returns at once.
     """

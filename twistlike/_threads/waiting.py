@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
-from twistlike._reactor.blocked import Waiter
+from twistlike._reactor.blocked import BlockingCall
 from twistlike._reactor.pools import currentPool
 
 if TYPE_CHECKING:
-    from twistlike._wakeup.gil_handoff import QuickBell
+    from twistlike._wakeup.gil_handoff import HandoffLock
 
 __all__ = ["LendingWaiter"]
 
@@ -21,23 +21,23 @@ __all__ = ["LendingWaiter"]
 _SOON = 0.01
 
 
-class LendingWaiter(Waiter[Any]):
+class LendingWaiter(BlockingCall[Any]):
     """One thread's wait for one outcome, in a pool's worker made up for by a spare one.
 
     Args:
-        quick: What to sleep on instead of a lock.
+        handoff: What to sleep on instead of a lock.
     """
 
     __slots__ = ()
 
-    def __init__(self, quick: QuickBell | None = None) -> None:
-        super().__init__(quick)
+    def __init__(self, handoff: HandoffLock | None = None) -> None:
+        super().__init__(handoff)
 
     def waitLending(self, timeout: float | None) -> bool:
         """Wait for the outcome, and lend this thread's place in its pool if that takes long.
 
         Args:
-            timeout: For how long, in seconds; ``None`` is for ever.
+            timeout: For how long, in seconds; `None` is for ever.
 
         Returns:
             Whether it has come.
@@ -51,7 +51,7 @@ class LendingWaiter(Waiter[Any]):
             return self.wait(timeout)
         if self.wait(_SOON):
             return True
-        with pool.lent(self.wedged):
+        with pool.compensated(self.wedged):
             return self.wait(None if timeout is None else timeout - _SOON)
 
     def wedged(self, error: Exception) -> None:
