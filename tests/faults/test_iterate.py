@@ -394,7 +394,7 @@ def test_iterate_keeps_nothing(host: Host) -> None:
             assert [type(item) async for item in iterator] == [Item] * 40
             del iterator
             await until(lambda: not [each for each in references if each() is not None])
-            assert reactor._outstanding.calls == set()
+            assert not reactor._outstanding.calls and not reactor._outstanding.waits
         finally:
             gc.enable()
 

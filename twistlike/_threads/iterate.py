@@ -206,7 +206,7 @@ class _Producer(Generic[T]):
         reactorOfThisThread("ThreadIterator.next", "iterate there with a plain for")
         with self.queue._lock:
             self._enqueue()
-            self._reactor._outstanding.calls.add(self)
+            self._reactor._outstanding.waits.add(self)
         self._trigger = self._reactor.addSystemEventTrigger("during", "shutdown", self._reactorEnds)
 
     def resume(self) -> None:
@@ -260,7 +260,7 @@ class _Producer(Generic[T]):
 
     def _isOver(self) -> None:
         """Hear that it is done."""
-        self._reactor._outstanding.calls.discard(self)
+        self._reactor._outstanding.waits.discard(self)
         trigger, self._trigger = self._trigger, None
         if trigger is not None:
             try:

@@ -55,7 +55,7 @@ class QueueDeferred(ItemDeferred[Any]):
         self.item = item
         self.closedError = closedError
         self._outcome: Any = NOTHING
-        reactor._outstanding.calls.add(self)
+        reactor._outstanding.waits.add(self)
 
     def serve(self, outcome: Any) -> bool:
         """Fire soon, with an item, None or a Failure. False: it waits no more. Under the lock."""
@@ -78,7 +78,7 @@ class QueueDeferred(ItemDeferred[Any]):
 
     def _take(self) -> Any:
         """Take what it was served with, if anything, and wait no more. Thread: the reactor's."""
-        self._reactor._outstanding.calls.discard(self)
+        self._reactor._outstanding.waits.discard(self)
         with self._queue._lock:
             outcome, self._outcome = self._outcome, NOTHING
             if outcome is NOTHING:

@@ -129,7 +129,7 @@ class ReactorFuture(Future[T]):
     def _wait(self, awaited: Deferred[Any]) -> None:
         """Take the result of something that is waited for."""
         self._deferred = awaited
-        self._reactor._outstanding.calls.add(self)
+        self._reactor._outstanding.waits.add(self)
         awaited.addCallbacks(self._succeed, self._failed)
         if self.cancelled():
             self._cancelDeferred()
@@ -159,7 +159,7 @@ class ReactorFuture(Future[T]):
 
     def _forget(self) -> None:
         self._deferred = None
-        self._reactor._outstanding.calls.discard(self)
+        self._reactor._outstanding.waits.discard(self)
 
     def _cancelDeferred(self) -> None:
         deferred = self._deferred
