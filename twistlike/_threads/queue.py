@@ -140,7 +140,7 @@ class ThreadsafeQueue(Generic[T]):
         """Do as `get`, with an error of one's own, and keep the reader while it waits."""
         if current.runningLoop() is None:
             reactorOfThisThread("ThreadsafeQueue.get", "use blockingGet there")
-        turns = self._turns
+        items, turns = self._items, self._turns
         turns.left -= 1
         with self._lock:
             if (
@@ -149,12 +149,13 @@ class ThreadsafeQueue(Generic[T]):
                 and self._home is not None
             ):
                 try:
-                    item = self._items.popleft()
+                    item = items[0]
+                    del items[0]
                 except IndexError:
                     pass
                 else:
                     if self._putters:
-                        self._settle()
+                        self._settleAfter(item)
                     return succeed(item)
             if self._closed and not self._items:
                 return fail(self._closedError(closedError))
@@ -232,19 +233,24 @@ class ThreadsafeQueue(Generic[T]):
         """
         if timeout is not None or current.runningLoop() is not None:
             self._checkMayBlock("blockingGet", "await get()", timeout)
-        with self._lock:
-            if not self._getters:
-                try:
-                    item = self._items.popleft()
-                except IndexError:
-                    pass
-                else:
+        item: Any = NOTHING
+        items = self._items
+        try:
+            with self._lock:
+                if items and not self._getters:
+                    item = items[0]
+                    del items[0]
                     if self._putters:
                         self._settle()
-                    return item
-            if self._closed and not self._items:
-                raise self._closedError(QueueClosed)
-        return self._wait(ThreadWaiter(NOTHING), self._getters, timeout)  # type: ignore[no-any-return]
+                elif self._closed and not items:
+                    raise self._closedError(QueueClosed)
+            if item is not NOTHING:
+                return item  # type: ignore[no-any-return]
+        except BaseException:
+            if item is not NOTHING:  # hit by a signal's exception, or killed
+                self._undo(NOTHING, item)
+            raise
+        return self._wait(ThreadWaiter(self, NOTHING), self._getters, timeout)  # type: ignore[no-any-return]
 
     def blockingPut(self, obj: T, timeout: float | None = None) -> None:
         """Put an item; wait until there is room for it.
@@ -270,7 +276,7 @@ class ThreadsafeQueue(Generic[T]):
         with self._lock:
             if self._add(obj):
                 return
-        self._wait(ThreadWaiter(obj), self._putters, timeout)
+        self._wait(ThreadWaiter(self, obj), self._putters, timeout)
 
     def __iter__(self) -> Iterator[T]:
         """Take items, as `blockingGet` does, until the queue is closed and empty."""
@@ -294,13 +300,14 @@ class ThreadsafeQueue(Generic[T]):
         """
         with self._lock:
             try:
-                item = self._items.popleft()
+                item = self._items[0]
+                del self._items[0]
             except IndexError:
                 if self._closed:
                     raise self._closedError(QueueClosed) from None
                 raise QueueUnderflow("the queue is empty") from None
             if self._putters:
-                self._settle()
+                self._settleAfter(item)
             return item
 
     def putNoWait(self, obj: T) -> None:
@@ -369,21 +376,47 @@ class ThreadsafeQueue(Generic[T]):
             self._settle()
         return True
 
+    def _settleAfter(self, item: T) -> None:
+        """Let in what waits for room, after an item has been taken. Under the lock."""
+        try:
+            self._settle()
+        except BaseException:
+            self._items.appendleft(item)  # hit by a signal's exception: it has not been taken
+            raise
+
     def _settle(self) -> None:
         """Bring together what waits and what is there. Under the lock."""
+        # No popleft: a signal's exception may come where a call returns, and the item be lost.
         items, getters, putters = self._items, self._getters, self._putters
         size = self._size
         try:
             while True:
                 if items and getters:
-                    item = items.popleft()
-                    if not getters.popleft().serve(item):
+                    item, getter = items[0], getters[0]
+                    del items[0], getters[0]
+                    try:
+                        served = getter.serve(item)
+                    except BaseException:
+                        if not getter.isServed:
+                            items.appendleft(item)
+                            getters.appendleft(getter)
+                        raise
+                    if not served:
                         items.appendleft(item)
                 elif putters and self._closed:
                     putters.popleft().serve(Failure(QueueClosed("the queue was closed meanwhile")))
                 elif putters and (size is None or len(items) < size):
-                    putter = putters.popleft()
-                    if putter.serve(None):
+                    putter = putters[0]
+                    del putters[0]
+                    try:
+                        served = putter.serve(None)
+                    except BaseException:
+                        if putter.isServed:
+                            items.append(putter.item)
+                        else:
+                            putters.appendleft(putter)
+                        raise
+                    if served:
                         items.append(putter.item)
                 elif getters and self._closed:
                     getter = getters.popleft()
@@ -430,11 +463,11 @@ class ThreadsafeQueue(Generic[T]):
                 waiter.fail(Failure(ended()))
             if not waiter.waitLending(timeout):
                 with self._lock:
-                    if not waiter.giveUp():
+                    if not waiter.isServed:
                         text = f"{self!r} has kept this waiting for {timeout} s"
                         raise TimeoutError(string=text)
             blocked.leave(waiter)
-            result = waiter.result()
+            result = waiter.outcome()
         except BaseException:
             with self._lock:
                 self._forget(waiter)

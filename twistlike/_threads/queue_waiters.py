@@ -65,7 +65,15 @@ class QueueDeferred(ItemDeferred[Any]):
         except ReactorNotRunning:
             self._outcome = NOTHING
             return False
+        except BaseException:  # hit by a signal's exception: once more, since twice does no harm
+            self._reactor._inbox.put((self._fire,))
+            raise
         return True
+
+    @property
+    def isServed(self) -> bool:
+        """Whether it has been served, and has not fired."""
+        return self._outcome is not NOTHING
 
     def _fire(self) -> None:
         outcome = self._take()
@@ -120,45 +128,51 @@ def _cancel(deferred: Deferred[Any]) -> None:
 class ThreadWaiter(LendingWaiter):
     """A `blockingGet` or `blockingPut` that waits.
 
+    Its state changes under the queue's lock, each time in one step: a signal's exception finds it
+    before that or after.
+
     Args:
+        queue: The queue.
         item: What it puts; `NOTHING` if it gets.
+
+    Attributes:
+        isServed: Whether it has been served, with an item or None.
     """
 
-    __slots__ = ("_isOver", "_served", "item")
+    __slots__ = ("_isOver", "_queue", "isServed", "item")
 
     closedError = QueueClosed
 
-    def __init__(self, item: Any) -> None:
+    def __init__(self, queue: ThreadsafeQueue[Any], item: Any) -> None:
         super().__init__()
+        self._queue = queue
         self.item = item
+        self.isServed = False
         self._isOver = False
-        self._served = False
 
     def serve(self, outcome: Any) -> bool:
         """End the wait, with an item, None or a Failure. False: it is over. Under the lock."""
-        if not self._claim():
+        if self._isOver:
             return False
         if isinstance(outcome, Failure):
             self._failure = outcome
+            self._isOver = True
         else:
             self._value = outcome
-            self._served = True
+            self._isOver = self.isServed = True
         self._lock.release()
         return True
 
-    def giveUp(self) -> bool:
-        """Wait no more. Return whether it has been served, with an item or None. Under the lock."""
-        if self._isOver:
-            return False
-        self._isOver = True
-        self._claim()
-        return self._served
+    def fail(self, failure: Failure) -> None:
+        """End the wait with an error. Thread: any."""
+        with self._queue._lock:
+            self.serve(failure)
 
-    def result(self) -> Any:
-        """Return what it was served with, or raise the error, after the wait."""
-        if not self._served:
-            self._isOver = True
-        return self.outcome()
+    def giveUp(self) -> bool:
+        """Wait no more. Return whether it has been served. Under the lock."""
+        self._isOver = True
+        isServed, self.isServed = self.isServed, False
+        return isServed
 
 
 showAs("twistlike.internet.threads", globals(), ["QueueClosed"])
