@@ -24,6 +24,7 @@ from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._log.report import report
+from twistlike._pool.errors import PoolWedgedError
 from twistlike._reactor.blocked import ended
 from twistlike._threads.handoff import reactorOfThisThread
 from twistlike._threads.queue import ThreadsafeQueue
@@ -379,6 +380,12 @@ class _Producer(Generic[T]):
         except ReactorNotRunning:
             self._failReader()
             self._leaving = True
+        except PoolWedgedError as error:
+            error.add_note(
+                "This worker waited for a reader of iterateInThread, which was behind; with "
+                "sameThread=False it is given back meanwhile."
+            )
+            raise
         finally:
             blocked.leave(rest)
             self.resting = False
