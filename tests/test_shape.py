@@ -89,7 +89,10 @@ LAZY: dict[str, dict[str, str]] = {
         "socket": "3 ms; only programs that resolve names need it",
         "twistlike._pool.pool": POOL,
     },
-    "_threads": {"twistlike._pool.pool": POOL},
+    "_threads": {
+        "twistlike._pool.pool": POOL,
+        "twistlike._threads.reactor_future": "imports concurrent.futures, and so logging: 10 ms",
+    },
     "_wakeup": {"select": "1 ms; only threads that wait need it"},
     "overlay": {
         "difflib": FAILING,

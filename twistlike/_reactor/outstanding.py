@@ -39,17 +39,26 @@ class OutstandingDeferreds(Part):
 
     Args:
         onError: Called with an exception that came out of `abandon`, and that method.
+
+    Attributes:
+        calls: The jobs' own. A worker looks at their number: whether its job is awaited alone.
+        waits: All others, such as those of queues.
     """
 
     def __init__(self, onError: Callable[[BaseException, Callable[..., object]], object]) -> None:
         self.calls: set[Outstanding] = set()
+        self.waits: set[Outstanding] = set()
         self._onError = onError
 
     def end(self) -> None:
         """Fire all that are owed with `ReactorNotRunning`. Thread: the reactor's."""
-        while self.calls:
+        self._abandon(self.calls)
+        self._abandon(self.waits)
+
+    def _abandon(self, calls: set[Outstanding]) -> None:
+        while calls:
             try:
-                call = self.calls.pop()
+                call = calls.pop()
             except KeyError:
                 return  # Race: a thread whose job was refused has just taken the last one back
             try:

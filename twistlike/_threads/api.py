@@ -11,11 +11,11 @@ from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadEr
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
-from twistlike._reactor.blocked import BlockedThreads, BlockingCall, ended
+from twistlike._reactor.blocked import BlockedThreads, ended
 from twistlike._reactor.current import currentReactor
-from twistlike._reactor.pools import currentPool
 from twistlike._reactor.reactor import Reactor
 from twistlike._threads.jobs import FutureDeferred, runInPool
+from twistlike._threads.waiting import LendingWaiter
 from twistlike._timers.queue import checkDelay
 
 if TYPE_CHECKING:
@@ -41,10 +41,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-# A worker that waits for no longer than this, in seconds, does not lend its place in its pool: a
-# spare one is not started before that anyway, and lending costs a third of a quick blocking call.
-_SOON = 0.01
 
 
 def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
@@ -286,7 +282,7 @@ def _blockingCall(
     blocked.waiting.add(wait)
     try:
         reactor.callFromThread(wait.serve)
-        if not _waitFor(wait, timeout):
+        if not wait.waitLending(timeout):
             try:
                 reactor.callFromThread(wait.giveUp)
             except ReactorNotRunning:
@@ -297,20 +293,7 @@ def _blockingCall(
         blocked.leave(wait)
 
 
-def _waitFor(wait: _Wait, timeout: float | None) -> bool:
-    """Wait, and lend this thread's place in its pool if that takes long."""
-    pool = currentPool()
-    if pool is None:
-        return wait.wait(timeout)
-    if timeout is not None and timeout <= _SOON:
-        return wait.wait(timeout)
-    if wait.wait(_SOON):
-        return True
-    with pool.compensated(wait.wedged):
-        return wait.wait(None if timeout is None else timeout - _SOON)
-
-
-class _Wait(BlockingCall[Any]):
+class _Wait(LendingWaiter):
     """One blocking call: what is called in the reactor's thread, and the wait for it."""
 
     __slots__ = ("_args", "_awaited", "_blocked", "_f", "_kwargs")
@@ -347,10 +330,6 @@ class _Wait(BlockingCall[Any]):
         awaited.addCallbacks(self.succeed, self.fail)
         if self._blocked.released:
             self.fail(Failure(ended()))  # too late to wait for more than the call itself
-
-    def wedged(self, error: Exception) -> None:
-        """Hear that the pool of the worker that waits is wedged. Thread: any."""
-        self.fail(Failure(error))
 
     def giveUp(self) -> None:
         """Cancel what the call returned: nobody waits any more. Thread: the reactor's."""
