@@ -171,8 +171,8 @@ class _PassesDescriptors(Connection):
         else:
             os.close(number)
             _log.warn(
-                "{protocolName} was sent a file descriptor by {peerAddress} on {hostAddress}, which "
-                "has been closed; a protocol that takes them declares IFileDescriptorReceiver",
+                "{protocolName} on {hostAddress} was sent a file descriptor by {peerAddress}, which "
+                "is closed now; a protocol that takes them declares IFileDescriptorReceiver",
                 protocolName=type(protocol).__name__,
                 hostAddress=self.getHost(),
                 peerAddress=self.getPeer(),
