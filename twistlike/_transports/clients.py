@@ -196,7 +196,7 @@ class BaseClient(Connection):
             return
         if self.protocol is None:
             self.protocol = _NoProtocol()
-            self.connected = self._wasMade = True
+            self.connected = 1
             self.loseConnection()
         else:
             openConnection(self)

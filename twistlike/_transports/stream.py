@@ -48,7 +48,6 @@ class Connection(SocketDescriptor):
     """
 
     _aborting = False
-    _wasMade = False  # the protocol has its transport
     TLS = False
 
     def __init__(
@@ -92,7 +91,6 @@ class Connection(SocketDescriptor):
         self._made()
 
     def _made(self) -> None:
-        self._wasMade = True
         try:
             self.protocol.makeConnection(self)
         except BaseException as error:
@@ -242,7 +240,9 @@ class Connection(SocketDescriptor):
             WrongThreadError: In another thread than the loop's; use
                 ``reactor.callFromThread(transport.write, ...)`` there.
         """
-        if current.runningLoop() is not self._net.loop and self._elsewhere(self.write, data):
+        if current.runningLoop() is not self.reactor._transports.loop and self._elsewhere(
+            self.write, data
+        ):
             return
         if type(data) is not bytes:
             data = asBytes(data)
@@ -407,6 +407,7 @@ class Connection(SocketDescriptor):
         if not hasattr(self, "socket"):
             return  # it has ended
         self._net.open.pop(self, None)
+        hasTransport = self.connected  # the protocol has been given it
         try:
             FileDescriptor.connectionLost(self, reason)
         except BaseException as error:  # its producer's
@@ -418,7 +419,7 @@ class Connection(SocketDescriptor):
             self._close(orderly=reason.check(ConnectionAborted) is None)
             protocol = self.protocol
             del self.protocol, self.socket
-            if self._wasMade:
+            if hasTransport:
                 self._tellLost(protocol, reason)
 
     def _close(self, orderly: bool) -> None:
