@@ -33,9 +33,11 @@ ROOMS = [
     "_pool",
     "_defer",
     "_timers",
+    "_transports",
     "_reactor",
     "_threads",
     "_tasks",
+    "_net",
 ]
 """The rooms from the bottom up: a room imports of ours only what is in rooms before it."""
 
@@ -88,10 +90,15 @@ LAZY: dict[str, dict[str, str]] = {
         "select": "only loops of uvloop need it",
         "socket": "3 ms; only programs that resolve names need it",
         "twistlike._pool.pool": POOL,
+        "twistlike._transports": "3 ms; only programs that use the network need it",
     },
     "_threads": {
         "twistlike._pool.pool": POOL,
         "twistlike._threads.reactor_future": "imports concurrent.futures, and so logging: 10 ms",
+    },
+    "_transports": {
+        "socket": "3 ms; only programs that use the network need it",
+        "twistlike._transports.unix": "there are no UNIX sockets on Windows",
     },
     "_wakeup": {"select": "1 ms; only threads that wait need it"},
     "overlay": {
@@ -122,6 +129,7 @@ LONG: dict[str, str] = {
     "_defer.callbacks:runCallbacks": "the loop that runs callbacks: taken apart, each callback "
     "would make one call more, which costs as much as running it",
     "_reactor.reactor": "one class, whose methods are Twisted's and only hand on",
+    "_transports.stream:_readReady": "an echo of 3 us: taken apart, it would take two calls more",
     "_pool.worker:_work": "the loop of a worker: taken apart, each job would make one call more",
 }
 """File, or ``file:function``, that is longer: why. Each entry is needed by something."""
