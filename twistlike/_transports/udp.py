@@ -9,7 +9,6 @@ from twistlike._base.address import IPv4Address, IPv6Address
 from twistlike._base.error import (
     CannotListenError,
     InvalidAddressError,
-    NotListeningError,
     UnsupportedAddressFamily,
     UnsupportedSocketType,
 )
@@ -67,10 +66,10 @@ class Port(BaseDatagramPort):
         """Return the address that datagrams are received at.
 
         Raises:
-            NotListeningError: The port is closed.
+            RuntimeError: The port is closed.
         """
         if not self.connected:
-            raise NotListeningError(f"{self!r} is closed: it has no address")
+            raise RuntimeError(f"{self!r} is closed: it has no address")
         name = self.socket.getsockname()
         if self.addressFamily == socket.AF_INET6:
             return IPv6Address("UDP", *name)
@@ -127,7 +126,7 @@ class Port(BaseDatagramPort):
             MessageLengthError: It is too long.
             BlockingIOError: The system has no room for it at the moment.
             OSError: The system cannot send it.
-            NotListeningError: The port is closed.
+            RuntimeError: The port is closed.
             WrongThreadError: In another thread than the loop's.
         """
         if self._elsewhere(self.write, datagram, addr):
