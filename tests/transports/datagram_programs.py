@@ -179,12 +179,6 @@ DATAGRAM_PROGRAMS = {
             print(stopped.called, b.transport is not None)
             await stopped
             print(port.stopListening(), a.transport)
-            port.startListening()
-            print(a.transport is port, a.numPorts)
-            b.transport.write(b'again', ('127.0.0.1', port.getHost().port))
-            names[port.getHost().port] = 'PORT-a'
-            await a.heard
-            await port.stopListening()
             print(interfaces.IListeningPort.providedBy(port))
         """,
     "multicast": """

@@ -219,6 +219,23 @@ def test_a_protocol_that_cannot_start_leaves_no_port() -> None:
     asyncio.run(main())
 
 
+def test_a_port_can_listen_again() -> None:
+    """A port that was closed receives again after `startListening`; in Twisted it does not."""
+
+    async def main() -> None:
+        side = Side()
+        listen(side)
+        port = side.transport
+        await port.stopListening()
+        port.startListening()
+        host = port.getHost()
+        port.write(b"again", (host.host, host.port))
+        assert (await side.heard.get())[0] == b"again"
+        await port.stopListening()
+
+    asyncio.run(main())
+
+
 def test_the_hosts_end_closes_ports() -> None:
     """When the loop of the host ends, the protocol is told, and the number is free again."""
     stopped = []
