@@ -96,8 +96,10 @@ HEADER = """
             self.note('lost', reason.type.__name__, connector.state)
             self.over.callback(None)
 
-    def later(seconds=0.02):
-        return task.deferLater(reactor, seconds)
+    async def later(seconds=None):
+        # Without a time: for as many turns as anything here takes.
+        for _ in range(20 if seconds is None else 1):
+            await task.deferLater(reactor, seconds or 0.001)
 
     async def pair(serverSide, clientSide):
         server, client = Server(serverSide), Client(clientSide)

@@ -171,7 +171,7 @@ class _PassesDescriptors(Connection):
         else:
             os.close(number)
             _log.warn(
-                "{protocolName} on {hostAddress} was sent a file descriptor by {peerAddress}, which "
+                "{protocolName} on {hostAddress} was sent a descriptor by {peerAddress}, which "
                 "is closed now; a protocol that takes them declares IFileDescriptorReceiver",
                 protocolName=type(protocol).__name__,
                 hostAddress=self.getHost(),
