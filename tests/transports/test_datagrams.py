@@ -214,7 +214,8 @@ def test_a_protocol_that_cannot_start_leaves_no_port() -> None:
     async def main() -> None:
         with pytest.raises(ValueError, match="as asked"):
             listen(Fails())
-        await reactor.listenUDP(numbers[0], Side(), interface="127.0.0.1").stopListening()
+        port: Any = reactor.listenUDP(numbers[0], Side(), interface="127.0.0.1")
+        await port.stopListening()
 
     asyncio.run(main())
 
