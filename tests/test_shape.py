@@ -34,9 +34,11 @@ ROOMS = [
     "_pool",
     "_defer",
     "_timers",
+    "_transports",
     "_reactor",
     "_threads",
     "_tasks",
+    "_net",
 ]
 """The rooms from the bottom up: a room imports of ours only what is in rooms before it."""
 
