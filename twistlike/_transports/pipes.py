@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import stat
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -62,7 +63,7 @@ class _PipeEnd:
         self.disconnected = False
         self.disconnecting = False
         self._context = copy_context()
-        self._polls = False  # a plain file, which cannot be watched
+        self._polls = _isAlwaysReady(fileno)
         self._polling: set[str] = set()
 
     def fileno(self) -> int:
@@ -95,12 +96,8 @@ class _PipeEnd:
         if self.fd == -1 or what in self._polling:
             return
         if not self._polls:
-            try:
-                self._context.run(watch, self)
-            except PermissionError:  # epoll's answer to a plain file, or /dev/null
-                self._polls = True
-            else:
-                return
+            self._context.run(watch, self)
+            return
         self._polling.add(what)
         self._context.run(self.reactor.callLater, 0, self._poll, what)
 
@@ -157,6 +154,22 @@ class _PipeEnd:
         owner, self.proc = self.proc, None
         if owner is not None:
             owner.childConnectionLost(self.name, reason)
+
+
+def _isAlwaysReady(fileno: int) -> bool:
+    """Whether a descriptor is one that cannot be watched, such as a plain file or /dev/null."""
+    mode = os.fstat(fileno).st_mode
+    if not stat.S_ISCHR(mode):
+        return stat.S_ISREG(mode)
+    epoll = getattr(select, "epoll", None)
+    if epoll is None:
+        return False
+    with epoll(1) as probe:
+        try:
+            probe.register(fileno, 0)
+        except PermissionError:
+            return True
+    return False
 
 
 class ProcessReader(_PipeEnd):

@@ -292,13 +292,20 @@ class BaseProcess:
             del reapProcessHandlers[pid]
 
     def abandon(self) -> None:
-        """Leave the process alone: the reactor ends. Once the process has ended, it is reaped."""
+        """Leave the process alone: the reactor ends. Once the process has ended, it is reaped.
+
+        The protocol's `processEnded` is called, since it will never hear of the process again.
+        """
         pid, self.pid, self._watcher = self.pid, None, None
-        if pid is not None:
-            self.forget(pid)
-            if os.waitpid(pid, os.WNOHANG)[0] == 0:
-                name = f"waits for process {pid}"
-                Thread(target=_reap, args=(pid,), name=name, daemon=True).start()
+        if pid is None:
+            return
+        self.forget(pid)
+        Thread(target=_reap, args=(pid,), name=f"waits for process {pid}", daemon=True).start()
+        proto, self.proto = self.proto, None
+        if proto is not None:
+            reason = ProcessTerminated()
+            reason.args = ("the reactor has ended, the process has not",)
+            self._tell(proto.processEnded, Failure(reason))
 
     def getHost(self) -> Any:
         """A process has no address.
