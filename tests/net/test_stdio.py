@@ -95,7 +95,8 @@ def test_pipes_files_and_nothing_are_read_as_on_twisted(tmp_path: Path, mode: st
         written = runBoth(tmp_path, mode, source)
         assert "got one\ntwo\n" in written
         assert ("bye" in written) is (mode == "half")
-    runBoth(tmp_path, mode, "null")
+    if mode == "half":  # else it ends at once, with or without what it was about to write
+        runBoth(tmp_path, mode, "null")
     with (tmp_path / "out").open("w") as out:
         runBoth(tmp_path, mode, "file", out)
     assert (tmp_path / "out").read_text().count("got one") == 2

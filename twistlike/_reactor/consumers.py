@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from twistlike._reactor.lifecycle import LifeCycle
     from twistlike._reactor.pools import Pools
     from twistlike._reactor.run_loop import OwnLoop
+    from twistlike._transports.transports import Transports
 
 __all__ = ["ForConsumers"]
 
@@ -32,6 +33,7 @@ class ForConsumers:
     _life: LifeCycle
     _ownLoop: OwnLoop
     _pools: Pools
+    _transports: Transports
 
     def addReader(self, reader: IReadDescriptor) -> None:
         """Call an object's ``doRead`` whenever its file descriptor has something to read.
@@ -47,14 +49,14 @@ class ForConsumers:
             OSError: The operating system cannot watch this one: it is closed, or a plain file.
             WrongThreadError: In another thread than the loop's.
         """
-        self._change("addReader", self._descriptors.add, reader, True)
+        self._change("addReader", True, reader, True)
 
     def addWriter(self, writer: IWriteDescriptor) -> None:
         """Call an object's ``doWrite`` whenever its file descriptor has room to write.
 
         Otherwise as `addReader`.
         """
-        self._change("addWriter", self._descriptors.add, writer, False)
+        self._change("addWriter", True, writer, False)
 
     def removeReader(self, reader: IReadDescriptor) -> None:
         """Call an object's ``doRead`` no longer; nothing happens if it is not watched.
@@ -62,7 +64,7 @@ class ForConsumers:
         Raises:
             WrongThreadError: In another thread than the loop's.
         """
-        self._change("removeReader", self._descriptors.remove, reader, True)
+        self._change("removeReader", False, reader, True)
 
     def removeWriter(self, writer: IWriteDescriptor) -> None:
         """Call an object's ``doWrite`` no longer; nothing happens if it is not watched.
@@ -70,7 +72,7 @@ class ForConsumers:
         Raises:
             WrongThreadError: In another thread than the loop's.
         """
-        self._change("removeWriter", self._descriptors.remove, writer, False)
+        self._change("removeWriter", False, writer, False)
 
     def removeAll(self) -> list[IReadDescriptor | IWriteDescriptor]:
         """Watch nobody any longer.
@@ -78,25 +80,29 @@ class ForConsumers:
         Returns:
             All who were watched, each once.
         """
-        return self._descriptors.removeAll()
+        return [*self._transports.removeAll(), *self._descriptors.removeAll()]
 
     def disconnectAll(self) -> None:
-        """Watch nobody any longer, and call ``connectionLost`` of all who were watched."""
-        self._descriptors.tellLost(self.removeAll())
+        """Close all connections and ports; call ``connectionLost`` of all others that were watched."""
+        try:
+            self._transports.end()
+        finally:
+            self._descriptors.tellLost(self._descriptors.removeAll())
 
     def getReaders(self) -> list[IReadDescriptor]:
         """Return who is watched for something to read."""
-        return list(self._descriptors.readers)
+        return [*self._transports.readers(), *self._descriptors.readers]
 
     def getWriters(self) -> list[IWriteDescriptor]:
         """Return who is watched for room to write."""
-        return list(self._descriptors.writers)
+        return [*self._transports.writers(), *self._descriptors.writers]
 
-    def _change(self, name: str, function: Any, selectable: Any, reading: bool) -> None:
-        if self._life.enter(name):
-            function(selectable, reading)
-        else:
-            self._inbox.post(function, (selectable, reading), {})
+    def _change(self, name: str, adding: bool, selectable: Any, reading: bool) -> None:
+        if not self._life.enter(name):
+            self._inbox.post(self._change, (name, adding, selectable, reading), {})
+        elif not self._transports.change(selectable, adding, reading):
+            descriptors = self._descriptors
+            (descriptors.add if adding else descriptors.remove)(selectable, reading)
 
     @property
     def threadpool(self) -> ThreadPool | None:

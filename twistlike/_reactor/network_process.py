@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base.error import WrongThreadError
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from twistlike._reactor.lifecycle import LifeCycle
     from twistlike._transports.process import Process, PTYProcess
 
 __all__ = ["ProcessMethods"]
@@ -21,7 +18,9 @@ __all__ = ["ProcessMethods"]
 class ProcessMethods:
     """The part of the reactor's interface that is told above."""
 
-    _life: LifeCycle
+    if TYPE_CHECKING:
+
+        def _inOurThread(self, name: str) -> None: ...
 
     def spawnProcess(
         self,
@@ -67,11 +66,7 @@ class ProcessMethods:
         """
         from twistlike._transports import process
 
-        if not self._life.enter("spawnProcess"):
-            raise WrongThreadError(
-                "spawnProcess cannot return a process to another thread; use "
-                "threads.blockingCallFromThread(reactor, reactor.spawnProcess, ...)"
-            )
+        self._inOurThread("spawnProcess")
         if not process.isSupported():
             raise NotImplementedError(
                 "spawnProcess needs pipes that a loop can watch, which this system does not have; "

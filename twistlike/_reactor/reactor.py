@@ -29,7 +29,7 @@ from twistlike._reactor.consumers import ForConsumers
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
 from twistlike._reactor.lifecycle import LifeCycle
-from twistlike._reactor.network_process import ProcessMethods
+from twistlike._reactor.network import Network
 from twistlike._reactor.outstanding import Owed
 from twistlike._reactor.pools import Pools
 from twistlike._reactor.registry import registry
@@ -39,6 +39,7 @@ from twistlike._reactor.system_events import SystemEvents
 from twistlike._reactor.wrong_thread import HandedOverCall, Policy
 from twistlike._timers.loop_timers import LoopTimers
 from twistlike._timers.queue import checkDelay
+from twistlike._transports.transports import Transports
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -58,7 +59,7 @@ __all__ = ["AsyncioSelectorReactor", "Reactor"]
 _isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
 
 
-class Reactor(ForConsumers, ProcessMethods):
+class Reactor(Network, ForConsumers):
     """Timers, threads and system events on one asyncio loop.
 
     ``run()`` makes a loop and runs it until ``stop()``. In a running loop nothing has to be done:
@@ -87,6 +88,11 @@ class Reactor(ForConsumers, ProcessMethods):
             self._callFailed, self._inbox.drainEarly, lambda name: self._life.enter(name)
         )
         self._descriptors = Descriptors(self._callFailed)
+        self._transports = Transports(
+            lambda name: self._life.enter(name),
+            lambda function, args, kw: self._inbox.post(function, args, kw),
+            self._callFailed,
+        )
         self._events = SystemEvents(self._triggerFailed)
         self._pools = Pools(self, _workerReporter(weakref.ref(self)))
         self._waiters = Waiters()
@@ -461,7 +467,9 @@ class Reactor(ForConsumers, ProcessMethods):
         """Hear that the reactor has got a loop, or has none any more."""
         if loop is not None:
             self._home = loop if registry.enter(loop, self) else None
+            self._transports.bind(loop)
         else:
+            self._transports.unbind()
             self._home = None
             registry.leave(self)
 
@@ -472,6 +480,7 @@ class Reactor(ForConsumers, ProcessMethods):
             return
         size, policy, limit = self._pools.size, self.wrongThread, self.shutdownTimeout
         self._life.forget()
+        self._transports.afterFork()
         self._ownLoop.giveSignalsBack()
         self._setUp()
         self._pools.suggestSize(size)

@@ -1,0 +1,10 @@
+"""UNIX sockets: ports, clients, connectors, and their connections, for those that make them themselves.
+
+The usual way to them is `reactor.listenUNIX` and `connectUNIX`. Room: `_transports`.
+"""
+
+from __future__ import annotations
+
+from twistlike._transports.unix import Client, Connector, Port, Server
+
+__all__ = ["Client", "Connector", "Port", "Server"]
