@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import WrongThreadError
+from twistlike._reactor.network_names import NameMethods
 from twistlike._reactor.network_process import ProcessMethods
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-class Network(ProcessMethods):
+class Network(NameMethods, ProcessMethods):
     """The part of the reactor's interface that makes connections; the reactor has the parts."""
 
     _inbox: Inbox

@@ -18,7 +18,6 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
-from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._eventloop import current
@@ -110,7 +109,8 @@ class Reactor(Network, ForConsumers):
             self._report,
         )
         self._ownLoop = OwnLoop(self._life, self._inbox, self._noteSignal)
-        self._resolver = ThreadedResolver(self, self._pools.forNames, self._owed.calls)
+        threaded = ThreadedResolver(self, self._pools.forNames, self._owed.calls)
+        self.resolver, self.nameResolver = threaded, threaded
 
     def __repr__(self) -> str:
         loop = self._life.loop
@@ -421,26 +421,6 @@ class Reactor(Network, ForConsumers):
             ValueError: If it is negative.
         """
         self._pools.suggestSize(size)
-
-    def resolve(self, name: str, timeout: Sequence[float] | None = None) -> Deferred[str]:
-        """Look the IPv4 address of a host up, in a thread that does not wait for the users' jobs.
-
-        Args:
-            name: The host's name, or an address, which is returned as it is.
-            timeout: How long the attempts may take, in seconds; their sum counts.
-
-        Returns:
-            A Deferred of the address. It fails with ``DNSLookupError``.
-
-        Raises:
-            WrongThreadError: In another thread than the loop's.
-        """
-        if not self._life.enter("resolve"):
-            raise WrongThreadError(
-                "resolve cannot hand a Deferred to another thread; use "
-                "threads.blockingCallFromThread(reactor, reactor.resolve, ...)"
-            )
-        return self._resolver.getHostByName(name, timeout)
 
     # ---- what goes wrong, and what it is told ----------------------------------------------------
 

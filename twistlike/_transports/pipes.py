@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twistlike._base.error import ConnectionDone, ConnectionLost
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._transports.abstract import FileDescriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from twistlike._base.interfaces import IReactorFDSet, IReactorTime
 
@@ -32,12 +33,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["PipeOwner", "ProcessReader", "ProcessWriter", "TerminalEnd"]
-
-READ_SIZE = 65536
-"""How many bytes are read at once: the capacity of a pipe on Linux."""
-
-BUFFER_SIZE = 65536
-"""How many bytes may wait to be written before a producer is paused: Twisted's figure."""
 
 
 class PipeOwner(Protocol):
@@ -50,20 +45,18 @@ class PipeOwner(Protocol):
         """Hear that the pipe is closed."""
 
 
-class _PipeEnd:
+class _PipeEnd(FileDescriptor):
     """A descriptor that the reactor watches, in one direction or both."""
 
     def __init__(self, reactor: _Reactor, owner: PipeOwner, name: Any, fileno: int) -> None:
+        super().__init__(reactor)
+        self._polls = _isAlwaysReady(fileno)
         os.set_blocking(fileno, False)
-        self.reactor = reactor
         self.proc: PipeOwner | None = owner
         self.name = name
         self.fd = fileno
-        self.connected = True
-        self.disconnected = False
-        self.disconnecting = False
+        self.connected = 1
         self._context = copy_context()
-        self._polls = _isAlwaysReady(fileno)
         self._polling: set[str] = set()
 
     def fileno(self) -> int:
@@ -71,7 +64,7 @@ class _PipeEnd:
         return self.fd
 
     def logPrefix(self) -> str:
-        """Return what the log calls it."""
+        """Return a name for logs."""
         return type(self).__name__
 
     def startReading(self) -> None:
@@ -99,9 +92,13 @@ class _PipeEnd:
             self._context.run(watch, self)
             return
         self._polling.add(what)
-        self._context.run(self.reactor.callLater, 0, self._poll, what)
+        self._later(self._poll, what)
+
+    def _later(self, function: Callable[..., object], *args: Any) -> None:
+        self._context.run(self.reactor.callLater, 0, function, *args)
 
     def _poll(self, what: str) -> None:
+        """Read or write a file that is always ready, and come back for more."""
         if what not in self._polling:
             return
         error: BaseException | None
@@ -113,11 +110,11 @@ class _PipeEnd:
         if error is not None:
             self.connectionLost(Failure(error))
         elif what in self._polling:
-            self._context.run(self.reactor.callLater, 0, self._poll, what)
+            self._later(self._poll, what)
 
     def _read(self) -> BaseException | None:
         try:
-            data = os.read(self.fd, READ_SIZE)
+            data = os.read(self.fd, self.bufferSize)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -130,34 +127,23 @@ class _PipeEnd:
             self.proc.childDataReceived(self.name, data)
         return None
 
-    def doRead(self) -> BaseException | None:
-        """Read what is there."""
-        raise NotImplementedError
-
-    def doWrite(self) -> BaseException | None:
-        """Write what there is room for."""
-        raise NotImplementedError
-
-    def loseConnection(self) -> None:
-        """Close it."""
-        raise NotImplementedError
-
     def connectionLost(self, reason: Failure) -> None:
-        """Close the descriptor and tell the owner."""
+        """Close the descriptor, stop the producer and tell the owner."""
         if self.fd == -1:
             return
-        self.stopReading()
-        self.stopWriting()
-        self.connected, self.disconnected = False, True
-        fd, self.fd = self.fd, -1
-        os.close(fd)
-        owner, self.proc = self.proc, None
-        if owner is not None:
-            owner.childConnectionLost(self.name, reason)
+        try:
+            super().connectionLost(reason)
+        finally:
+            self._pending, self.dataBuffer, self.offset = (), b"", 0
+            fd, self.fd = self.fd, -1
+            os.close(fd)
+            owner, self.proc = self.proc, None
+            if owner is not None:
+                owner.childConnectionLost(self.name, reason)
 
 
 def _isAlwaysReady(fileno: int) -> bool:
-    """Whether a descriptor is one that cannot be watched, such as a plain file or /dev/null."""
+    """Return whether a descriptor cannot be watched, such as that of a plain file or /dev/null."""
     mode = os.fstat(fileno).st_mode
     if not stat.S_ISCHR(mode):
         return stat.S_ISREG(mode)
@@ -190,26 +176,12 @@ class ProcessReader(_PipeEnd):
         """Read what is there; return the reason if that was the end."""
         return self._read()
 
-    def pauseProducing(self) -> None:
-        """Read no more for now."""
-        self.stopReading()
-
-    def resumeProducing(self) -> None:
-        """Read again."""
-        self.startReading()
-
-    def stopProducing(self) -> None:
-        """Close it."""
-        self.loseConnection()
-
-    def loseConnection(self) -> None:
+    def loseConnection(self, _connDone: Failure | None = None) -> None:
         """Close it, on the reactor's next turn; nothing is read any more."""
-        if self.fd != -1 and not self.disconnecting:
-            self.disconnecting = True
+        if self.connected and not self.disconnecting:
+            self.disconnecting = 1
             self.stopReading()
-            self._context.run(
-                self.reactor.callLater, 0, self.connectionLost, Failure(ConnectionDone())
-            )
+            self._later(self.connectionLost, _connDone or Failure(ConnectionDone()))
 
 
 class ProcessWriter(_PipeEnd):
@@ -232,133 +204,34 @@ class ProcessWriter(_PipeEnd):
         watchEnd: bool = True,
     ) -> None:
         super().__init__(reactor, owner, name, fileno)
-        self.producer: Any = None
-        self.streamingProducer = False
-        self.producerPaused = False
-        self._pieces: list[bytes] = []
-        self._size = 0  # of the pieces, in bytes
-        self._head = b""  # what is written now, from _offset on
-        self._offset = 0
         if watchEnd:
             # Nothing can be read here, but an error is noticed: the other end has been closed.
             self.startReading()
 
-    # ---- for who writes --------------------------------------------------------------------------
-
-    def write(self, data: bytes) -> None:
-        """Write some bytes when there is room.
-
-        Raises:
-            TypeError: It is not bytes.
-        """
-        if not isinstance(data, bytes | bytearray | memoryview):
-            raise TypeError(f"a pipe takes bytes, not {type(data).__name__}; encode text first")
-        if self.fd == -1 or not data:
-            return
-        self._pieces.append(bytes(data))
-        self._size += len(data)
-        if self.producer is not None and self.streamingProducer and self._isFull():
-            self._pauseProducer()
-        self.startWriting()
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Write several pieces, in their order."""
-        self.write(b"".join(data))
-
-    def loseConnection(self) -> None:
-        """Close it once everything is written; a producer that waits for its turn comes first."""
-        if self.fd != -1 and not self.disconnecting:
-            self.disconnecting = True
-            self.startWriting()
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Take a producer, which is paused while too much waits to be written.
-
-        Args:
-            producer: Its methods are those of Twisted's producers.
-            streaming: Whether it writes by itself. Otherwise it is asked for each piece.
-
-        Raises:
-            RuntimeError: There is one already.
-        """
-        if self.producer is not None:
-            raise RuntimeError(
-                f"{producer!r} cannot be registered: {self.producer!r} was not unregistered"
-            )
-        if self.fd == -1:
-            producer.stopProducing()
-            return
-        self.producer, self.streamingProducer = producer, streaming
-        self.producerPaused = False
-        if not streaming:
-            producer.resumeProducing()
-
-    def unregisterProducer(self) -> None:
-        """Let the producer go: it writes no more."""
-        self.producer = None
-        if self.disconnecting:
-            self.startWriting()
-
-    # ---- for the reactor -------------------------------------------------------------------------
-
     def doRead(self) -> BaseException | None:
         """Return the reason if the pipe's reader is gone."""
         poll = getattr(select, "poll", None)
-        if poll is not None:  # not on Windows, which has no pipes to watch
+        if poll is not None:
             look = poll()
             look.register(self.fd, 0)
             if not look.poll(0):
                 return None
         return ConnectionLost("the other end of the pipe was closed")
 
-    def doWrite(self) -> BaseException | None:
-        """Write what there is room for; return the reason if it is closed."""
-        if self._offset == len(self._head):
-            self._head = b"".join(self._pieces)
-            self._pieces.clear()
-            self._size = self._offset = 0
-        if self._head:
-            try:
-                self._offset += os.write(self.fd, memoryview(self._head)[self._offset :])
-            except BlockingIOError:
-                return None
-            except OSError as error:
-                return ConnectionLost(str(error))
-        if self._offset == len(self._head):
-            self._head, self._offset = b"", 0
-            if not self._pieces:
-                return self._drained()
-        return None
-
-    def _drained(self) -> BaseException | None:
-        self.stopWriting()
-        if self.producer is not None and (not self.streamingProducer or self.producerPaused):
-            self.producerPaused = False
-            self.producer.resumeProducing()
-        elif self.disconnecting:
-            return ConnectionDone()
-        return None
-
-    def _isFull(self) -> bool:
-        return self._size + len(self._head) - self._offset > BUFFER_SIZE
-
-    def _pauseProducer(self) -> None:
-        if not self.producerPaused:
-            self.producerPaused = True
-            self.producer.pauseProducing()
-
-    def connectionLost(self, reason: Failure) -> None:
-        """Close the descriptor, drop what waits, stop the producer and tell the owner."""
-        if self.fd == -1:
-            return
-        self._pieces.clear()
-        self._head, self._size, self._offset = b"", 0, 0
-        producer, self.producer = self.producer, None
+    def writeSomeData(self, data: bytes | memoryview) -> int | BaseException:
+        """Write what there is room for; return how much, or why the pipe has ended."""
         try:
-            if producer is not None:
-                producer.stopProducing()
-        finally:
-            super().connectionLost(reason)
+            return os.write(self.fd, data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            return ConnectionLost(str(error))
+
+    def pauseProducing(self) -> None:
+        """Do nothing: a pipe that is written produces nothing, and its end is watched for."""
+
+    def resumeProducing(self) -> None:
+        """Do nothing: a pipe that is written produces nothing."""
 
 
 class TerminalEnd(ProcessWriter):
