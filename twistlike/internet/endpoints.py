@@ -1,0 +1,63 @@
+"""Places to listen at or to connect to, whatever the protocol and the transport.
+
+Rooms: `_net.endpoints`, `_net.hostname_endpoint`, `_net.endpoint_strings`, `_net.tls_endpoints`.
+
+Differs from Twisted: `HostnameEndpoint` lets address families take turns, and tries the next
+address as soon as one has failed; ``tcp6`` is a client's kind, too, and ``fd`` a server's; parsers
+of installed packages are entry points of the group ``twistlike.endpoints``. Not offered:
+``haproxy``, ``onion`` and other kinds of Twisted's plugins, unless Twisted is loaded besides.
+"""
+
+from __future__ import annotations
+
+from twistlike._net.connecting import _WrappingFactory, _WrappingProtocol
+from twistlike._net.endpoint_strings import (
+    clientFromString,
+    quoteStringArgument,
+    serverFromString,
+)
+from twistlike._net.endpoints import (
+    AdoptedStreamServerEndpoint,
+    ProcessEndpoint,
+    SSL4ClientEndpoint,
+    SSL4ServerEndpoint,
+    StandardErrorBehavior,
+    StandardIOEndpoint,
+    TCP4ClientEndpoint,
+    TCP4ServerEndpoint,
+    TCP6ClientEndpoint,
+    TCP6ServerEndpoint,
+    UNIXClientEndpoint,
+    UNIXServerEndpoint,
+    _WrapperEndpoint,
+    _WrapperServerEndpoint,
+    connectProtocol,
+)
+from twistlike._net.hostname_endpoint import HostnameEndpoint
+from twistlike._net.tls_endpoints import wrapClientTLS, wrapServerTLS
+
+__all__ = [
+    "AdoptedStreamServerEndpoint",
+    "HostnameEndpoint",
+    "ProcessEndpoint",
+    "SSL4ClientEndpoint",
+    "SSL4ServerEndpoint",
+    "StandardErrorBehavior",
+    "StandardIOEndpoint",
+    "TCP4ClientEndpoint",
+    "TCP4ServerEndpoint",
+    "TCP6ClientEndpoint",
+    "TCP6ServerEndpoint",
+    "UNIXClientEndpoint",
+    "UNIXServerEndpoint",
+    "_WrapperEndpoint",
+    "_WrapperServerEndpoint",
+    "_WrappingFactory",
+    "_WrappingProtocol",
+    "clientFromString",
+    "connectProtocol",
+    "quoteStringArgument",
+    "serverFromString",
+    "wrapClientTLS",
+    "wrapServerTLS",
+]
