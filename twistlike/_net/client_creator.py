@@ -146,6 +146,7 @@ class ClientCreator:
 
     def _connect(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
         def cancel(deferred: Deferred[Any]) -> None:
+            factory.deferred = None  # nobody waits for what may still come
             connector.disconnect()
             if factory.pending is not None:
                 factory.pending.cancel()
