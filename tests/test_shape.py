@@ -86,8 +86,13 @@ LAZY: dict[str, dict[str, str]] = {
     "_reactor": {
         "socket": "3 ms; only programs that resolve names need it",
         "twistlike._pool.pool": POOL,
+        "twistlike._transports": "3 ms; only programs that use the network need it",
     },
     "_threads": {"twistlike._pool.pool": POOL},
+    "_transports": {
+        "socket": "3 ms; only programs that use the network need it",
+        "twistlike._transports.unix": "there are no UNIX sockets on Windows",
+    },
     "_wakeup": {"select": "1 ms; only threads that wait need it"},
     "overlay": {
         "difflib": "only where a program is about to fail",
@@ -111,6 +116,7 @@ LONG: dict[str, str] = {
     "call more",
     "_defer.callbacks:runCallbacks": "the loop that runs callbacks: taken apart, each callback "
     "would make one call more, which costs as much as running it",
+    "_transports.stream:_readReady": "an echo of 3 us: taken apart, it would take two calls more",
     "_pool.worker:_work": "the loop of a worker: taken apart, each job would make one call more",
 }
 """File, or ``file:function``, that is longer: why. Each entry is needed by something."""

@@ -11,6 +11,7 @@ from benchmarks.workloads import (
     floor,
     imports,
     memory,
+    network,
     resizing,
     threads,
     timers,
@@ -29,6 +30,7 @@ WORKLOADS: dict[str, Workload] = {
         deferreds,
         coroutines,
         memory,
+        network,
         imports,
         floor,
     )

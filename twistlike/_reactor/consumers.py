@@ -83,7 +83,7 @@ class ForConsumers:
         return [*self._transports.removeAll(), *self._descriptors.removeAll()]
 
     def disconnectAll(self) -> None:
-        """Close all connections and ports; call ``connectionLost`` of all others that were watched."""
+        """End all connections and ports, and call ``connectionLost`` of all others watched."""
         try:
             self._transports.end()
         finally:

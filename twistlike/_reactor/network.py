@@ -15,10 +15,10 @@ from twistlike._reactor.network_process import ProcessMethods
 if TYPE_CHECKING:
     from twistlike._reactor.inbox import Inbox
     from twistlike._reactor.lifecycle import LifeCycle
-    from twistlike._transports.clients import BaseConnector
     from twistlike._transports.interfaces import IProtocolFactory
     from twistlike._transports.ports import StreamPort
-    from twistlike._transports.tcp import Connector, Port, Server
+    from twistlike._transports.stream import Connection
+    from twistlike._transports.tcp import Connector, Port
     from twistlike._transports.transports import Transports
     from twistlike._transports.unix import Connector as UNIXConnector
     from twistlike._transports.unix import Port as UNIXPort
@@ -178,7 +178,7 @@ class Network(NameMethods, ProcessMethods):
 
     def adoptStreamConnection(
         self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory
-    ) -> Server | None:
+    ) -> Connection | None:
         """Take over a connection that is there already.
 
         Args:

@@ -27,8 +27,8 @@ from twistlike._base.error import (
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._transports.loop_stream import openConnection
-from twistlike._transports.socket_descriptor import SocketDescriptor, closeSocket
-from twistlike._transports.stream import Connection
+from twistlike._transports.socket_descriptor import SocketDescriptor
+from twistlike._transports.stream import FIRST_SIZE, Connection
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
@@ -74,6 +74,8 @@ class BaseClient(Connection):
 
     def __init__(self, connector: Any, reactor: Any) -> None:
         SocketDescriptor.__init__(self, reactor)
+        self._readSize = FIRST_SIZE
+        self._uncertain = False
         self.connector: Any = connector
         self.protocol = None
         self._net.open[self] = None
@@ -160,9 +162,11 @@ class BaseClient(Connection):
         """Connect on a loop that cannot watch sockets."""
         try:
             await loop.sock_connect(self.socket, self.realAddress)
+        except OSError as error:
+            number = error.errno or 0
+            self.failIfNotConnected(getConnectError((number, os.strerror(number))))
         except Exception as error:
-            isSystems = isinstance(error, OSError)
-            self.failIfNotConnected(getConnectError(error) if isSystems else error)
+            self.failIfNotConnected(error)
         else:
             self._task = None
             self._connectDone()

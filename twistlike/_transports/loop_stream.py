@@ -1,6 +1,6 @@
-"""Connections on a loop's own transports, for loops whose sockets should or must be left to them.
+"""Connections on a loop's own transports, for loops that cannot watch sockets.
 
-Those are uvloop and loops without a working ``add_reader``. Thread: the reactor's.
+Such is Windows' Proactor loop. Thread: the reactor's.
 
 How it works
 ------------
@@ -13,7 +13,6 @@ transport says that it holds nothing.
 from __future__ import annotations
 
 import socket
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ConnectionDone, ConnectionLost
@@ -34,20 +33,26 @@ def openConnection(connection: Connection) -> None:
     Args:
         connection: The connection. Its class changes if it goes over to a transport of the loop's.
     """
-    if connection.needsLoopsTransport():
-        connection.__class__ = onLoop(type(connection))
+    net = connection._net
+    if net.loop is not None and not net.canWatch:
+        connection.__class__ = _classOnLoop(type(connection))
     connection.open()
 
 
-@cache
-def onLoop(class_: type[Connection]) -> type[Connection]:
+def _classOnLoop(class_: type[Connection]) -> type[Connection]:
     """Return the class of connections that is another one on a loop's transports.
 
     Args:
         class_: The class; it shows the same name.
     """
-    names = {"__module__": class_.__module__, "__doc__": class_.__doc__}
-    return type(class_.__name__, (LoopConnection, class_), {**names, "__slots__": ()})
+    made = _onLoops.get(class_)
+    if made is None:
+        names = {"__module__": class_.__module__, "__doc__": class_.__doc__}
+        made = _onLoops[class_] = type(class_.__name__, (LoopConnection, class_), names)
+    return made
+
+
+_onLoops: dict[type, type[Connection]] = {}
 
 
 class LoopConnection(Connection):
@@ -64,7 +69,8 @@ class LoopConnection(Connection):
         loop = self._net.loop
         assert loop is not None
         try:
-            await loop.connect_accepted_socket(lambda: self, self.socket)  # type: ignore[arg-type, return-value]
+            protocol: Any = self  # it has the methods
+            await loop.connect_accepted_socket(lambda: protocol, self.socket)
         except OSError:
             self._lost(Failure(ConnectionLost()))
 

@@ -202,9 +202,7 @@ class StreamPort(SocketDescriptor):
                 skt.close()
                 return
             number, self.sessionno = self.sessionno, self.sessionno + 1
-            connection: Connection = self.transport(
-                skt, protocol, name, self, number, self.reactor
-            )
+            connection: Connection = self.transport(skt, protocol, name, self, number, self.reactor)
         except BaseException as error:
             skt.close()
             fatal = self._net.onError(error, build)

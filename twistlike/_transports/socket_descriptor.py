@@ -16,10 +16,10 @@ from twistlike._transports.abstract import FileDescriptor
 from twistlike._transports.transports import transportsOf
 
 if TYPE_CHECKING:
-    import socket
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
     from contextvars import Context
+    from socket import socket as Socket
 
 __all__ = ["SocketDescriptor", "closeSocket", "prepareClose"]
 
@@ -27,7 +27,7 @@ __all__ = ["SocketDescriptor", "closeSocket", "prepareClose"]
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
-def prepareClose(skt: socket.socket, orderly: bool) -> None:
+def prepareClose(skt: Socket, orderly: bool) -> None:
     """Decide what the peer sees when a connection's socket is closed.
 
     Args:
@@ -46,7 +46,7 @@ def prepareClose(skt: socket.socket, orderly: bool) -> None:
         pass  # it is not connected (any more)
 
 
-def closeSocket(skt: socket.socket, orderly: bool) -> None:
+def closeSocket(skt: Socket, orderly: bool) -> None:
     """Close a connection's socket.
 
     Args:
@@ -73,18 +73,19 @@ class SocketDescriptor(FileDescriptor):
         TypeError: If it is no reactor of this package's.
     """
 
-    socket: socket.socket
+    socket: Socket
     _number = -1  # the descriptor's; the socket does not know it any more once it is closed
-    _reading = False
-    _writing = False  # doWrite will be called: at the end of this turn, in the next, or later
+    _reading: bool
+    _writing: bool  # doWrite will be called: at the end of this turn, in the next, or later
     _watchesRoom = False  # by the loop's add_writer
 
     def __init__(self, reactor: Any, context: Context | None = None) -> None:
-        self.reactor = reactor
+        super().__init__(reactor)
         self._net = transportsOf(reactor)
         self._context: Context = copy_context() if context is None else context
+        self._reading = self._writing = False
 
-    def _take(self, skt: socket.socket) -> None:
+    def _take(self, skt: Socket) -> None:
         """Have a socket from now on."""
         skt.setblocking(False)
         self.socket = skt
@@ -92,10 +93,10 @@ class SocketDescriptor(FileDescriptor):
 
     def fileno(self) -> int:
         """Return the descriptor; -1 if the socket is closed."""
-        skt: socket.socket | None = getattr(self, "socket", None)
+        skt: Socket | None = getattr(self, "socket", None)
         return -1 if skt is None else skt.fileno()
 
-    def getHandle(self) -> socket.socket:
+    def getHandle(self) -> Socket:
         """Return the socket."""
         return self.socket
 
@@ -191,6 +192,10 @@ class SocketDescriptor(FileDescriptor):
         if not self._writing:
             return  # stopped since this was asked for
         self._run(self.doWrite)
+        self._waitForRoom()
+
+    def _waitForRoom(self) -> None:
+        """Have the loop tell when there is room, if there is more to write."""
         if self._writing and not self._watchesRoom:
             loop = self._net.loop
             if loop is not None:

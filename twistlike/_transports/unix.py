@@ -3,7 +3,7 @@
 How it works
 ------------
 These are streams like TCP's, but that a connection passes file descriptors as well: each travels
-with one byte of what is written. They use sockets of their own on every loop that can watch them.
+with one byte of what is written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from twistlike._transports.ports import StreamPort
 from twistlike._transports.stream import Connection
 
 if TYPE_CHECKING:
-    from twistlike._base.interfaces import IDelayedCall
+    pass
 
 __all__ = ["Client", "Connector", "Port", "Server", "adoptConnection", "adoptPort"]
 
@@ -48,7 +48,6 @@ class _PassesDescriptors(Connection):
     descriptor may be closed as soon as it returns.
     """
 
-    _prefersLoopsTransport = False
     _queue: tuple[int, ...] = ()
 
     def getTcpNoDelay(self) -> bool:
@@ -94,9 +93,7 @@ class _PassesDescriptors(Connection):
         Returns:
             Why the connection has ended, if it has.
         """
-        waiting = len(self.dataBuffer) - self.offset
-        waiting += sum(map(len, self._pending))
-        if len(self._queue) > waiting:
+        if len(self._queue) > self._bufferedBytes():
             return FileDescriptorOverrun()
         return super().doWrite()
 
@@ -143,6 +140,9 @@ class _PassesDescriptors(Connection):
         if not data:
             self._endOfFile()
             return False
+        if self._uncertain:
+            self._uncertain = False
+            self._net.checkLater(self)
         self._received(data)
         return True
 

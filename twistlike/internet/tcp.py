@@ -1,4 +1,4 @@
-"""TCP: ports, clients, connectors, and their connections, for those that make them themselves.
+"""TCP: ports, clients, connectors, and connections, for those that make them themselves.
 
 The usual way to them is `reactor.listenTCP` and `connectTCP`. Room: `_transports`.
 """

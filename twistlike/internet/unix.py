@@ -1,4 +1,4 @@
-"""UNIX sockets: ports, clients, connectors, and their connections, for those that make them themselves.
+"""UNIX sockets: ports, clients, connectors, and connections, for those that make them themselves.
 
 The usual way to them is `reactor.listenUNIX` and `connectUNIX`. Room: `_transports`.
 """
