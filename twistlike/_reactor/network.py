@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.error import WrongThreadError
 from twistlike._reactor.network_names import NameMethods
 from twistlike._reactor.network_process import ProcessMethods
+from twistlike._reactor.network_tls import TLSMethods
 
 if TYPE_CHECKING:
     from twistlike._reactor.inbox import Inbox
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-class Network(NameMethods, ProcessMethods):
+class Network(NameMethods, ProcessMethods, TLSMethods):
     """The part of the reactor's interface that makes connections; the reactor has the parts."""
 
     _inbox: Inbox
