@@ -14,7 +14,7 @@ import pytest
 
 from tests.oracle import ROOT
 from tests.transports.reactors import KINDS, Descriptors, onReactor
-from twistlike._transports.process import isSupported
+from twistlike._transports.spawn import isSupported
 from twistlike.internet.defer import Deferred
 from twistlike.internet.protocol import Protocol
 from twistlike.internet.stdio import PipeAddress, StandardIO

@@ -11,7 +11,7 @@ import pytest
 
 from tests.oracle import assertSame
 from tests.transports.reactors import KINDS, Descriptors, onReactor
-from twistlike._transports.process import isSupported
+from twistlike._transports.spawn import isSupported
 from twistlike.internet import utils
 from twistlike.internet.defer import Deferred
 from twistlike.internet.process import reapProcessHandlers
@@ -132,5 +132,5 @@ def test_warnings_are_filtered_until_the_function_is_done() -> None:
     result = utils.runWithWarningsSuppressed(filters, lambda: later.addCallback(warn))
     assert warnings.filters != before
     later.callback("foo")
-    assert result.result == "foo"  # type: ignore[attr-defined]
+    assert result.result == "foo"
     assert warnings.filters == before

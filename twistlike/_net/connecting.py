@@ -94,7 +94,7 @@ class _WrappingFactory(ClientFactory[Any]):
     """
 
     noisy = False
-    protocol = _WrappingProtocol
+    protocol: Any = _WrappingProtocol
 
     def __init__(self, wrappedFactory: IProtocolFactory) -> None:
         self._wrappedFactory = wrappedFactory

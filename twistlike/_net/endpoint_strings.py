@@ -19,10 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.naming import showAs
 from twistlike._net.endpoints import (
-    AdoptedStreamServerEndpoint,
     SSL4ClientEndpoint,
     SSL4ServerEndpoint,
-    StandardIOEndpoint,
     TCP4ClientEndpoint,
     TCP4ServerEndpoint,
     TCP6ClientEndpoint,
@@ -31,6 +29,10 @@ from twistlike._net.endpoints import (
     UNIXServerEndpoint,
 )
 from twistlike._net.hostname_endpoint import HostnameEndpoint
+from twistlike._net.other_endpoints import (
+    AdoptedStreamServerEndpoint,
+    StandardIOEndpoint,
+)
 from twistlike._net.tls_endpoints import wrapClientTLS, wrapServerTLS
 
 if TYPE_CHECKING:
@@ -73,7 +75,9 @@ def serverFromString(reactor: Any, description: str) -> IStreamServerEndpoint:
         TypeError: An argument is missing, or there is no such argument.
         ValueError: There is no such kind, or an argument has a bad value.
     """
-    return _fromString(reactor, description, _SERVERS, "parseStreamServer")
+    endpoint: IStreamServerEndpoint
+    endpoint = _fromString(reactor, description, _SERVERS, "parseStreamServer")
+    return endpoint
 
 
 def clientFromString(reactor: Any, description: str) -> IStreamClientEndpoint:
@@ -90,7 +94,9 @@ def clientFromString(reactor: Any, description: str) -> IStreamClientEndpoint:
         TypeError: An argument is missing, or there is no such argument.
         ValueError: There is no such kind, or an argument has a bad value.
     """
-    return _fromString(reactor, description, _CLIENTS, "parseStreamClient")
+    endpoint: IStreamClientEndpoint
+    endpoint = _fromString(reactor, description, _CLIENTS, "parseStreamClient")
+    return endpoint
 
 
 def _fromString(reactor: Any, description: str, own: dict[str, Any], method: str) -> Any:
@@ -102,6 +108,8 @@ def _fromString(reactor: Any, description: str, own: dict[str, Any], method: str
     if parse is None:
         kinds = ", ".join(sorted(own))
         raise ValueError(f"Unknown endpoint type: {prefix!r}; known are {kinds}")
+    if named.keys() >= {"host"} and len(positional) == 1:
+        named.setdefault("port", positional.pop())  # "tcp:host=example.com:80"
     try:
         return parse(reactor, *positional, **named)
     except TypeError as error:
@@ -183,13 +191,17 @@ def _twistedParser(prefix: str, method: str) -> Callable[..., Any] | None:
 def _tcpServer(
     reactor: Any, port: str, interface: str = "", backlog: str = "50"
 ) -> IStreamServerEndpoint:
-    return TCP4ServerEndpoint(reactor, _number("port", port), _number("backlog", backlog), interface)
+    return TCP4ServerEndpoint(
+        reactor, _number("port", port), _number("backlog", backlog), interface
+    )
 
 
 def _tcp6Server(
     reactor: Any, port: str, backlog: str = "50", interface: str = "::"
 ) -> IStreamServerEndpoint:
-    return TCP6ServerEndpoint(reactor, _number("port", port), _number("backlog", backlog), interface)
+    return TCP6ServerEndpoint(
+        reactor, _number("port", port), _number("backlog", backlog), interface
+    )
 
 
 def _unixServer(
@@ -235,7 +247,7 @@ def _tlsServer(
     return wrapServerTLS(contextFromFolder(path), plain)
 
 
-def _stdioServer(reactor: Any) -> IStreamServerEndpoint:
+def _stdioServer(reactor: Any) -> Any:
     return StandardIOEndpoint(reactor)
 
 
@@ -344,7 +356,9 @@ def _number(name: str, text: str, base: int = 10) -> int:
     try:
         return int(text, base)
     except ValueError:
-        raise ValueError(f"{name} is a number{' in octal digits' * (base == 8)}, not {text!r}") from None
+        raise ValueError(
+            f"{name} is a number{' in octal digits' * (base == 8)}, not {text!r}"
+        ) from None
 
 
 def _bind(address: str | None) -> tuple[str, int] | None:
@@ -354,7 +368,8 @@ def _bind(address: str | None) -> tuple[str, int] | None:
 def _family(domain: str) -> int:
     import socket
 
-    families = {name: getattr(socket, f"AF_{name}", None) for name in ("INET", "INET6", "UNIX")}
+    names = ("INET", "INET6", "UNIX")
+    families: dict[str, int | None] = {n: getattr(socket, f"AF_{n}", None) for n in names}
     found = families.get(domain.removeprefix("AF_"))
     if found is None:
         raise ValueError(f"the domain of a socket is INET, INET6 or UNIX, not {domain!r}")

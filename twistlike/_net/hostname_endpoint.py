@@ -186,7 +186,9 @@ def _takingTurns(addresses: Sequence[Any]) -> list[Any]:
     if not known:
         return list(addresses)
     first = isinstance(known[0], IPv6Address)
-    groups = [[a for a in known if isinstance(a, IPv6Address) is kind] for kind in (first, not first)]
+    groups = [
+        [a for a in known if isinstance(a, IPv6Address) is kind] for kind in (first, not first)
+    ]
     mixed = []
     for i in range(max(map(len, groups))):
         mixed += [group[i] for group in groups if i < len(group)]

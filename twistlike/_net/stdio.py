@@ -152,7 +152,7 @@ class StandardIO:
             self.loseConnection()
 
     def _tellHalf(self, protocol: Any, name: str) -> bool:
-        """Tell the protocol that one direction has ended, if it wants to know; else return False."""
+        """Tell the protocol that one direction has ended; return whether it wants to know."""
         if not IHalfCloseableProtocol.providedBy(protocol):
             return False
         try:

@@ -281,7 +281,7 @@ def getProcessOutputAndValue(
 def runWithWarningsSuppressed(
     suppressedWarnings: Sequence[Filter], f: Callable[P, R], *a: P.args, **kw: P.kwargs
 ) -> R:
-    """Call a function while some warnings are filtered: until its Deferred fires, if it returns one.
+    """Call a function while some warnings are filtered, until its Deferred fires if it returns one.
 
     Args:
         suppressedWarnings: Pairs of the positional and the keyword arguments for

@@ -27,7 +27,7 @@ class ProcessMethods:
         processProtocol: Any,
         executable: str | bytes,
         args: Sequence[str | bytes] = (),
-        env: Mapping[str, str] | Mapping[bytes, bytes] | None = {},  # noqa: B006 Twisted's default
+        env: Mapping[str, str] | Mapping[bytes, bytes] | None = {},
         path: str | bytes | None = None,
         uid: int | None = None,
         gid: int | None = None,
@@ -64,22 +64,23 @@ class ProcessMethods:
         Differs from Twisted: a folder or a user that cannot be had raises here, rather than in the
         child.
         """
-        from twistlike._transports import process
+        from twistlike._transports import process, spawn
 
         self._inOurThread("spawnProcess")
-        if not process.isSupported():
+        if not spawn.isSupported():
             raise NotImplementedError(
                 "spawnProcess needs pipes that a loop can watch, which this system does not have; "
                 "use asyncio.create_subprocess_exec"
             )
         if not callable(getattr(processProtocol, "makeConnection", None)):
             raise TypeError(f"spawnProcess needs a ProcessProtocol first, not {processProtocol!r}")
+        reactor: Any = self
         if usePTY:
             if childFDs is not None:
                 raise ValueError("usePTY gives the process a terminal; childFDs cannot be used too")
             return process.PTYProcess(
-                self, executable, args, env, path, processProtocol, uid, gid, usePTY
+                reactor, executable, args, env, path, processProtocol, uid, gid, usePTY
             )
         return process.Process(
-            self, executable, args, env, path, processProtocol, uid, gid, childFDs
+            reactor, executable, args, env, path, processProtocol, uid, gid, childFDs
         )

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import ParamSpec, Self
 
-    from twistlike._defer.deferred import Deferred
     from twistlike._pool.pool import ThreadPool
     from twistlike._reactor.system_events import Handle
     from twistlike._timers.queue import DelayedCall

@@ -148,10 +148,10 @@ class KeyPair:
         pem: The text.
     """
 
-    def __init__(self, pem: bytes) -> None:
+    def __init__(self, pem: Any) -> None:
         if not isinstance(pem, bytes) or b"PRIVATE KEY-----" not in pem:
             raise CertificateError("the data has no private key in the PEM format")
-        self.original = pem
+        self.original: bytes = pem
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -225,7 +225,9 @@ class PrivateCertificate(Certificate):
         return cls(_der(data, format), privateKey)
 
     @classmethod
-    def fromCertificateAndKeyPair(cls, certificateInstance: Certificate, privateKey: KeyPair) -> Self:
+    def fromCertificateAndKeyPair(
+        cls, certificateInstance: Certificate, privateKey: KeyPair
+    ) -> Self:
         """Make one of both."""
         return cls(certificateInstance, privateKey)
 
@@ -271,6 +273,4 @@ def loadChain(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
         os.unlink(path)
 
 
-showAs(
-    "twistlike.internet.ssl", globals(), ["Certificate", "KeyPair", "PrivateCertificate"]
-)
+showAs("twistlike.internet.ssl", globals(), ["Certificate", "KeyPair", "PrivateCertificate"])

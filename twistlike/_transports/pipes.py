@@ -134,7 +134,8 @@ class _PipeEnd(FileDescriptor):
         try:
             super().connectionLost(reason)
         finally:
-            self._pending, self.dataBuffer, self.offset = (), b"", 0
+            self._pending = b""
+            self.dataBuffer, self.offset = b"", 0
             fd, self.fd = self.fd, -1
             os.close(fd)
             owner, self.proc = self.proc, None

@@ -77,7 +77,7 @@ def spawn(program: Program, descriptors: Mapping[int, int], terminal: str | None
             f"spawnProcess(protocol, {program.executable!r}, [{program.executable!r}])"
         )
     env = os.environ if program.env is None else program.env
-    env = {_checked(key): _checked(value) for key, value in env.items()}
+    variables = {_checked(key): _checked(value) for key, value in env.items()}
     executable = _find(program.executable, program.env, program.path)
     wanted = set(range(3)) if terminal else set(descriptors)
     base = max([2, *descriptors]) + 1
@@ -87,8 +87,8 @@ def spawn(program: Program, descriptors: Mapping[int, int], terminal: str | None
             copies[number] = _copyAbove(ours, base)
         unwanted = _inheritable(wanted)
         if program.path is None and program.uid is None and program.gid is None:
-            return _posixSpawn(executable, args, env, copies, unwanted, terminal)
-        return _popen(program, executable, args, env, copies, unwanted, terminal)
+            return _posixSpawn(executable, args, variables, copies, unwanted, terminal)
+        return _popen(program, executable, args, variables, copies, unwanted, terminal)
     finally:
         for copy in copies.values():
             os.close(copy)
@@ -177,7 +177,7 @@ def _posixSpawn(
 
 
 def _resettable() -> set[int]:
-    return set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
+    return {int(each) for each in signal.valid_signals()} - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def _popen(

@@ -381,7 +381,7 @@ class Connection(SocketDescriptor):
             WrongThreadError: In another thread than the loop's.
         """
         if not self._elsewhere(self.startTLS, ctx, normal):
-            from twistlike._transports.tls import startTLS
+            from twistlike._transports.start_tls import startTLS
 
             startTLS(self, ctx, self._hasConnected is bool(normal))
 

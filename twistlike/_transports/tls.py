@@ -11,9 +11,6 @@ handshake is done waits. What it writes while it receives goes out together when
 A connection ends in order when both sides have sent "close notify". `loseConnection` sends ours
 and waits for the peer's, but not for ever. An end of the stream without it is `ConnectionLost`: the
 end may have been cut off.
-
-`startTLS` puts this layer between a connection and its protocol. The methods that change are set on
-that one connection, so that plain connections pay nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +37,7 @@ if TYPE_CHECKING:
 
     from twistlike._base.interfaces import IDelayedCall
 
-__all__ = ["TLSMemoryBIOFactory", "TLSMemoryBIOProtocol", "startTLS"]
+__all__ = ["TLSMemoryBIOFactory", "TLSMemoryBIOProtocol"]
 
 HANDSHAKE_TIMEOUT = 60.0
 """Seconds that a handshake may take: asyncio's figure. Twisted waits for ever."""
@@ -163,9 +160,9 @@ class TLSMemoryBIOProtocol:
 
     def connectionLost(self, reason: Failure) -> None:
         """Hear that the transport below has ended, and tell the inner protocol."""
-        if self._reason is None and reason.check(ConnectionDone):
-            if not self._gotClose and not self._sentClose:
-                reason = Failure(ConnectionLost("TLS was cut off, without a close notify"))
+        isCut = not self._gotClose and not self._sentClose
+        if self._reason is None and isCut and reason.check(ConnectionDone):
+            reason = Failure(ConnectionLost("TLS was cut off, without a close notify"))
         reason, self._reason = self._reason or reason, None
         self._isOver = True
         self.connected = 0
@@ -516,91 +513,6 @@ class TLSMemoryBIOFactory:
     def newSession(self, connection: TLSMemoryBIOProtocol) -> tuple[Any, Any, Any]:
         """Return the two buffers and the session of a new connection."""
         return self._makeSession(connection, self._protocols)
-
-
-# ---- TLS in the middle of a connection -----------------------------------------------------------
-
-CHANGED = (
-    "abortConnection",
-    "getHandle",
-    "getPeerCertificate",
-    "loseConnection",
-    "loseWriteConnection",
-    "registerProducer",
-    "unregisterProducer",
-    "write",
-    "writeSequence",
-)
-"""The methods of a connection that TLS does from `startTLS` on."""
-
-
-class _Below:
-    """A connection as the transport below TLS: its own methods, whatever is set on it."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        kind = type(connection)
-        self.write = kind.write.__get__(connection)
-        self.abortConnection = kind.abortConnection.__get__(connection)
-        self.loseConnection = kind.loseConnection.__get__(connection)
-        self.registerProducer = kind.registerProducer.__get__(connection)
-        self.unregisterProducer = kind.unregisterProducer.__get__(connection)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-
-class _StartedTLS(TLSMemoryBIOProtocol):
-    """TLS that was started in the middle of a connection, which keeps its identity."""
-
-    connection: Any = None
-
-    def attach(self, connection: Any) -> None:
-        """Take the place of the connection's protocol, and that of some of its methods."""
-        producer, streaming = connection.producer, connection.streamingProducer
-        wasPaused = bool(connection.producerPaused)
-        if producer is not None:
-            connection.unregisterProducer()
-        self.connection = connection
-        connection.protocol = self
-        connection.TLS = True
-        self.makeConnection(_Below(connection))
-        for name in CHANGED:
-            setattr(connection, name, getattr(self, name))
-        if producer is not None:
-            connection.registerProducer(producer, streaming)
-            if streaming:
-                self._producer.paused = wasPaused
-
-    def _shakeHands(self) -> None:
-        super()._shakeHands()
-        if self._isShaken:
-            self.connection.negotiatedProtocol = self.negotiatedProtocol
-
-    def connectionLost(self, reason: Failure) -> None:
-        """Hear that the connection has ended, and leave it as it was."""
-        connection, self.connection = self.connection, None
-        for name in CHANGED:
-            vars(connection).pop(name, None)
-        super().connectionLost(reason)
-        self.transport = None
-
-
-def startTLS(connection: Any, contextFactory: Any, isClient: bool) -> None:
-    """Let a connection that is there speak TLS from now on.
-
-    Args:
-        connection: The connection, whose protocol stays.
-        contextFactory: An `ssl.SSLContext`, or what makes one.
-        isClient: Whether this side is the client.
-
-    Raises:
-        TypeError: There is no `ssl.SSLContext` to be had.
-    """
-    if connection.TLS:
-        raise RuntimeError(f"{connection!r} speaks TLS already")
-    factory = TLSMemoryBIOFactory(contextFactory, isClient, None)
-    _StartedTLS(factory, connection.protocol, False).attach(connection)
 
 
 showAs("twistlike.protocols.tls", globals(), ["TLSMemoryBIOFactory", "TLSMemoryBIOProtocol"])

@@ -162,5 +162,5 @@ def contextFromFolder(path: str) -> ssl.SSLContext:
     def choose(session: ssl.SSLObject, name: str | None, first: object) -> None:
         session.context = contexts.get(name or "", default)
 
-    default.sni_callback = choose  # type: ignore[assignment]
+    default.sni_callback = choose
     return default

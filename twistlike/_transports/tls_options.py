@@ -246,7 +246,7 @@ class CertificateOptions:
         if self._maximum is not None:
             context.maximum_version = self._maximum.value
         if self._contextForServerName is not None and not isClient:
-            context.sni_callback = self._byServerName  # type: ignore[assignment]
+            context.sni_callback = self._byServerName
         return context
 
     def _byServerName(self, session: ssl.SSLObject, name: str | None, first: object) -> None:
@@ -277,8 +277,10 @@ def _chainPEM(
         raise TypeError(
             f"a certificate is a Certificate or text in the PEM format, not {certificate!r}"
         )
-    isPrivate = isinstance(certificate, PrivateCertificate)
-    own = certificate.chainPEM() if isPrivate else certificate.dumpPEM()
+    if isinstance(certificate, PrivateCertificate):
+        own = certificate.chainPEM()
+    else:
+        own = certificate.dumpPEM()
     return own + b"".join(each.dumpPEM() for each in extra)
 
 

@@ -17,12 +17,8 @@ from twistlike._net.endpoint_strings import (
     serverFromString,
 )
 from twistlike._net.endpoints import (
-    AdoptedStreamServerEndpoint,
-    ProcessEndpoint,
     SSL4ClientEndpoint,
     SSL4ServerEndpoint,
-    StandardErrorBehavior,
-    StandardIOEndpoint,
     TCP4ClientEndpoint,
     TCP4ServerEndpoint,
     TCP6ClientEndpoint,
@@ -34,6 +30,12 @@ from twistlike._net.endpoints import (
     connectProtocol,
 )
 from twistlike._net.hostname_endpoint import HostnameEndpoint
+from twistlike._net.other_endpoints import (
+    AdoptedStreamServerEndpoint,
+    ProcessEndpoint,
+    StandardErrorBehavior,
+    StandardIOEndpoint,
+)
 from twistlike._net.tls_endpoints import wrapClientTLS, wrapServerTLS
 
 __all__ = [
