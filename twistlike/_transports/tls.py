@@ -93,7 +93,7 @@ class TLSMemoryBIOProtocol:
 
     TLS = True
     disconnecting = False
-    connected: Any = 0
+    connected = False
 
     def __init__(
         self, factory: TLSMemoryBIOFactory, wrappedProtocol: Any, _connectWrapped: bool = True
@@ -133,7 +133,7 @@ class TLSMemoryBIOProtocol:
     def makeConnection(self, transport: Any) -> None:
         """Take the transport, give the inner protocol this one, and begin the handshake."""
         self.transport = transport
-        self.connected = 1
+        self.connected = True
         self._incoming, self._outgoing, self._session = self.factory.newSession(self)
         self._setTimer(HANDSHAKE_TIMEOUT, self._handshakeTimedOut)
         if self._connectWrapped:
@@ -160,12 +160,11 @@ class TLSMemoryBIOProtocol:
 
     def connectionLost(self, reason: Failure) -> None:
         """Hear that the transport below has ended, and tell the inner protocol."""
-        isCut = not self._gotClose and not self._sentClose
-        if self._reason is None and isCut and reason.check(ConnectionDone):
+        if self._reason is None and not self._gotClose and reason.check(ConnectionDone):
             reason = Failure(ConnectionLost("TLS was cut off, without a close notify"))
         reason, self._reason = self._reason or reason, None
         self._isOver = True
-        self.connected = 0
+        self.connected = False
         self._stopTimer()
         self._waiting.clear()
         producer, self._producer = self._producer, None
