@@ -368,7 +368,7 @@ def test_startTLS_is_twisteds(folder: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
 def test_startTLS_keeps_a_producer_and_leaves_the_connection_as_it_was(kind: str) -> None:
-    """A producer that is registered goes on, in TLS; in the end nothing is left on the connection."""
+    """A registered producer goes on, in TLS; in the end nothing is left on the connection."""
 
     class Producer:
         def __init__(self, transport: Any) -> None:
@@ -529,9 +529,7 @@ def test_the_client_verifies_the_server() -> None:
             bad = [
                 clientOptions("wrong.test"),
                 ssl.optionsForClientTLS("localhost"),
-                ssl.optionsForClientTLS(
-                    "localhost", ssl.Certificate.loadPEM(other().certificate)
-                ),
+                ssl.optionsForClientTLS("localhost", ssl.Certificate.loadPEM(other().certificate)),
                 stdssl.create_default_context(),
             ]
             for options in bad:
@@ -711,7 +709,7 @@ def exchange(first: Wire, second: Wire) -> None:
 
 
 def test_a_handshake_that_does_not_end_is_broken_off() -> None:
-    """After 60 s the inner protocol hears of a timeout; a handshake that is done stops the clock."""
+    """After 60 s the inner protocol hears of it; a handshake that is done stops the clock."""
     clock = Clock()
     inner, _, wire = unwired(False, clock)
     wire.protocol.dataReceived(bytes.fromhex("16030102000100"))
@@ -719,7 +717,7 @@ def test_a_handshake_that_does_not_end_is_broken_off() -> None:
     assert not wire.calls
     clock.advance(1)
     assert wire.calls == ["abort"]
-    assert isinstance(inner.lost.result, TimeoutError)  # type: ignore[attr-defined]
+    assert isinstance(inner.lost.result, TimeoutError)
     client, server = unwired(True, clock), unwired(False, clock)
     exchange(client[2], server[2])
     assert not clock.getDelayedCalls()
@@ -734,7 +732,7 @@ def test_a_peer_that_does_not_answer_a_close_is_broken_off() -> None:
     client[2].written = b""  # the server never gets it
     clock.advance(30)
     assert client[2].calls == ["abort"]
-    assert isinstance(client[0].lost.result, ConnectionLost)  # type: ignore[attr-defined]
+    assert isinstance(client[0].lost.result, ConnectionLost)
     assert not clock.getDelayedCalls()
 
 
@@ -764,7 +762,7 @@ def test_damaged_data_ends_the_connection_with_an_error() -> None:
     client[1].write(b"hi")
     damaged = client[2].written[:-1] + bytes([client[2].written[-1] ^ 1])
     server[2].protocol.dataReceived(damaged)
-    assert isinstance(server[0].lost.result, stdssl.SSLError)  # type: ignore[attr-defined]
+    assert isinstance(server[0].lost.result, stdssl.SSLError)
     assert server[0].data == b""
 
 
@@ -871,9 +869,7 @@ def test_openssls_client_speaks_and_may_not_renegotiate(folder: Path) -> None:
                     reactor, pool, talk, server.number, version, text=b"hello"
                 )
                 assert b"\nhello\n" in done.stdout, done.stderr
-            done = await deferToThreadPool(
-                reactor, pool, talk, server.number, "-tls1_2", text=b"R"
-            )
+            done = await deferToThreadPool(reactor, pool, talk, server.number, "-tls1_2", text=b"R")
             assert b"no renegotiation" in done.stderr
             assert server.factory.made[-1].data == b""
 
@@ -895,7 +891,12 @@ def test_curl_gets_a_page(folder: Path) -> None:
         async with Listening(reactor, factory=Server(Page)) as server:
             return await getProcessOutput(
                 shutil.which("curl") or "",
-                ["-sS", "--cacert", str(folder / "authority.pem"), f"https://localhost:{server.number}/"],
+                [
+                    "-sS",
+                    "--cacert",
+                    str(folder / "authority.pem"),
+                    f"https://localhost:{server.number}/",
+                ],
                 reactor=reactor,
             )
 

@@ -18,7 +18,7 @@ __all__ = ["IResolverSimple"]
 class IResolverSimple(Protocol, metaclass=InterfaceType):
     """Host names to IPv4 addresses."""
 
-    def getHostByName(self, name: str, timeout: Sequence[float] = ()) -> Deferred[str]:
+    def getHostByName(self, name: str, timeout: Sequence[int] = ()) -> Deferred[str]:
         """Look a name up."""
         ...
 

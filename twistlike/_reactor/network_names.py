@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twistlike._defer.deferred import succeed
-from twistlike._reactor.resolver import FamilyResolver, SimpleResolver
+from twistlike._reactor.resolver import DEFAULT_TIMEOUT, FamilyResolver, SimpleResolver
 from twistlike._transports.abstract import isIPAddress
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class NameMethods:
             return succeed("0.0.0.0")
         if isIPAddress(name):
             return succeed(name)
-        return self.resolver.getHostByName(name, timeout or (1, 3, 11, 45))
+        seconds: Any = timeout or DEFAULT_TIMEOUT
+        return self.resolver.getHostByName(name, seconds)
 
     def installResolver(self, resolver: IResolverSimple) -> IResolverSimple:
         """Look names up by another resolver from now on, which finds one IPv4 address.

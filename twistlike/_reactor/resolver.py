@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     class _Reactor(IReactorTime, IReactorFromThreads, Protocol): ...
 
 
-__all__ = ["FamilyResolver", "HostResolution", "SimpleResolver", "ThreadedResolver"]
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "FamilyResolver",
+    "HostResolution",
+    "SimpleResolver",
+    "ThreadedResolver",
+]
 
 # How long a look-up may take, in seconds, as a sum: Twisted's default for its resolvers, whose
 # first, second, ... attempt may take so long. The system's resolver makes its attempts by itself.

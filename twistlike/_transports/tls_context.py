@@ -6,6 +6,7 @@ import os
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from twistlike._transports.certificates import loadChain
 from twistlike._transports.tls_options import (
     CertificateOptions,
     ClientTLSOptions,
@@ -91,8 +92,6 @@ def serverContext(
     if chain is None:
         context.load_cert_chain(certKey or privateKey, privateKey)
     else:
-        from twistlike._transports.certificates import loadChain
-
         texts = []
         for path in (certKey or privateKey, chain, privateKey):
             with open(path, "rb") as file:

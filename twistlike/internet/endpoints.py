@@ -10,7 +10,8 @@ of installed packages are entry points of the group ``twistlike.endpoints``. Not
 
 from __future__ import annotations
 
-from twistlike._net.connecting import _WrappingFactory, _WrappingProtocol
+from twistlike._net.connecting import _WrappingFactory as _WrappingFactory
+from twistlike._net.connecting import _WrappingProtocol as _WrappingProtocol
 from twistlike._net.endpoint_strings import (
     clientFromString,
     quoteStringArgument,
@@ -25,10 +26,10 @@ from twistlike._net.endpoints import (
     TCP6ServerEndpoint,
     UNIXClientEndpoint,
     UNIXServerEndpoint,
-    _WrapperEndpoint,
-    _WrapperServerEndpoint,
     connectProtocol,
 )
+from twistlike._net.endpoints import _WrapperEndpoint as _WrapperEndpoint
+from twistlike._net.endpoints import _WrapperServerEndpoint as _WrapperServerEndpoint
 from twistlike._net.hostname_endpoint import HostnameEndpoint
 from twistlike._net.other_endpoints import (
     AdoptedStreamServerEndpoint,
@@ -52,10 +53,6 @@ __all__ = [
     "TCP6ServerEndpoint",
     "UNIXClientEndpoint",
     "UNIXServerEndpoint",
-    "_WrapperEndpoint",
-    "_WrapperServerEndpoint",
-    "_WrappingFactory",
-    "_WrappingProtocol",
     "clientFromString",
     "connectProtocol",
     "quoteStringArgument",
