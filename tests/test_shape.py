@@ -98,6 +98,7 @@ LAZY: dict[str, dict[str, str]] = {
     },
     "_threads": {"twistlike._pool.pool": POOL},
     "_transports": {
+        "OpenSSL": "optional: the program has passed an object of it",
         "fcntl": "not on Windows, where the module is imported but not used",
         "pwd": "not on Windows, where the module is imported but not used",
         "subprocess": "5 ms; only children with a folder or user of their own need it",

@@ -133,8 +133,8 @@ class _WrapIProtocol(ProcessProtocol):
         self.errFlag = errFlag
         self.executable = executable
 
-    def makeConnection(self, process: Any) -> None:
-        self.transport = _ProcessEndpointTransport(process)
+    def makeConnection(self, transport: Any) -> None:
+        self.transport = _ProcessEndpointTransport(transport)
         self.protocol.makeConnection(self.transport)
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:

@@ -184,7 +184,7 @@ class BaseProcess:
 
     def __init__(self, reactor: _Reactor, proto: Any) -> None:
         self.reactor = reactor
-        self.proto = proto
+        self.proto: Any = proto
         self.pid: int | None = None
         self.status: int | None = -1
         self.lostProcess = False

@@ -99,7 +99,7 @@ class TLSMemoryBIOProtocol:
         self, factory: TLSMemoryBIOFactory, wrappedProtocol: Any, _connectWrapped: bool = True
     ) -> None:
         self.factory = factory
-        self.wrappedProtocol = wrappedProtocol
+        self.wrappedProtocol: Any = wrappedProtocol
         self._connectWrapped = _connectWrapped
         self.transport: Any = None
         self._isShaken = False  # the handshake is done
@@ -270,12 +270,13 @@ class TLSMemoryBIOProtocol:
             self._close()
 
     def getHandle(self) -> Any:
-        """Return the `ssl.SSLObject`."""
-        return self._session
+        """Return the `ssl.SSLObject`, or pyOpenSSL's connection where that is used."""
+        return getattr(self._session, "connection", self._session)
 
-    def getPeerCertificate(self) -> Certificate | None:
+    def getPeerCertificate(self) -> Any:
         """Return the peer's certificate; None if it has sent none, or not yet."""
-        return Certificate.fromSession(self._session)
+        foreign = getattr(self._session, "peerCertificate", None)
+        return Certificate.fromSession(self._session) if foreign is None else foreign()
 
     @property
     def negotiatedProtocol(self) -> bytes | None:
@@ -294,13 +295,18 @@ class TLSMemoryBIOProtocol:
         except Exception as error:
             self._fail(error)
             return
+        if self._isOver:
+            return  # a callback has refused the peer
         self._flush()
         self._isShaken = True
         self._stopTimer()
         if IHandshakeListener.providedBy(self.wrappedProtocol):
             self.wrappedProtocol.handshakeCompleted()
-        if self._isOver:
-            return
+        if not self._isOver:
+            self._sendEarly()
+
+    def _sendEarly(self) -> None:
+        """Send what was written before the handshake was done, and let the producer go on."""
         producer = self._producer
         if producer is not None and self._streaming:
             # Before what waits is written: the transport pauses it again if that is too much.

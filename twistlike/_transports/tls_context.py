@@ -7,6 +7,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from twistlike._transports.certificates import loadChain
+from twistlike._transports.openssl_session import isOpenSSL, openSSLSessions
 from twistlike._transports.tls_options import (
     CertificateOptions,
     ClientTLSOptions,
@@ -27,7 +28,8 @@ def sessionMaker(contextFactory: Any, isClient: bool) -> SessionMaker:
 
     Args:
         contextFactory: An `ssl.SSLContext`, `CertificateOptions`, what `optionsForClientTLS`
-            returns, or anything whose `getContext()` returns an `ssl.SSLContext`.
+            returns, or anything whose `getContext()` returns an `ssl.SSLContext`. Contexts of
+            pyOpenSSL's and what makes connections of them for Twisted work as well.
         isClient: Whether this side is the client.
 
     Raises:
@@ -42,10 +44,14 @@ def sessionMaker(contextFactory: Any, isClient: bool) -> SessionMaker:
         context = contextFactory.contextFor(isClient)
     elif isinstance(contextFactory, ssl.SSLContext):
         context = contextFactory
+    elif hasattr(contextFactory, f"{'client' if isClient else 'server'}ConnectionForTLS"):
+        return openSSLSessions(contextFactory, isClient)
     elif callable(getattr(contextFactory, "getContext", None)):
         context = contextFactory.getContext()
     else:
         raise _wrong(contextFactory)
+    if isOpenSSL(context):
+        return openSSLSessions(context, isClient)
     if not isinstance(context, ssl.SSLContext):
         raise _wrong(context)
     wrong = ssl.PROTOCOL_TLS_SERVER if isClient else ssl.PROTOCOL_TLS_CLIENT
