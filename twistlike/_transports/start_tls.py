@@ -67,8 +67,8 @@ class _StartedTLS(TLSMemoryBIOProtocol):
             setattr(connection, name, getattr(self, name))
         if producer is not None:
             connection.registerProducer(producer, streaming)
-            if streaming:
-                self._producer.paused = wasPaused
+            if streaming and wasPaused:
+                self._producer.hold(isPaused=True)
 
     def _shakeHands(self) -> None:
         super()._shakeHands()

@@ -56,23 +56,50 @@ EARLY_LIMIT = 1 << 16
 
 
 class _Producer:
-    """A producer that is not paused or resumed twice: two sides may want it to wait."""
+    """A producer that has to wait while the handshake or the transport below says so."""
 
     def __init__(self, producer: Any) -> None:
         self._producer = producer
-        self.paused = False
+        self._isPaused = False
+        self._waitsForHandshake = False
+        self._waitsForTransport = False
+
+    def hold(self, isPaused: bool = False) -> None:
+        """Let it wait for the handshake.
+
+        Args:
+            isPaused: Whether it has been paused already.
+        """
+        self._waitsForHandshake = True
+        if not self._isPaused:
+            self._isPaused = True
+            if not isPaused:
+                self._producer.pauseProducing()
+
+    def release(self) -> None:
+        """Let it go on after the handshake, unless the transport is full."""
+        self._waitsForHandshake = False
+        self._resume()
 
     def pauseProducing(self) -> None:
-        if not self.paused:
-            self.paused = True
+        """Let it wait for the transport."""
+        self._waitsForTransport = True
+        if not self._isPaused:
+            self._isPaused = True
             self._producer.pauseProducing()
 
     def resumeProducing(self) -> None:
-        if self.paused:
-            self.paused = False
+        """Let it go on, unless the handshake is not done."""
+        self._waitsForTransport = False
+        self._resume()
+
+    def _resume(self) -> None:
+        if self._isPaused and not self._waitsForHandshake and not self._waitsForTransport:
+            self._isPaused = False
             self._producer.resumeProducing()
 
     def stopProducing(self) -> None:
+        """Let it end."""
         self._producer.stopProducing()
 
 
@@ -169,7 +196,7 @@ class TLSMemoryBIOProtocol:
         self._waiting.clear()
         producer, self._producer = self._producer, None
         try:
-            if producer is not None and not self._isShaken:
+            if producer is not None and not self._streaming and not self._isShaken:
                 producer.stopProducing()  # the transport does not know it yet
         finally:
             protocol, self.wrappedProtocol = self.wrappedProtocol, None
@@ -198,7 +225,7 @@ class TLSMemoryBIOProtocol:
         elif not self._isShaken:
             self._waitingSize += len(data)
             if self._streaming and self._waitingSize > EARLY_LIMIT:
-                self._producer.pauseProducing()
+                self._producer.hold()
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """Send several pieces, in one go."""
@@ -255,7 +282,7 @@ class TLSMemoryBIOProtocol:
             return
         self._producer = _Producer(producer) if streaming else producer
         self._streaming = bool(streaming)
-        if self._isShaken:
+        if streaming or self._isShaken:  # one that has to be asked waits for the handshake
             self.transport.registerProducer(self._producer, streaming)
 
     def unregisterProducer(self) -> None:
@@ -263,9 +290,9 @@ class TLSMemoryBIOProtocol:
         if self._producer is None:
             return
         self._producer = None
-        self._streaming = False
-        if self._isShaken:
+        if self._streaming or self._isShaken:
             self.transport.unregisterProducer()
+        self._streaming = False
         if self.disconnecting and not self._collects and not self._isOver:
             self._close()
 
@@ -307,23 +334,13 @@ class TLSMemoryBIOProtocol:
 
     def _sendEarly(self) -> None:
         """Send what was written before the handshake was done, and let the producer go on."""
+        self._collects = False
+        self._encrypt()
         producer = self._producer
         if producer is not None and self._streaming:
-            # Before what waits is written: the transport pauses it again if that is too much.
-            wasPaused, producer.paused = producer.paused, False
-            self.transport.registerProducer(producer, True)
-            self._collects = False
-            self._encrypt()
-            if wasPaused and not producer.paused:
-                producer.paused = True
-                producer.resumeProducing()
-            elif wasPaused:
-                producer.paused = True
-        else:
-            self._collects = False
-            self._encrypt()
-            if producer is not None and producer is self._producer:
-                self.transport.registerProducer(producer, False)
+            producer.release()
+        elif producer is not None:
+            self.transport.registerProducer(producer, False)
 
     def _decrypt(self) -> None:
         """Hand on all that can be decrypted by now."""
