@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.error import ConnectionDone
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._transports.interfaces import ILoggingContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["FileDescriptor", "asBytes", "isIPAddress", "isIPv6Address"]
+__all__ = ["FileDescriptor", "asBytes", "isIPAddress", "isIPv6Address", "nameForLogs"]
 
 
 def asBytes(data: Any) -> bytes:
@@ -32,8 +33,18 @@ def asBytes(data: Any) -> bytes:
     """
     if isinstance(data, bytes | bytearray | memoryview):
         return bytes(data)
+    error = TypeError("Data must be bytes")  # programs look for this text of Twisted's
     hint = "; encode it first" if isinstance(data, str) else ""
-    raise TypeError(f"a transport takes bytes, not {type(data).__name__}{hint}")
+    error.add_note(f"it is {type(data).__name__}{hint}")
+    raise error
+
+
+def nameForLogs(ob: object) -> str:
+    """Return the name that a protocol or a factory gives itself in logs, else that of its class."""
+    if ILoggingContext.providedBy(ob):
+        named: Any = ob
+        return str(named.logPrefix())
+    return type(ob).__name__
 
 
 class FileDescriptor:
@@ -60,8 +71,8 @@ class FileDescriptor:
     dataBuffer: bytes
     offset = 0
     # What was written since doWrite was last called: most often one piece, which needs no list.
-    _pending: bytes | list[bytes]
-    _pendingSize = 0  # of the list
+    _tempDataBuffer: bytes | list[bytes]
+    _tempDataLen = 0  # of the list
     _writeDisconnecting: bool
     _writeDisconnected: bool
     _congested: bool  # what was taken by the layer below is not all out
@@ -73,7 +84,7 @@ class FileDescriptor:
         self._writeDisconnecting = self._writeDisconnected = self._congested = False
         self.connected = self.disconnecting = 0
         self.producer = None
-        self.dataBuffer = self._pending = b""
+        self.dataBuffer = self._tempDataBuffer = b""
 
     # ---- what a subclass has ---------------------------------------------------------------------
 
@@ -148,9 +159,9 @@ class FileDescriptor:
         self.write(b"".join([x if type(x) is bytes else asBytes(x) for x in iovec]))
 
     def _keep(self, data: bytes) -> None:
-        pending = self._pending
+        pending = self._tempDataBuffer
         if not pending:
-            self._pending = data
+            self._tempDataBuffer = data
         else:
             self._append(pending, data)
         if self.producer is not None:
@@ -159,16 +170,16 @@ class FileDescriptor:
 
     def _append(self, pending: bytes | list[bytes], data: bytes) -> None:
         if isinstance(pending, bytes):
-            self._pending = [pending, data]
-            self._pendingSize = len(pending) + len(data)
+            self._tempDataBuffer = [pending, data]
+            self._tempDataLen = len(pending) + len(data)
         else:
             pending.append(data)
-            self._pendingSize += len(data)
+            self._tempDataLen += len(data)
 
     def _bufferedBytes(self) -> int:
         """Return how many bytes are buffered here."""
-        pending = self._pending
-        size = len(pending) if isinstance(pending, bytes) else self._pendingSize
+        pending = self._tempDataBuffer
+        size = len(pending) if isinstance(pending, bytes) else self._tempDataLen
         return len(self.dataBuffer) - self.offset + size
 
     def _isSendBufferFull(self) -> bool:
@@ -187,8 +198,8 @@ class FileDescriptor:
             Why the connection has ended, if it has.
         """
         data = self.dataBuffer
-        if not data and self._pending:
-            pending, self._pending = self._pending, b""
+        if not data and self._tempDataBuffer:
+            pending, self._tempDataBuffer = self._tempDataBuffer, b""
             data = pending if isinstance(pending, bytes) else b"".join(pending)
         if data:
             size = len(data)
@@ -207,7 +218,7 @@ class FileDescriptor:
             if self.dataBuffer:
                 self.dataBuffer = b""
                 self.offset = 0
-        if self._pending or self._congested:
+        if self._tempDataBuffer or self._congested:
             return None
         self.stopWriting()
         return self._drained()

@@ -29,6 +29,7 @@ from twistlike._base.naming import showAs
 from twistlike._transports.loop_stream import openConnection
 from twistlike._transports.socket_descriptor import SocketDescriptor
 from twistlike._transports.stream import FIRST_SIZE, Connection
+from twistlike._transports.transports import theReactor
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
@@ -270,7 +271,7 @@ class BaseConnector:
 
     def __init__(self, factory: Any, timeout: float | None, reactor: Any) -> None:
         self.state = "disconnected"
-        self.reactor = reactor
+        self.reactor: Any = theReactor(reactor)
         self.factory = factory
         self.timeout = timeout
         self.transport: Any = None

@@ -18,6 +18,8 @@ from twistlike._base.error import CannotListenError, ConnectionDone
 from twistlike._base.failure import Failure
 from twistlike._defer.deferred import Deferred
 from twistlike._log.legacy import msg
+from twistlike._log.logger import Logger
+from twistlike._transports.abstract import nameForLogs
 from twistlike._transports.loop_stream import openConnection
 from twistlike._transports.socket_descriptor import SocketDescriptor
 
@@ -69,6 +71,8 @@ class _Reserve:
 
 _reserve = _Reserve()
 
+_log = Logger("twistlike.internet.tcp")
+
 
 class StreamPort(SocketDescriptor):
     """A socket that connections are accepted on.
@@ -116,7 +120,7 @@ class StreamPort(SocketDescriptor):
 
     def logPrefix(self) -> str:
         """Return a name for logs."""
-        return type(self.factory).__name__
+        return nameForLogs(self.factory)
 
     # ---- beginning -------------------------------------------------------------------------------
 
@@ -251,11 +255,13 @@ class StreamPort(SocketDescriptor):
         now = time.monotonic()
         if now - self._reportedAt >= REPORT_EVERY:
             self._reportedAt = now
-            error.add_note(
-                f"{self!r} has closed {self._refused} connections for that reason, as soon as they "
-                "were accepted; raise the limit, or accept fewer"
+            _log.error(
+                "{port} cannot accept connections: {error}; it has closed {refused} as soon as "
+                "they came. Raise the limit, or have fewer connections.",
+                port=self,
+                error=error,
+                refused=self._refused,
             )
-            self._net.onError(error, self.socket.accept)
 
     # ---- the end ---------------------------------------------------------------------------------
 
@@ -294,7 +300,7 @@ class StreamPort(SocketDescriptor):
         """
         if not hasattr(self, "socket"):
             return
-        msg(f"({self._typeName()} Port {self._name()} closed)")
+        msg(f"({self._typeName()} Port {self._name()} Closed)")
         self._net.open.pop(self, None)
         self.connected, self.disconnected, self.disconnecting = False, True, False
         self.stopReading()

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.failure import Failure
 from twistlike._eventloop import current
 from twistlike._transports.abstract import FileDescriptor
-from twistlike._transports.transports import transportsOf
+from twistlike._transports.transports import theReactor
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
     from contextvars import Context
     from socket import socket as Socket
+
+    from twistlike._transports.transports import Transports
 
 __all__ = ["SocketDescriptor", "closeSocket", "prepareClose"]
 
@@ -66,7 +68,7 @@ class SocketDescriptor(FileDescriptor):
     What the loop calls runs in a copy of the context in which the object was made.
 
     Args:
-        reactor: The reactor.
+        reactor: The reactor; `None` for the current one.
         context: The context, if it is another one than the present: one that nobody enters.
 
     Raises:
@@ -80,8 +82,8 @@ class SocketDescriptor(FileDescriptor):
     _watchesRoom = False  # by the loop's add_writer
 
     def __init__(self, reactor: Any, context: Context | None = None) -> None:
-        super().__init__(reactor)
-        self._net = transportsOf(reactor)
+        super().__init__(theReactor(reactor))
+        self._net: Transports = self.reactor._transports
         self._context: Context = copy_context() if context is None else context
         self._reading = self._writing = False
 

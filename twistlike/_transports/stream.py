@@ -18,7 +18,7 @@ from twistlike._base.error import ConnectionAborted, ConnectionDone, ConnectionL
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._eventloop import current
-from twistlike._transports.abstract import FileDescriptor, asBytes
+from twistlike._transports.abstract import FileDescriptor, asBytes, nameForLogs
 from twistlike._transports.interfaces import IHalfCloseableProtocol
 from twistlike._transports.socket_descriptor import SocketDescriptor, closeSocket
 
@@ -76,10 +76,15 @@ class Connection(SocketDescriptor):
             return "connected" if not self.disconnecting else "disconnecting"
         return "disconnected" if self.disconnected else "not connected yet"
 
-    def logPrefix(self) -> str:
-        """Return a name for logs."""
+    @property
+    def logstr(self) -> str:
+        """The name for logs."""
         protocol = getattr(self, "protocol", None)
-        return "-" if protocol is None else type(protocol).__name__
+        return nameForLogs(protocol) if protocol is not None else "Uninitialized"
+
+    def logPrefix(self) -> str:
+        """Return the name for logs."""
+        return self.logstr
 
     def open(self) -> None:
         """Begin: read, and give the protocol its transport."""
@@ -127,7 +132,7 @@ class Connection(SocketDescriptor):
         except BaseException as error:
             self._raised(error, self.protocol.dataReceived)
             return False
-        pending = self._pending
+        pending = self._tempDataBuffer
         if (
             type(pending) is bytes
             and self._writing
@@ -143,7 +148,7 @@ class Connection(SocketDescriptor):
                     sent = self.socket.send(pending)
                 except OSError:
                     sent = 0  # which error it is shows when the rest is sent
-                self._pending = b""
+                self._tempDataBuffer = b""
                 if sent == len(pending):
                     self._writing = False
                 else:
@@ -191,7 +196,7 @@ class Connection(SocketDescriptor):
         if self.disconnecting or (self._writeDisconnecting and not self._writeDisconnected):
             self._writing = False
             self.startWriting()
-        elif self._pending:
+        elif self._tempDataBuffer:
             self._writeReady()
         else:
             self._writing = False
@@ -243,10 +248,10 @@ class Connection(SocketDescriptor):
         if type(data) is not bytes:
             data = asBytes(data)
         if data and self.connected and not self._writeDisconnected:
-            if not self._pending:
-                self._pending = data
+            if not self._tempDataBuffer:
+                self._tempDataBuffer = data
             else:
-                self._append(self._pending, data)
+                self._append(self._tempDataBuffer, data)
             if self.producer is not None:
                 self._maybePauseProducer()
             if not self._writing:
@@ -427,7 +432,7 @@ class Connection(SocketDescriptor):
             if fatal is not None:
                 raise fatal from None
         finally:
-            self._pending, self.dataBuffer, self.offset = b"", b"", 0
+            self._tempDataBuffer, self.dataBuffer, self.offset = b"", b"", 0
             self._close(orderly=reason.check(ConnectionAborted) is None)
             protocol = self.protocol
             del self.protocol, self.socket

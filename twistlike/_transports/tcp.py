@@ -26,13 +26,16 @@ def _address(name: tuple[Any, ...]) -> Address:
     """Return the address that a socket of the internet's gives as a tuple."""
     if len(name) == 2:
         return IPv4Address("TCP", *name)
+    if name[3]:  # with the scope's name, so that one can connect to it
+        flags = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+        name = (socket.getnameinfo(name, flags)[0], *name[1:])
     return IPv6Address("TCP", *name)
 
 
 def _resolved(host: str, port: int) -> tuple[Any, ...]:
     """Return an IPv6 address as sockets want it, with its scope's number, without a look-up."""
-    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-    return socket.getaddrinfo(host, port, 0, 0, 0, flags)[0][4]
+    found = socket.getaddrinfo(host, 0, flags=socket.AI_NUMERICHOST)[0][4]
+    return (found[0], port, *found[2:])  # a port that cannot be is refused where it is used
 
 
 class Server(Connection):
@@ -56,7 +59,7 @@ class Server(Connection):
         sessionno: int,
         reactor: Any,
     ) -> None:
-        context = None if server is None else server._context
+        context = getattr(server, "_context", None)
         super().__init__(sock, protocol, reactor, context)
         self.client = client
         self.server = server
@@ -65,12 +68,19 @@ class Server(Connection):
     @property
     def hostname(self) -> str:
         """The other end's host."""
-        return str(self.client[0])
+        return _address(self.client).host
 
     @property
     def logstr(self) -> str:
-        """A name for logs."""
-        return f"{self.logPrefix()},{self.sessionno},{self.hostname}"
+        """The name for logs."""
+        return f"{super().logstr},{self.sessionno},{self.hostname}"
+
+    def __repr__(self) -> str:
+        protocol = getattr(self, "protocol", None)
+        if protocol is None:
+            return super().__repr__()
+        port = getattr(self.server, "_realPortNumber", None)
+        return f"<{type(protocol).__name__} #{self.sessionno} on {port}>"
 
     def getHost(self) -> Address:
         """Return the address of this end. Only while the connection lasts."""
@@ -196,7 +206,6 @@ class Client(BaseClient):
         if self._isName and isIPv6Address(host):
             self.addressFamily = socket.AF_INET6
             self._isName = False
-            self.addr = _resolved(host, port) if 0 <= port < 1 << 16 else (host, port)
         bindTo: Any = bindAddress
         if bindAddress is not None and isIPv6Address(bindAddress[0]):
             bindTo = _resolved(*bindAddress)
@@ -205,10 +214,19 @@ class Client(BaseClient):
     def _requiresResolution(self) -> bool:
         return self._isName
 
+    def _setRealAddress(self, address: Any) -> None:
+        if self.addressFamily == socket.AF_INET6:
+            try:
+                address = _resolved(*address)
+            except OSError as error:  # a scope or a port that there is not
+                self.failIfNotConnected(error)
+                return
+        super()._setRealAddress(address)
+
     @property
     def logstr(self) -> str:
-        """A name for logs."""
-        return f"{self.logPrefix()},client"
+        """The name for logs."""
+        return f"{super().logstr},client" if self.protocol else "Uninitialized"
 
     def getHost(self) -> Address:
         """Return the address of this end. Only while the connection lasts."""
@@ -268,6 +286,13 @@ class Connector(BaseConnector):
         return f"<{type(self).__qualname__} to {self.host}:{self.port}, {self.state}>"
 
 
+class _Adopted:
+    """Stands for the port of a connection that has none of ours."""
+
+    def __init__(self, skt: socket.socket) -> None:
+        self._realPortNumber = skt.getsockname()[1]
+
+
 def adoptPort(fileno: int, addressFamily: int, factory: Any, reactor: Any) -> Port:
     """Listen on a socket that somebody else has bound, by a descriptor of our own.
 
@@ -307,7 +332,7 @@ def adoptConnection(fileno: int, addressFamily: int, factory: Any, reactor: Any)
     if protocol is None:
         skt.close()
         return None
-    server = Server(skt, protocol, name, None, 0, reactor)
+    server = Server(skt, protocol, name, _Adopted(skt), 0, reactor)
     openConnection(server)
     return server
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from twistlike._base.interfaces import IDelayedCall
     from twistlike._defer.deferred import Deferred
 
-__all__ = ["INetworkReactor", "ITransportEntry", "Transports", "transportsOf"]
+__all__ = ["INetworkReactor", "ITransportEntry", "Transports", "setReactorFinder", "theReactor"]
 
 CHECK_AFTER = 0.1
 """Seconds until a connection reads once more on a loop that may not have told it of a reset. A look
@@ -248,13 +248,28 @@ def _canWatch(loop: AbstractEventLoop) -> bool:
     return True
 
 
-def transportsOf(reactor: Any) -> Transports:
-    """Return the part that the transports of a reactor belong to.
+def setReactorFinder(find: Callable[[], INetworkReactor]) -> None:
+    """Set what tells the reactor of ports and connections that are made without one.
+
+    Args:
+        find: Called in any thread.
+    """
+    global _findReactor
+    _findReactor = find
+
+
+_findReactor: Callable[[], INetworkReactor] | None = None
+
+
+def theReactor(reactor: Any) -> INetworkReactor:
+    """Return a reactor that has transports: the given one, or for `None` the current one.
 
     Raises:
         TypeError: It is no reactor of this package's.
     """
-    found = getattr(reactor, "_transports", None)
-    if not isinstance(found, Transports):
+    if reactor is None and _findReactor is not None:
+        reactor = _findReactor()
+    if not isinstance(getattr(reactor, "_transports", None), Transports):
         raise TypeError(f"a transport needs a reactor of twistlike's, not {reactor!r}")
+    found: INetworkReactor = reactor
     return found

@@ -24,6 +24,7 @@ from twistlike._base.error import (
 from twistlike._base.failure import Failure
 from twistlike._base.lockfile import FilesystemLock, isLocked
 from twistlike._base.naming import showAs
+from twistlike._log.logger import Logger
 from twistlike._transports.clients import BaseClient, BaseConnector
 from twistlike._transports.interfaces import IFileDescriptorReceiver
 from twistlike._transports.loop_stream import openConnection
@@ -37,6 +38,8 @@ __all__ = ["Client", "Connector", "Port", "Server", "adoptConnection", "adoptPor
 
 _MOST_DESCRIPTORS = 64
 """How many descriptors are read at once, and may be queued before a producer is paused."""
+
+_log = Logger("twistlike.internet.unix")
 
 _ITEM = array.array("i").itemsize
 
@@ -167,11 +170,13 @@ class _PassesDescriptors(Connection):
                 self._raised(error, protocol.fileDescriptorReceived)
         else:
             os.close(number)
-            text = (
-                f"{type(protocol).__name__} was sent a file descriptor, which has been closed; "
-                "a protocol that takes them declares IFileDescriptorReceiver"
+            _log.warn(
+                "{protocolName} on {hostAddress} was sent a descriptor by {peerAddress}, which "
+                "is closed now; a protocol that takes them declares IFileDescriptorReceiver",
+                protocolName=type(protocol).__name__,
+                hostAddress=self.getHost(),
+                peerAddress=self.getPeer(),
             )
-            self._net.onError(TypeError(text), protocol.dataReceived)
 
     def _close(self, orderly: bool) -> None:
         queue, self._queue = self._queue, ()
@@ -201,7 +206,7 @@ class Server(_PassesDescriptors):
         sessionno: int,
         reactor: Any,
     ) -> None:
-        context = None if server is None else server._context
+        context = getattr(server, "_context", None)
         super().__init__(sock, protocol, reactor, context)
         self.client = self.hostname = client
         self.server = server
@@ -209,8 +214,8 @@ class Server(_PassesDescriptors):
 
     @property
     def logstr(self) -> str:
-        """A name for logs."""
-        return f"{self.logPrefix()},{self.sessionno},{os.fsdecode(self.hostname)}"
+        """The name for logs."""
+        return f"{super().logstr},{self.sessionno},{os.fsdecode(self.hostname)}"
 
     def getHost(self) -> UNIXAddress:
         """Return the address of this end. Only while the connection lasts."""
@@ -258,7 +263,7 @@ class Port(StreamPort):
         return f"on {os.fsdecode(self.port)!r}"
 
     def _name(self) -> object:
-        return repr(os.fsdecode(self.port))
+        return os.fsdecode(self.port)
 
     def _typeName(self) -> str:
         return "UNIX"
@@ -369,8 +374,8 @@ class Client(_PassesDescriptors, BaseClient):
 
     @property
     def logstr(self) -> str:
-        """A name for logs."""
-        return f"{self.logPrefix()},client"
+        """The name for logs."""
+        return f"{super().logstr},client"
 
     def getHost(self) -> UNIXAddress:
         """Return the address of this end, which has no name."""
