@@ -29,6 +29,7 @@ from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
 from twistlike._reactor.lifecycle import LifeCycle
 from twistlike._reactor.network import Network
+from twistlike._reactor.network_udp import DatagramNetwork
 from twistlike._reactor.outstanding import Owed
 from twistlike._reactor.pools import Pools
 from twistlike._reactor.registry import registry
@@ -57,7 +58,7 @@ __all__ = ["AsyncioSelectorReactor", "Reactor"]
 _isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
 
 
-class Reactor(Network, ForConsumers):
+class Reactor(Network, DatagramNetwork, ForConsumers):
     """Timers, threads and system events on one asyncio loop.
 
     ``run()`` makes a loop and runs it until ``stop()``. In a running loop nothing has to be done:
