@@ -579,8 +579,21 @@ def test_bad_calls_are_refused_by_name() -> None:
             protocol.transport.writeToChild(1, b"x")
         with pytest.raises(NotImplementedError):
             protocol.transport.getPeer()
+
+        def writeElsewhere() -> None:
+            try:
+                protocol.transport.write(b"not this")
+            except BaseException as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=writeElsewhere)
+        thread.start()
+        thread.join()
+        assert isinstance(errors[1], WrongThreadError)
+        protocol.transport.write(b"this")
         protocol.transport.closeStdin()
         await protocol.ended
+        assert protocol.data == {1: b"this"}
         with pytest.raises(ValueError, match="'q'"):
             sh(reactor, "cat", childFDs={0: "w", 1: "q"})
 

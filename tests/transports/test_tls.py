@@ -21,7 +21,7 @@ from tests.transports.reactors import KINDS, onReactor
 from twistlike._base.declarations import implementer
 from twistlike.internet import ssl
 from twistlike.internet.defer import Deferred, succeed
-from twistlike.internet.error import ConnectionDone, ConnectionLost, TimeoutError
+from twistlike.internet.error import ConnectionDone, ConnectionLost, TimeoutError, WrongThreadError
 from twistlike.internet.interfaces import IHandshakeListener, IProtocolNegotiationFactory
 from twistlike.internet.protocol import ClientFactory, Factory, Protocol
 from twistlike.internet.task import Clock
@@ -781,6 +781,40 @@ def test_one_byte_at_a_time_is_enough() -> None:
         drip(client[2], server[2])
         drip(server[2], client[2])
     assert server[0].data == b"early"
+
+
+def test_another_thread_is_refused_before_anything_is_encrypted() -> None:
+    """The error names the method, and the connection goes on."""
+
+    async def main(reactor: Any) -> None:
+        async with Listening(reactor) as server:
+            client = server.connect()
+            await client.made
+            client.transport.write(b"one")
+            await client.received(3)
+            errors: list[BaseException] = []
+
+            def elsewhere() -> None:
+                for call in (
+                    lambda: client.transport.write(b"no"),
+                    client.transport.loseConnection,
+                ):
+                    try:
+                        call()
+                    except BaseException as error:
+                        errors.append(error)
+
+            thread = threading.Thread(target=elsewhere)
+            thread.start()
+            thread.join()
+            assert [type(error) for error in errors] == [WrongThreadError] * 2
+            assert "transport.write" in str(errors[0])
+            client.transport.write(b"two")
+            assert await client.received(6) == b"onetwo"
+            client.transport.loseConnection()
+            assert isinstance(await client.lost, ConnectionDone)
+
+    onReactor("asyncio", main)
 
 
 def test_what_is_no_context_is_refused_at_once() -> None:

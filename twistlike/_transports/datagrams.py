@@ -210,9 +210,7 @@ class BaseDatagramPort(SocketDescriptor):
                 return None
             raise
 
-    def writeSequence(
-        self, seq: Iterable[bytes], addr: Any = None
-    ) -> None:
+    def writeSequence(self, seq: Iterable[bytes], addr: Any = None) -> None:
         """Send several pieces as one datagram.
 
         Args:

@@ -85,6 +85,21 @@ class _PipeEnd(FileDescriptor):
         self._polling.discard("write")
         self.reactor.removeWriter(self)
 
+    def _elsewhere(self, function: Callable[..., object], *args: Any) -> bool:
+        """Look whether this thread may call a method; hand the call over if policy says so.
+
+        Returns:
+            True if it was handed over, so that there is nothing to be done here.
+
+        Raises:
+            WrongThreadError: It may not, which is the default policy for other threads.
+        """
+        net = getattr(self.reactor, "_transports", None)
+        if net is None or net.enter(f"transport.{function.__name__}"):
+            return False
+        net.post(function, args, {})
+        return True
+
     def _start(self, what: str, watch: Callable[[Any], None]) -> None:
         if self.fd == -1 or what in self._polling:
             return
@@ -179,6 +194,8 @@ class ProcessReader(_PipeEnd):
 
     def loseConnection(self, _connDone: Failure | None = None) -> None:
         """Close it, on the reactor's next turn; nothing is read any more."""
+        if self._elsewhere(self.loseConnection):
+            return
         if self.connected and not self.disconnecting:
             self.disconnecting = 1
             self.stopReading()
@@ -218,6 +235,25 @@ class ProcessWriter(_PipeEnd):
             if not look.poll(0):
                 return None
         return ConnectionLost("the other end of the pipe was closed")
+
+    def write(self, data: bytes) -> None:
+        """Write some bytes, when there is room.
+
+        Raises:
+            TypeError: If it is text, say.
+            WrongThreadError: In another thread than the loop's.
+        """
+        if not self._elsewhere(self.write, data):
+            super().write(data)
+
+    def loseConnection(self, _connDone: Failure | None = None) -> None:
+        """Close it once everything is written; a producer that waits for its turn comes first.
+
+        Raises:
+            WrongThreadError: In another thread than the loop's.
+        """
+        if not self._elsewhere(self.loseConnection):
+            super().loseConnection(_connDone)
 
     def writeSomeData(self, data: bytes | memoryview) -> int | BaseException:
         """Write what there is room for; return how much, or why the pipe has ended."""

@@ -141,6 +141,7 @@ class TLSMemoryBIOProtocol:
         self._producer: Any = None
         self._streaming = False
         self._timer: IDelayedCall | None = None
+        self._askThread: Callable[..., object] | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} for {type(self.wrappedProtocol).__name__}>"
@@ -160,6 +161,7 @@ class TLSMemoryBIOProtocol:
     def makeConnection(self, transport: Any) -> None:
         """Take the transport, give the inner protocol this one, and begin the handshake."""
         self.transport = transport
+        self._askThread = getattr(transport, "_elsewhere", None)
         self.connected = True
         self._incoming, self._outgoing, self._session = self.factory.newSession(self)
         self._setTimer(HANDSHAKE_TIMEOUT, self._handshakeTimedOut)
@@ -212,7 +214,11 @@ class TLSMemoryBIOProtocol:
 
         Raises:
             TypeError: If it is text, say.
+            WrongThreadError: In another thread than the loop's.
         """
+        # Before anything is encrypted: the peer would miss a record that was not sent.
+        if self._elsewhere(self.write, data):
+            return
         if type(data) is not bytes:
             data = asBytes(data)
         if not data or self._isOver or self._sentClose:
@@ -236,7 +242,12 @@ class TLSMemoryBIOProtocol:
 
         What the peer sends until it answers is still handed on. If the handshake is not done and
         nothing was written, the connection is broken off.
+
+        Raises:
+            WrongThreadError: In another thread than the loop's.
         """
+        if self._elsewhere(self.loseConnection):
+            return
         if self.disconnecting or not self.connected:
             return
         if not self._isShaken and not self._waiting and self._producer is None:
@@ -250,7 +261,13 @@ class TLSMemoryBIOProtocol:
     """TLS has no half-closed connections here; the peer may send on until it has closed as well."""
 
     def abortConnection(self) -> None:
-        """Break the connection off; what was not sent is dropped."""
+        """Break the connection off; what was not sent is dropped.
+
+        Raises:
+            WrongThreadError: In another thread than the loop's.
+        """
+        if self._elsewhere(self.abortConnection):
+            return
         self._aborted = True
         self.disconnecting = True
         self._isOver = True
@@ -272,7 +289,10 @@ class TLSMemoryBIOProtocol:
 
         Raises:
             RuntimeError: If there is one already.
+            WrongThreadError: In another thread than the loop's.
         """
+        if self._elsewhere(self.registerProducer, producer, streaming):
+            return
         if self._producer is not None:
             raise RuntimeError(
                 f"{producer!r} cannot be registered: {self._producer!r} was not unregistered"
@@ -286,8 +306,12 @@ class TLSMemoryBIOProtocol:
             self.transport.registerProducer(self._producer, streaming)
 
     def unregisterProducer(self) -> None:
-        """Let the producer go."""
-        if self._producer is None:
+        """Let the producer go.
+
+        Raises:
+            WrongThreadError: In another thread than the loop's.
+        """
+        if self._elsewhere(self.unregisterProducer) or self._producer is None:
             return
         self._producer = None
         if self._streaming or self._isShaken:
@@ -310,6 +334,11 @@ class TLSMemoryBIOProtocol:
         """The name of the protocol that both sides speak, by ALPN; None if there is none (yet)."""
         name = self._session.selected_alpn_protocol()
         return None if name is None else name.encode("ascii")
+
+    def _elsewhere(self, function: Callable[..., object], *args: Any) -> bool:
+        """Look whether this thread may call a method, as the transport below does."""
+        ask = self._askThread
+        return ask is not None and ask(function, *args) is True
 
     # ---- the work --------------------------------------------------------------------------------
 
