@@ -9,6 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import WrongThreadError
+from twistlike._reactor.network_names import NameMethods
+from twistlike._reactor.network_process import ProcessMethods
+from twistlike._reactor.network_tls import TLSMethods
+from twistlike._reactor.network_udp import DatagramNetwork
 
 if TYPE_CHECKING:
     from twistlike._reactor.inbox import Inbox
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-class Network:
+class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
     """The part of the reactor's interface that makes connections; the reactor has the parts."""
 
     _inbox: Inbox

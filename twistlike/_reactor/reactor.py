@@ -20,7 +20,6 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.functions import describeWithPlace
 from twistlike._base.naming import showAs
@@ -33,7 +32,6 @@ from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
 from twistlike._reactor.lifecycle import LifeCycle
 from twistlike._reactor.network import Network
-from twistlike._reactor.network_udp import DatagramNetwork
 from twistlike._reactor.not_offered import NotOffered
 from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
@@ -54,7 +52,6 @@ if TYPE_CHECKING:
     from typing import ParamSpec, Self
 
     from twistlike._base.interfaces import IReadDescriptor, IWriteDescriptor
-    from twistlike._defer.deferred import Deferred
     from twistlike._pool.pool import ThreadPool
     from twistlike._reactor.parts import Part
     from twistlike._reactor.system_events import Handle
@@ -69,7 +66,7 @@ T = TypeVar("T")
 _isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
 
 
-class AsyncioSelectorReactor(Network, DatagramNetwork, NotOffered):
+class AsyncioSelectorReactor(Network, NotOffered):
     """Timers, threads and system events on one asyncio loop.
 
     `run()` makes a loop and runs it until `stop()`. In a running loop nothing has to be done:
@@ -130,7 +127,8 @@ class AsyncioSelectorReactor(Network, DatagramNetwork, NotOffered):
             self._report,
         )
         self._runLoop = RunLoop(self._life, self._inbox, self._timers, self._noteSignal)
-        self._resolver = ThreadedResolver(self, self._pools.forNames, self._outstanding.calls)
+        threaded = ThreadedResolver(self, self._pools.forNames, self._outstanding.calls)
+        self.resolver, self.nameResolver = threaded, threaded
 
     def __repr__(self) -> str:
         loop = self._life.loop
@@ -486,26 +484,6 @@ class AsyncioSelectorReactor(Network, DatagramNetwork, NotOffered):
         """
         self._pools.suggestSize(size)
         self._pools.forUsers()
-
-    def resolve(self, name: str, timeout: Sequence[float] | None = None) -> Deferred[str]:
-        """Look the IPv4 address of a host up, in a thread that does not wait for the users' jobs.
-
-        Args:
-            name: The host's name, or an address, which is returned as it is.
-            timeout: How long the attempts may take, in seconds; their sum counts.
-
-        Returns:
-            A Deferred of the address. It fails with `DNSLookupError`.
-
-        Raises:
-            WrongThreadError: In another thread than the loop's.
-        """
-        if not self._life.enter("resolve"):
-            raise WrongThreadError(
-                "resolve cannot hand a Deferred to another thread; use "
-                "threads.blockingCallFromThread(reactor, reactor.resolve, ...)"
-            )
-        return self._resolver.getHostByName(name, timeout)
 
     # ---- file descriptors ------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ class Connection(SocketDescriptor):
 
     _aborting = False
     TLS = False
+    _hasConnected = False  # this side has connected, rather than accepted
 
     def __init__(
         self,
@@ -371,6 +372,23 @@ class Connection(SocketDescriptor):
         """
         if not self._elsewhere(self.unregisterProducer):
             super().unregisterProducer()
+
+    def startTLS(self, ctx: Any, normal: bool = True) -> None:
+        """Speak TLS from now on.
+
+        Args:
+            ctx: An `ssl.SSLContext`, or what makes one.
+            normal: Whether the side that has connected is TLS's client.
+
+        Raises:
+            RuntimeError: It speaks TLS already.
+            TypeError: There is no context for this side to be had.
+            WrongThreadError: In another thread than the loop's.
+        """
+        if not self._elsewhere(self.startTLS, ctx, normal):
+            from twistlike._transports.start_tls import startTLS
+
+            startTLS(self, ctx, self._hasConnected is bool(normal))
 
     def getTcpNoDelay(self) -> bool:
         """Return whether small packets are sent at once."""
