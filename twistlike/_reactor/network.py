@@ -62,7 +62,7 @@ class Network:
 
     def connectTCP(
         self,
-        host: str,
+        host: str | bytes,
         port: int | str,
         factory: Any,
         timeout: float | None = 30,
