@@ -66,7 +66,7 @@ class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
 
     def connectTCP(
         self,
-        host: str,
+        host: str | bytes,
         port: int | str,
         factory: Any,
         timeout: float | None = 30,

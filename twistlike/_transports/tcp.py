@@ -250,11 +250,12 @@ class Connector(BaseConnector):
 
     Raises:
         ServiceNameUnknownError: The port is a name that the system does not know.
+        TypeError: Host or port are something else.
     """
 
     def __init__(
         self,
-        host: str,
+        host: str | bytes,
         port: int | str,
         factory: Any,
         timeout: float | None,
@@ -266,6 +267,12 @@ class Connector(BaseConnector):
                 port = socket.getservbyname(port, "tcp")
             except OSError as error:
                 raise ServiceNameUnknownError(string=f"{error} ({port!r})") from None
+        if not isinstance(port, int):
+            raise TypeError(f"a TCP port is a number or a service's name, not {port!r}")
+        if isinstance(host, bytes):
+            host = host.decode("ascii")
+        if not isinstance(host, str):
+            raise TypeError(f"a host is text, an address or a name, not {host!r}")
         self.host = host
         self.port = port
         if isinstance(bindAddress, str):
