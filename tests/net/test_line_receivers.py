@@ -245,8 +245,14 @@ def test_sendLine_adds_the_delimiter() -> None:
         assert receiver.transport.value() == b"hello|"
 
 
-@pytest.mark.parametrize("base", [ours.LineReceiver, ours.LineOnlyReceiver])
-@pytest.mark.parametrize("data", [b"a\r\n", b"a\r\nb\r\n"])
+@pytest.mark.parametrize(
+    ("base", "data"),
+    [
+        (ours.LineReceiver, b"a\r\n"),
+        (ours.LineReceiver, b"a\r\nb\r\n"),
+        (ours.LineOnlyReceiver, b"a\r\n"),
+    ],
+)
 def test_a_coroutine_function_is_refused(base: Any, data: bytes) -> None:
     """Nobody would await it: the error names the method and what to do."""
 
