@@ -25,7 +25,7 @@ class Port(BaseDatagramPort):
     Args:
         port: Its number; 0 for any that is free.
         proto: The protocol.
-        interface: The address that datagrams are received at; empty for all of IPv4, ``"::"`` for
+        interface: The address that datagrams are received at; empty for all of IPv4, `"::"` for
             all of IPv6.
         maxPacketSize: How many bytes of a datagram are taken; the rest of it is lost.
         reactor: The reactor.
@@ -113,7 +113,7 @@ class Port(BaseDatagramPort):
 
         Args:
             datagram: Its bytes.
-            addr: An address and a port, ``("<broadcast>", port)`` included; None where the port
+            addr: An address and a port, `("<broadcast>", port)` included; None where the port
                 is connected.
 
         Returns:
