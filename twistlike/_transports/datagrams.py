@@ -217,14 +217,14 @@ class BaseDatagramPort(SocketDescriptor):
                 return None
             raise
 
-    def writeSequence(self, seq: Iterable[bytes], addr: Any = None) -> None:
+    def writeSequence(self, iovec: Iterable[bytes], addr: Any = None) -> None:
         """Send several pieces as one datagram.
 
         Args:
-            seq: The pieces.
+            iovec: The pieces.
             addr: As for `write`.
         """
-        self.write(b"".join(seq), addr)
+        self.write(b"".join(iovec), addr)
 
     # ---- the end ---------------------------------------------------------------------------------
 
