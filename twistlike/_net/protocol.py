@@ -280,17 +280,19 @@ class ReconnectingClientFactory(ClientFactory[P]):
         if self.maxRetries is not None and self.retries > self.maxRetries:
             self._tell(f"{self!r} gives up after {self.retries - 1} attempts to connect again")
             return
-        self._tell(f"{connector!r} connects again in {self.delay:.3g} seconds")
+        delay = self.delay
+        if self.jitter:
+            delay = random.normalvariate(delay, delay * self.jitter)
+        self._tell(f"{connector!r} connects again in {delay:.3g} seconds")
 
         def reconnect() -> None:
             self._callID = None
             connector.connect()
 
         clock = currentReactor() if self.clock is None else self.clock
-        self._callID = clock.callLater(self.delay, reconnect)
-        self.delay = min(self.delay * self.factor, self.maxDelay)
-        if self.jitter:
-            self.delay = random.normalvariate(self.delay, self.delay * self.jitter)
+        # A jitter of 1 or more makes negative delays, which no clock takes.
+        self._callID = clock.callLater(max(delay, 0), reconnect)
+        self.delay = min(delay * self.factor, self.maxDelay)
 
     def stopTrying(self) -> None:
         """Connect no more; give up an attempt that is being made."""

@@ -51,7 +51,7 @@ class FileDescriptor:
     """Something with a file descriptor that reads, and writes what it has buffered.
 
     A subclass has `fileno`, `doRead`, `writeSomeData`, and says what happens at the end by
-    extending `connectionLost`. This class is watched by ``reactor.addReader`` and ``addWriter``.
+    extending `connectionLost`. This class is watched by `reactor.addReader` and `addWriter`.
 
     Args:
         reactor: The reactor.
@@ -349,7 +349,7 @@ def isIPAddress(addr: str | bytes, family: int | None = None) -> bool:
 
     Args:
         addr: The text, or ASCII bytes.
-        family: ``socket.AF_INET6`` for an IPv6 address instead.
+        family: `socket.AF_INET6` for an IPv6 address instead.
 
     Raises:
         ValueError: If it is another family.

@@ -71,6 +71,7 @@ class BaseClient(Connection):
     socketType: int = socket.SOCK_STREAM
     addr: Any
     realAddress: Any = None
+    _hasConnected = True
     _connecting = False
     _task: Task[None] | None = None
 

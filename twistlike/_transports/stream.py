@@ -2,7 +2,7 @@
 
 How it works
 ------------
-`dataReceived` is called with what one ``recv`` gives. What the protocol writes in that turn is sent
+`dataReceived` is called with what one `recv` gives. What the protocol writes in that turn is sent
 when it returns, in one piece, so that an answer needs no further turn. What is written at other
 times is sent on the loop's next turn. Whatever ends the connection is carried out on a later turn,
 so that `connectionLost` never comes from within `dataReceived`.
@@ -49,6 +49,7 @@ class Connection(SocketDescriptor):
 
     _aborting = False
     TLS = False
+    _hasConnected = False  # this side has connected, rather than accepted
 
     def __init__(
         self,
@@ -238,7 +239,7 @@ class Connection(SocketDescriptor):
         Raises:
             TypeError: If it is text, say.
             WrongThreadError: In another thread than the loop's; use
-                ``reactor.callFromThread(transport.write, ...)`` there.
+                `reactor.callFromThread(transport.write, ...)` there.
         """
         if current.runningLoop() is not self.reactor._transports.loop and self._elsewhere(
             self.write, data
@@ -371,6 +372,23 @@ class Connection(SocketDescriptor):
         """
         if not self._elsewhere(self.unregisterProducer):
             super().unregisterProducer()
+
+    def startTLS(self, ctx: Any, normal: bool = True) -> None:
+        """Speak TLS from now on.
+
+        Args:
+            ctx: An `ssl.SSLContext`, or what makes one.
+            normal: Whether the side that has connected is TLS's client.
+
+        Raises:
+            RuntimeError: It speaks TLS already.
+            TypeError: There is no context for this side to be had.
+            WrongThreadError: In another thread than the loop's.
+        """
+        if not self._elsewhere(self.startTLS, ctx, normal):
+            from twistlike._transports.start_tls import startTLS
+
+            startTLS(self, ctx, self._hasConnected is bool(normal))
 
     def getTcpNoDelay(self) -> bool:
         """Return whether small packets are sent at once."""

@@ -98,7 +98,7 @@ class Port(StreamPort):
         port: The number; 0 for any that is free.
         factory: Makes a protocol for each connection.
         backlog: How many connections may wait in the system.
-        interface: The local address; empty for all of IPv4, ``"::"`` for all.
+        interface: The local address; empty for all of IPv4, `"::"` for all.
         reactor: The reactor.
 
     Raises:
@@ -305,7 +305,7 @@ def adoptPort(fileno: int, addressFamily: int, factory: Any, reactor: Any) -> Po
 
     Args:
         fileno: The socket's descriptor. It is duplicated.
-        addressFamily: ``socket.AF_INET`` or ``socket.AF_INET6``.
+        addressFamily: `socket.AF_INET` or `socket.AF_INET6`.
         factory: Makes a protocol for each connection.
         reactor: The reactor.
     """
@@ -322,7 +322,7 @@ def adoptConnection(fileno: int, addressFamily: int, factory: Any, reactor: Any)
 
     Args:
         fileno: The socket's descriptor. It is duplicated.
-        addressFamily: ``socket.AF_INET`` or ``socket.AF_INET6``.
+        addressFamily: `socket.AF_INET` or `socket.AF_INET6`.
         factory: Makes the protocol.
         reactor: The reactor.
 

@@ -6,5 +6,6 @@ The usual way to them is `reactor.listenUNIX` and `connectUNIX`. Room: `_transpo
 from __future__ import annotations
 
 from twistlike._transports.unix import Client, Connector, Port, Server
+from twistlike._transports.unix_datagrams import ConnectedDatagramPort, DatagramPort
 
-__all__ = ["Client", "Connector", "Port", "Server"]
+__all__ = ["Client", "ConnectedDatagramPort", "Connector", "DatagramPort", "Port", "Server"]
