@@ -522,6 +522,32 @@ PROGRAMS = {
             await later()
             await six.stopListening()
         """,
+    "bindings": """
+        from twisted.internet.tcp import makeBinding
+        def options(transport):
+            names = socket.SO_REUSEADDR, socket.SO_REUSEPORT
+            return [bool(transport.socket.getsockopt(socket.SOL_SOCKET, each)) for each in names]
+        async def main():
+            for address in (False, True):
+                for port in (False, True):
+                    binding = makeBinding('127.0.0.1', 0, address, port)
+                    listening = reactor.listenTCP(binding, Server(Side))
+                    note('port', listening.getHost().host, *options(listening))
+                    client = Client(Side)
+                    number = listening.getHost().port
+                    reactor.connectTCP('127.0.0.1', number, client, bindAddress=binding)
+                    while not client.made:
+                        await later(0.001)
+                    note('client', *options(client.made[0].transport))
+                    client.made[0].transport.loseConnection()
+                    await client.over
+                    await later()
+                    await listening.stopListening()
+            try:
+                reactor.listenTCP(binding, Server(Side), interface='::1')
+            except ValueError:
+                note('refused')
+        """,
     "a reset": """
         async def main():
             factory = Server(Side)
