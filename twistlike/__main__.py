@@ -1,4 +1,4 @@
-"""The command line: ``python -m twistlike run SCRIPT`` runs a program written for Twisted.
+"""The command line: `python -m twistlike run SCRIPT` runs a program written for Twisted.
 
 Everything here runs in the main thread, and so does the program.
 """
@@ -24,17 +24,29 @@ __all__ = ["main"]
 _HELP = """\
 usage: python -m twistlike run [--loop asyncio|uvloop] SCRIPT [ARGS...]
        python -m twistlike run [--loop asyncio|uvloop] -m MODULE [ARGS...]
+       python -m twistlike check PATH... [--json] [--show STATES] [--no-twisted]
+       python -m twistlike port PATH... [--write]
        python -m twistlike --version | --help
 
-Runs a program written for Twisted on asyncio, as it is: each import of twisted.X.Y
+run: run a program written for Twisted on asyncio, as it is: each import of twisted.X.Y
 gives twistlike.X.Y, whether Twisted is installed or not.
 
   SCRIPT        as in `python SCRIPT`: a file, or a folder or zip file with a __main__.py
   -m MODULE     as in `python -m MODULE`
   --loop NAME   the event loop that reactor.run() makes: asyncio (the default) or uvloop
+
+check: list each name of Twisted that source files use, and whether it is here.
+port: rewrite imports and uses of twisted to twistlike (needs twistlike[port]).
+Both read source and run nothing of it; `check --help` and `port --help` have the options.
 """
 
 _LOOPS = ("asyncio", "uvloop")
+
+_COMMANDS = {
+    "check": "twistlike.porting.check_command",
+    "port": "twistlike.porting.port_command",
+}
+"""The commands besides `run`, and the modules that carry them out."""
 
 _USAGE = 2  # the exit code for a command line that cannot be carried out, as Python's own
 _FAILED = 1  # the exit code for a program that cannot be found by its module's name, as Python's
@@ -58,7 +70,7 @@ class _Command(NamedTuple):
 
 
 class _Program(NamedTuple):
-    """What is to be run as ``__main__``."""
+    """What is to be run as `__main__`."""
 
     code: CodeType
     file: str
@@ -83,6 +95,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(_HELP, end="")
         raise SystemExit(0 if arguments else _USAGE)
+    if arguments[0] in _COMMANDS:
+        from importlib import import_module  # a script that is run needs none of them
+
+        raise SystemExit(import_module(_COMMANDS[arguments[0]]).main(arguments[1:]))
     try:
         command = _parse(arguments)
         if command is None:
@@ -105,7 +121,7 @@ def _parse(arguments: list[str]) -> _Command | None:
     """Read the command line; what follows the program is the program's, options included.
 
     Returns:
-        ``None`` if help is asked for.
+        `None` if help is asked for.
 
     Raises:
         _CommandError: It makes no sense.
@@ -137,7 +153,7 @@ def _parse(arguments: list[str]) -> _Command | None:
 
 
 def _prepare(loop: str) -> None:
-    """Choose the loop, and turn the imports of ``twisted`` to twistlike.
+    """Choose the loop, and turn the imports of `twisted` to twistlike.
 
     Raises:
         _CommandError: The loop is not installed, or Twisted is imported already.
@@ -152,7 +168,7 @@ def _prepare(loop: str) -> None:
             raise _CommandError(
                 f"--loop uvloop: {error}; install it by: pip install 'twistlike[uvloop]'"
             ) from None
-        from twistlike._eventloop.loops import setLoopFactory
+        from twistlike._eventloop.factory import setLoopFactory
 
         setLoopFactory(uvloop.new_event_loop)
     try:
@@ -162,7 +178,7 @@ def _prepare(loop: str) -> None:
 
 
 def _findScript(command: _Command) -> _Program:
-    """Do what Python does for ``python SCRIPT``: argv, the import path, the code.
+    """Do what Python does for `python SCRIPT`: argv, the import path, the code.
 
     Raises:
         _CommandError: The script cannot be read.
@@ -186,10 +202,10 @@ def _findScript(command: _Command) -> _Program:
 
 
 def _specInContainer(path: str) -> ModuleSpec | None:
-    """The spec of the ``__main__`` inside a folder or a zip file.
+    """The spec of the `__main__` inside a folder or a zip file.
 
     Raises:
-        _CommandError: It is one, and has no ``__main__``.
+        _CommandError: It is one, and has no `__main__`.
     """
     from pkgutil import get_importer  # not needed for a plain script
 
@@ -203,7 +219,7 @@ def _specInContainer(path: str) -> ModuleSpec | None:
 
 
 def _findModule(command: _Command) -> _Program:
-    """Do what Python does for ``python -m MODULE``.
+    """Do what Python does for `python -m MODULE`.
 
     Raises:
         _CommandError: There is no such module, or it cannot be run.
@@ -232,7 +248,7 @@ def _findModule(command: _Command) -> _Program:
 
 
 def _programOf(spec: ModuleSpec) -> _Program:
-    """A module's code, to be run as ``__main__``.
+    """A module's code, to be run as `__main__`.
 
     Raises:
         _CommandError: It has none.
@@ -265,7 +281,7 @@ def _compile(source: bytes, path: str) -> CodeType:
 
 
 def _execute(program: _Program) -> None:
-    """Run a program as ``__main__``, for good: its threads and exit handlers need it later, too."""
+    """Run a program as `__main__`, for good: its threads and exit handlers need it later, too."""
     module = ModuleType("__main__")
     module.__dict__.update(
         __annotations__={},

@@ -12,9 +12,11 @@ from benchmarks.workloads import (
     imports,
     memory,
     network,
+    queues,
     resizing,
     threads,
     timers,
+    web,
 )
 
 __all__ = ["WORKLOADS"]
@@ -25,6 +27,7 @@ WORKLOADS: dict[str, Workload] = {
         calls,
         threads,
         blocking,
+        queues,
         resizing,
         timers,
         deferreds,
@@ -33,6 +36,7 @@ WORKLOADS: dict[str, Workload] = {
         network,
         imports,
         floor,
+        web,
     )
     for workload in module.WORKLOADS
 }

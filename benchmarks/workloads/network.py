@@ -108,6 +108,7 @@ def echo(connections: int, messageBytes: int, size: int) -> Workload:
 
     @work.variant(*REACTORS)
     async def byReactor(bench: Bench) -> int:
+        """Send back what comes, by a Protocol."""
         done = bench.kit.defer.Deferred()
         meter = Meter(connections, lambda: done.callback(None))
         factory = reactorsEcho(bench.kit, meter)
@@ -120,6 +121,7 @@ def echo(connections: int, messageBytes: int, size: int) -> Workload:
 
     @work.variant(*ASYNCIO)
     async def byAsyncio(bench: Bench) -> int:
+        """The same."""
         loop = asyncio.get_running_loop()
         done = loop.create_future()
         meter = Meter(connections, lambda: done.set_result(None))

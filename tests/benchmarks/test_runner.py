@@ -31,7 +31,7 @@ def workload() -> Workload:
     return made
 
 
-def test_eachPeerHasOursRightBeforeOrAfterIt() -> None:
+def test_each_peer_has_ours_right_before_or_after_it() -> None:
     """In each group of processes there is one of ours, next to each peer."""
     runner = Runner([workload()], [], rounds=3, cpu=0)
     for group in runner.plan():
@@ -41,7 +41,7 @@ def test_eachPeerHasOursRightBeforeOrAfterIt() -> None:
         assert all(abs(place - other) == 1 for other in range(len(names)) if other != place)
 
 
-def test_eachPeerIsMeasuredInEachRound() -> None:
+def test_each_peer_is_measured_in_each_round() -> None:
     """As many pairs of each peer as there are rounds, and peers change places."""
     runner = Runner([workload()], [], rounds=3, cpu=0)
     names = [[task.variant.name for task in group] for group in runner.plan()]
@@ -51,7 +51,7 @@ def test_eachPeerIsMeasuredInEachRound() -> None:
     assert orders[0] != orders[1] != orders[2]
 
 
-def test_onlyTheWantedPeers() -> None:
+def test_only_the_wanted_peers() -> None:
     """--peers leaves out the others; with none left ours is measured alone."""
     (group,) = Runner([workload()], ["twisted"], rounds=1, cpu=0).plan()
     assert [task.variant.name for task in group] == ["twisted", "twistlike"]
@@ -59,7 +59,7 @@ def test_onlyTheWantedPeers() -> None:
     assert [task.variant.name for task in group] == ["twistlike"]
 
 
-def test_onlyTheWantedWorkloads() -> None:
+def test_only_the_wanted_workloads() -> None:
     """--only takes names, what stands before the dot, and patterns."""
 
     def chosen(*patterns: str) -> list[str]:
@@ -71,7 +71,7 @@ def test_onlyTheWantedWorkloads() -> None:
     assert chosen("*.flood?", "floor") == ["calls.flood4", "floor"]
 
 
-def test_ratiosAreTakenPairByPair() -> None:
+def test_ratios_are_taken_pair_by_pair() -> None:
     """The ratio is the median of the pairs' ratios, not the ratio of medians."""
     results = Results(
         [
@@ -85,14 +85,14 @@ def test_ratiosAreTakenPairByPair() -> None:
     assert results.cost(flood.name, "twistlike", True) == 1.0
 
 
-def test_aSampleThatTwoPairsShareCountsOnce() -> None:
+def test_a_sample_that_two_pairs_share_counts_once() -> None:
     """Ours stands between two peers; its cost counts once."""
     shared = sample("twistlike", 3.0)
     results = Results([Pair(shared, sample("twisted", 9.0)), Pair(shared, sample("asyncio", 6.0))])
     assert results.samples(flood.name, "twistlike", True) == [shared]
 
 
-def test_growthTakesTheBestRunOfEachSize() -> None:
+def test_growth_takes_the_best_run_of_each_size() -> None:
     """Interference only adds time, so the least of each size is compared."""
     results = Results(
         growth=[
@@ -107,7 +107,7 @@ def test_growthTakesTheBestRunOfEachSize() -> None:
     assert growth.worst == pytest.approx(1.2)
 
 
-def test_aBusyMachineIsSeen() -> None:
+def test_a_busy_machine_is_seen() -> None:
     """Pinned processes whose wall time is much above their CPU time had to share the CPU."""
     shared = Results([Pair(sample("twistlike", 1.0), sample("twisted", 10.0))])
     assert shared.waited == 2.0
@@ -115,7 +115,7 @@ def test_aBusyMachineIsSeen() -> None:
     assert Results([Pair(quiet, quiet)]).waited < BUSY
 
 
-def test_goalsAreCompared() -> None:
+def test_goals_are_compared() -> None:
     """A goal is reached or missed by the median."""
     results = Results([Pair(sample("twistlike", 1.0), sample("twisted", 10.0))])
     (verdict,) = verdicts([flood], results)
@@ -125,7 +125,7 @@ def test_goalsAreCompared() -> None:
     assert verdict.met
 
 
-def test_tablesStandBetweenTheMarkers(tmp_path: Path) -> None:
+def test_tables_stand_between_the_markers(tmp_path: Path) -> None:
     """What is between the markers is replaced, and nothing else."""
     results = Results(
         [Pair(sample("twistlike", 1e-6), sample("twisted", 12e-6))], machine={"platform": "here"}
@@ -142,7 +142,7 @@ def test_tablesStandBetweenTheMarkers(tmp_path: Path) -> None:
     assert any("twisted" in line for line in fullTables([flood], results))
 
 
-def test_missingMarkersAreAnError(tmp_path: Path) -> None:
+def test_missing_markers_are_an_error(tmp_path: Path) -> None:
     """A document without the markers is left alone, and the error names them."""
     document = tmp_path / "README.md"
     document.write_text("nothing\n", encoding="utf-8")
@@ -151,7 +151,7 @@ def test_missingMarkersAreAnError(tmp_path: Path) -> None:
     assert document.read_text(encoding="utf-8") == "nothing\n"
 
 
-def test_figuresAreReadByPyperf(tmp_path: Path) -> None:
+def test_figures_are_read_by_pyperf(tmp_path: Path) -> None:
     """The JSON file is a suite of pyperf's."""
     pyperf = pytest.importorskip("pyperf")
     results = Results(
@@ -166,7 +166,7 @@ def test_figuresAreReadByPyperf(tmp_path: Path) -> None:
     assert suite.get_benchmark("calls.flood, twistlike, pinned").median() == pytest.approx(1.5e-6)
 
 
-def test_thePictureIsDrawn(tmp_path: Path) -> None:
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
     """A panel for a workload, as SVG, the same for the same figures."""
     pytest.importorskip("matplotlib")
     from benchmarks.plot import draw

@@ -29,7 +29,7 @@ def tasksOf(host: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("host", HOSTS)
-def test_everyWorkloadOnce(host: str) -> None:
+def test_every_workload_once(host: str) -> None:
     """A peer does all that it can do once, at size 1, in one process, and says nothing else."""
     if HOSTS[host].missing:
         pytest.skip(f"{', '.join(HOSTS[host].missing)} is not installed (dependency group bench)")
@@ -46,7 +46,7 @@ def test_everyWorkloadOnce(host: str) -> None:
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
-def test_everyPeerHasOursToBeComparedWith(name: str) -> None:
+def test_every_peer_has_ours_to_be_compared_with(name: str) -> None:
     """Each variant is compared with one of ours that does the same work, or with nothing."""
     workload = WORKLOADS[name]
     names = [variant.name for variant in workload.variants]
@@ -59,7 +59,7 @@ def test_everyPeerHasOursToBeComparedWith(name: str) -> None:
         assert any(peer in (variant.name, variant.host) for variant in workload.variants)
 
 
-def test_aWrongResultIsNotMeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_result_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer that does not do the work is an error, not a figure."""
     from benchmarks import child
 
@@ -74,7 +74,7 @@ def test_aWrongResultIsNotMeasured(monkeypatch: pytest.MonkeyPatch) -> None:
         child.main(["futures", "lie"])
 
 
-def test_debugModeIsRefused() -> None:
+def test_debug_mode_is_refused() -> None:
     """A process in development mode measures nothing."""
     command = [sys.executable, "-X", "dev", "-m", "benchmarks.child", "futures", "floor:lock"]
     done = subprocess.run(

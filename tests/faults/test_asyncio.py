@@ -37,7 +37,7 @@ def test_foreign_loop_closed(host: Host) -> None:
     reactor = Reactor()
     sent, ran, raised = [0] * 4, [0] * 4, [0] * 4
     waited: list[Any] = []
-    owed: list[Any] = []
+    outstanding: list[Any] = []
     threads: list[threading.Thread] = []
 
     def called(index: int) -> None:
@@ -64,12 +64,12 @@ def test_foreign_loop_closed(host: Host) -> None:
     async def main() -> None:
         await reactor.__aenter__()
         pool = reactor.getThreadPool()
-        deferToThreadPool(reactor, pool, opens.wait).addErrback(owed.append)
+        deferToThreadPool(reactor, pool, opens.wait).addErrback(outstanding.append)
         targets = [lambda index=index: hammer(index) for index in range(4)] + [blocked]
         for target in targets:
             threads.append(threading.Thread(target=target))
             threads[-1].start()
-        await until(lambda: all(ran) and len(reactor._waiters))
+        await until(lambda: all(ran) and len(reactor._blocked))
 
     try:
         loop.run_until_complete(main())
@@ -81,7 +81,7 @@ def test_foreign_loop_closed(host: Host) -> None:
         assert not thread.is_alive()
     assert [a + b for a, b in zip(ran, raised, strict=True)] == sent
     assert isinstance(waited[0], ReactorNotRunning)
-    assert owed[0].type is ReactorNotRunning
+    assert outstanding[0].type is ReactorNotRunning
 
 
 @fault(modes=("attached",))
@@ -403,8 +403,8 @@ def test_idle_exit_with_a_lying_lock(host: Host) -> None:
     pool = ThreadPool(0, 1, "lied to", idleTimeout=60.0)
     pool.start()
     pool.submit(int).result(10)
-    (worker,) = pool._crew.members
-    real = worker.bell
+    (worker,) = pool._workers.members
+    real = worker.wakeLock
     lies = [0]
 
     class Liar:
@@ -421,7 +421,7 @@ def test_idle_exit_with_a_lying_lock(host: Host) -> None:
         def release(self) -> None:
             real.release()
 
-    worker.bell = Liar()  # type: ignore[assignment]
+    worker.wakeLock = Liar()  # type: ignore[assignment]
     waitFor(lambda: pool.stats().idle == 1)
     for number in range(20):
         assert pool.submit(int, str(number)).result(5) == number

@@ -353,12 +353,12 @@ def test_cancel_running(host: Host) -> None:
         pool = reactor.getThreadPool()
         entered = threading.Event()
         opens = threading.Event()
-        told: list[BaseException | None] = []
+        cancelRequested: list[BaseException | None] = []
 
         def work() -> str:
             entered.set()
             opens.wait()
-            told.append(errorOf(checkCancelled))
+            cancelRequested.append(errorOf(checkCancelled))
             return "late"
 
         outcomes: list[Any] = []
@@ -371,9 +371,9 @@ def test_cancel_running(host: Host) -> None:
         with atOnce():
             assert await deferToThreadPool(reactor, pool, int, "3") == 3
         opens.set()
-        await until(lambda: told)
-        assert "CancelledError" in str(type(told[0]))
-        await until(lambda: pool.stats().lent == 0)
+        await until(lambda: cancelRequested)
+        assert "CancelledError" in str(type(cancelRequested[0]))
+        await until(lambda: pool.stats().compensating == 0)
         assert len(outcomes) == 1
 
     host.run(main)
@@ -559,7 +559,7 @@ def test_references_freed(host: Host) -> None:
 
 
 @fault(limit=60)
-def test_leak_deferToThread(host: Host) -> None:
+def test_leak_defer_to_thread(host: Host) -> None:
     """20,000 deferToThread (1 in 10 failing): no growth and no reference cycles."""
 
     async def main(reactor: Reactor) -> None:

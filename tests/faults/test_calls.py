@@ -23,7 +23,7 @@ from tests.faults.harness import (
     until,
     waitFor,
 )
-from twistlike._wakeup.waker import CounterBell
+from twistlike._wakeup.waker import EventfdWaker
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import Deferred
 from twistlike.internet.error import ReactorNotRunning
@@ -142,8 +142,8 @@ def test_call_wakeup_dropped(host: Host) -> None:
             assert not ran
             reactor.callFromThread(ran.append, 2)
 
-        await until(lambda: reactor._inbox._bell)
-        below: Any = os if isinstance(reactor._inbox._bell, CounterBell) else loop
+        await until(lambda: reactor._inbox._waker)
+        below: Any = os if isinstance(reactor._inbox._waker, EventfdWaker) else loop
         name = "eventfd_write" if below is os else "call_soon_threadsafe"
         real = getattr(below, name)
         setattr(below, name, deaf(real))

@@ -236,12 +236,12 @@ def test_fork_with_held_locks(host: Host) -> None:
     quietForks()
 
     async def main(reactor: Reactor) -> None:
-        crew = reactor.getThreadPool()._crew  # the pool itself is the reactor's alone
+        workers = reactor.getThreadPool()._workers  # the pool itself is the reactor's alone
         assert await deferToThread(int, "1") == 1
         held, over = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with crew.lock:
+            with workers.lock:
                 held.set()
                 over.wait(20)
 
@@ -440,7 +440,7 @@ def test_exit_pool_idle(host: Host) -> None:
     pool.submit(int).result(10)
 
 
-@fault(alone=True, modes=("run",))
+@fault(r"3 calls and jobs were never run", alone=True, modes=("run",))
 def test_exit_never_run(host: Host) -> None:
     """deferToThread without ever running the reactor: the interpreter ends."""
     deferToThread(int)

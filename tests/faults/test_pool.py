@@ -29,7 +29,7 @@ def test_pool_wedge(host: Host) -> None:
     async def main(reactor: Reactor) -> None:
         reactor.suggestThreadPoolSize(3)
         pool = reactor.getThreadPool()
-        pool.patience = 0.2
+        pool.queueWarnAfter = 0.2
         opens = threading.Event()
         blocked = [deferToThreadPool(reactor, pool, lambda: opens.wait()) for _ in range(3)]
         freed = [deferToThreadPool(reactor, pool, int) for _ in range(3)]
@@ -83,7 +83,7 @@ def test_pool_wedge_nested(host: Host) -> None:
 
         waiting = [deferToThreadPool(reactor, pool, nested, 4) for _ in range(2)]
         assert await gatherResults(waiting) == [4, 4]
-        assert pool.stats().lent == 0
+        assert pool.stats().compensating == 0
 
     host.run(main)
 
@@ -445,12 +445,12 @@ def test_watchdog_from_the_reactor(host: Host) -> None:
     async def main(reactor: Reactor) -> None:
         reactor.suggestThreadPoolSize(2)
         pool = reactor.getThreadPool()
-        pool.patience = 0.1
+        pool.queueWarnAfter = 0.1
         opens = threading.Event()
         jobs = [deferToThreadPool(reactor, pool, lambda: opens.wait()) for _ in range(7)]
         await asyncio.sleep(0.8)  # several times its patience: still one report
         assert len(jobs) == 7
-        pool.patience, watchdog.TICK = 40.0, 10.0
+        pool.queueWarnAfter, watchdog.TICK = 40.0, 10.0
         await asyncio.sleep(0.1)  # the watchdog sleeps for ten seconds now
         opens.set()
 

@@ -82,7 +82,7 @@ LOOPS = {
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_theEndOfEveryRunnerIsHeard(loop: str) -> None:
+def test_the_end_of_every_runner_is_heard(loop: str) -> None:
     """Under each way to run a main coroutine, twice in a process, the reactor works and ends."""
     if loop == "eager" and sys.version_info < (3, 12):
         pytest.skip("eager tasks came with Python 3.12")
@@ -103,7 +103,7 @@ def test_theEndOfEveryRunnerIsHeard(loop: str) -> None:
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_theRunnersSigintIsTheRunners(signals: int) -> None:
+def test_the_runners_sigint_is_the_runners(signals: int) -> None:
     """asyncio.Runner's Ctrl-C works as ever: one cancels main, a second breaks its cleaning up."""
     done = host(
         f"""
@@ -130,7 +130,7 @@ def test_theRunnersSigintIsTheRunners(signals: int) -> None:
     assert done.stdout == "cancelled\nended True\ninterrupted\nTrue []\n"
 
 
-def test_fastapiUnderUvicorn() -> None:
+def test_fastapi_under_uvicorn() -> None:
     """A FastAPI service that uses the reactor in lifespan and requests runs twice in a process."""
     pytest.importorskip("fastapi")
     done = host(
@@ -183,7 +183,7 @@ def test_fastapiUnderUvicorn() -> None:
     assert done.stdout == once * 2
 
 
-def test_uvicornsOwnRun() -> None:
+def test_uvicorns_own_run() -> None:
     """Under uvicorn.run, which owns the loop and the signals, SIGTERM ends service and reactor."""
     pytest.importorskip("uvicorn")
     done = host(
@@ -211,7 +211,7 @@ def test_uvicornsOwnRun() -> None:
     assert done.stdout == "later\nstop True\nagain\nended True\n[] <Reactor ended>\n"
 
 
-def test_ipythonsRunningLoop() -> None:
+def test_ipythons_running_loop() -> None:
     """In IPython, whose loop runs only while a cell does, the reactor lives from cell to cell."""
     pytest.importorskip("IPython")
     cells = textwrap.dedent(
@@ -249,7 +249,7 @@ def test_ipythonsRunningLoop() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_pytestAsyncioWithALoopForEachTest(tmp_path: Path) -> None:
+def test_pytest_asyncio_with_a_loop_for_each_test(tmp_path: Path) -> None:
     """Under pytest-asyncio each test has a loop of its own, and the reactor attaches to each."""
     text = GUEST + textwrap.dedent(
         """
@@ -278,7 +278,7 @@ def test_pytestAsyncioWithALoopForEachTest(tmp_path: Path) -> None:
     assert "6 passed" in done.stdout
 
 
-def test_aHostThatForgetsToSayFarewell() -> None:
+def test_a_host_that_forgets_to_say_farewell() -> None:
     """A host that never closes its loop: the process still ends, silently."""
     done = host(
         """
@@ -292,7 +292,7 @@ def test_aHostThatForgetsToSayFarewell() -> None:
     assert done.stdout == "later\n<Reactor ended>\n"
 
 
-def test_sigintEndsAReactorThatRuns() -> None:
+def test_sigint_ends_a_reactor_that_runs() -> None:
     """In run mode Ctrl-C fires the shutdown events, run() returns, the handler is given back."""
     done = host(
         """

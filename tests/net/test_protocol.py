@@ -23,7 +23,7 @@ from twistlike.internet.protocol import (
     connectionDone,
 )
 from twistlike.internet.task import Clock
-from twistlike.internet.testing import MemoryReactorClock, failureResultOf
+from twistlike.internet.testing import MemoryReactorClock, failureResultOf, successResultOf
 from twistlike.logger import capturedLogs
 
 FACTORIES = """
@@ -235,6 +235,11 @@ print(reactor.connectors[-1]._disconnected)
 
 d = begin("connectTCP", "host", 1)
 factory().buildProtocol(None)
+reactor.advance(0)
+print(d.called)
+
+d = begin("connectTCP", "host", 1)
+factory().buildProtocol(None)
 d.cancel()
 reactor.advance(0)
 print(reactor.connectors[-1]._disconnected, reactor.getDelayedCalls())
@@ -378,6 +383,28 @@ def test_the_creator_lets_go_of_what_it_was_cancelled_for() -> None:
     factory.clientConnectionFailed(None, connectionDone)
     reactor.advance(1)
     assert factory.deferred is None
+
+
+def test_the_creator_fires_when_the_protocol_is_connected() -> None:
+    """A connection that comes some turns after its protocol was made is waited for."""
+    reactor = MemoryReactorClock()
+    for ends in (False, True):
+        deferred = ClientCreator(reactor, Protocol).connectTCP("host", 1)
+        factory = reactor.tcpClients[-1][2]
+        protocol = factory.buildProtocol(None)
+        call = factory.pending
+        function, args = call.func, call.args
+        call.cancel()
+        function(*args)
+        assert not deferred.called
+        if ends:
+            factory.clientConnectionLost(None, connectionDone)
+            failureResultOf(deferred, ConnectionDone)
+        else:
+            protocol.makeConnection("transport")
+            reactor.advance(0)
+            assert successResultOf(deferred) is protocol
+        assert not reactor.getDelayedCalls()
 
 
 def test_what_a_file_raises_is_reported() -> None:

@@ -1,7 +1,8 @@
 """Programs on connections, for Twisted and for twistlike on each kind of loop.
 
 Each notes what happens on its side of a connection, in order, and shows that at the end: which of
-the two sides is the first to hear of something is not a rule.
+the two sides is the first to hear of something is not a rule. All run in one process, one after the
+other.
 """
 
 from __future__ import annotations
@@ -115,13 +116,19 @@ HEADER = """
         await later(0.001)
         await port.stopListening()
 
-    def run(main):
-        async def shown(reactor):
-            await main()
-            for who in sorted(notes):
-                for each in notes[who]:
-                    print(who, *each)
-        task.react(lambda reactor: defer.ensureDeferred(shown(reactor)))
+    async def runAll(programs):
+        for name, text in programs.items():
+            notes.clear()
+            space = dict(globals())
+            exec(text, space)
+            await space['main']()
+            print('==', name)
+            show()
+
+    def show():
+        for who in sorted(notes):
+            for each in notes[who]:
+                print(who, *each)
     """
 
 PROGRAMS = {
@@ -537,16 +544,6 @@ PROGRAMS = {
             notes.pop('server')
             await port.stopListening()
         """,
-    "the reactor stops": """
-        def ending():
-            for who in sorted(notes):
-                for each in notes[who]:
-                    print(who, *each)
-        async def main():
-            port, server, client, connector = await pair(Side, Side)
-            reactor.addSystemEventTrigger('after', 'shutdown', ending)
-            # The order in which the two ends hear of it is the reactor's affair.
-        """,
     "a UNIX socket": """
         class Echo(Side):
             def dataReceived(self, data):
@@ -585,5 +582,11 @@ PROGRAMS = {
                     await client.over
                     await later(0.001)
         """,
+    "the reactor stops": """
+        async def main():
+            await pair(Side, Side)
+            # This is the last program: what comes now is the end.
+            reactor.addSystemEventTrigger('after', 'shutdown', show)
+        """,
 }
-"""What each is about, and its text, to which ``run(main)`` is added."""
+"""What each is about, and its text, which defines ``main``."""

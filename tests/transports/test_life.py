@@ -1,4 +1,4 @@
-"""Ports and connections in the life of a reactor: before a loop, on a host's, at the end, forked."""
+"""Ports and connections in a reactor's life: before a loop, on a host's, at the end, forked."""
 
 from __future__ import annotations
 

@@ -61,10 +61,10 @@ class ContextTracker:
 
         Args:
             newContext: the values. It is not copied.
-            func: called with ``args`` and ``kw``.
+            func: called with `args` and `kw`.
 
         Returns:
-            what ``func`` returns.
+            what `func` returns.
         """
         self.contexts.append(newContext)
         try:
@@ -109,10 +109,10 @@ class ThreadedContextTracker:
 
         Args:
             ctx: the values. It is not copied.
-            func: called with ``args`` and ``kw``.
+            func: called with `args` and `kw`.
 
         Returns:
-            what ``func`` returns.
+            what `func` returns.
         """
         token = self._chain.set((ctx, self._chain.get()))
         try:

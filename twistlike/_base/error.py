@@ -1,7 +1,7 @@
 """The exceptions of the reactor, its timers and its threads, and those of connections.
 
 Any thread may raise them. Connections are asyncio's here, and so are their errors; Twisted's are
-there for code that names them: in ``except`` clauses, in `Failure.check`, to fail a protocol in a
+there for code that names them: in `except` clauses, in `Failure.check`, to fail a protocol in a
 test.
 """
 
@@ -64,7 +64,7 @@ __all__ = [
 
 
 def _told(self: Any) -> str:
-    """Serve as ``__str__``: what the class says, followed by the arguments, as a sentence."""
+    """Serve as `__str__`: what the class says, followed by the arguments, as a sentence."""
     if not self.args:
         return f"{self.MESSAGE}."
     return f"{self.MESSAGE}: {' '.join(str(arg) for arg in self.args)}."
@@ -88,7 +88,7 @@ class AlreadyCancelled(ValueError):
 
 
 class ReactorAlreadyRunning(RuntimeError):
-    """``run()`` was called while a loop runs in this thread, or while the reactor runs."""
+    """`run()` was called while a loop runs in this thread, or while the reactor runs."""
 
 
 class ReactorNotRunning(RuntimeError):
@@ -96,18 +96,18 @@ class ReactorNotRunning(RuntimeError):
 
 
 class ReactorNotRestartable(RuntimeError):
-    """Exists for ``except`` clauses of ported code; a twistlike reactor can be run again."""
+    """Exists for `except` clauses of ported code; a twistlike reactor can be run again."""
 
 
 class ReactorAlreadyInstalledError(AssertionError):
-    """``install()`` asked for another loop than the one that the default reactor uses."""
+    """`install()` asked for another loop than the one that the default reactor uses."""
 
 
 class WrongThreadError(RuntimeError):
     """Something that belongs to the loop's thread was called in another one.
 
     The message names the thread and the call to use instead, which is
-    ``reactor.callFromThread``. Twisted has no such class: there the call is late, or lost.
+    `reactor.callFromThread`. Twisted has no such class: there the call is late, or lost.
     """
 
 

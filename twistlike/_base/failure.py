@@ -94,8 +94,8 @@ class Failure(BaseException):
 
         Args:
             exc_value: an exception; or a Failure, of which this one becomes a copy.
-            exc_type: its class, where that is not ``type(exc_value)``.
-            exc_tb: its traceback, where that is not ``exc_value.__traceback__``.
+            exc_type: its class, where that is not `type(exc_value)`.
+            exc_tb: its traceback, where that is not `exc_value.__traceback__`.
             captureVars: let `frames` and the verbose texts show the frames' variables.
 
         Raises:
@@ -127,12 +127,12 @@ class Failure(BaseException):
 
         The frames are cut off the exception as well, so that nobody who looks at it sees them.
 
-        The frames that are left still know their callers (``f_back``), the catcher's frame among
+        The frames that are left still know their callers (`f_back`), the catcher's frame among
         them. It may keep the Failure in no variable once it has returned, nor may its callers:
         either is a cycle, which only `cleanFailure` or the garbage collector ends.
 
         Args:
-            error: the exception, as an ``except`` clause gave it; not a Failure.
+            error: the exception, as an `except` clause gave it; not a Failure.
             skip: how many of the outermost traceback entries to drop.
         """
         if _debugging:
@@ -163,7 +163,7 @@ class Failure(BaseException):
     def parents(self) -> list[Any]:
         """The names of the exception's class and of its bases: what `check` looks at.
 
-        As in Twisted, a class that is no ``Exception`` is there alone, and itself.
+        As in Twisted, a class that is no `Exception` is there alone, and itself.
         """
         parents = self._parents
         if parents is None:
@@ -183,9 +183,9 @@ class Failure(BaseException):
         """Return the first of the given types that this error is of, or None.
 
         Args:
-            errorTypes: exception classes, or their names (``"module.Name"``). As in Twisted,
-                classes count by name, and one that is no ``Exception`` (KeyboardInterrupt) matches
-                only itself: ``check(BaseException)`` finds no ValueError.
+            errorTypes: exception classes, or their names (`"module.Name"`). As in Twisted,
+                classes count by name, and one that is no `Exception` (KeyboardInterrupt) matches
+                only itself: `check(BaseException)` finds no ValueError.
         """
         # Most ask for the class itself, or for a base of it: those are found without any name.
         cls = self.type
@@ -285,7 +285,7 @@ class Failure(BaseException):
     def getTracebackObject(self) -> Any:
         """Return the traceback, or where that is gone a stand-in; None if there never was one.
 
-        The stand-in does for the ``traceback`` module, not for ``raise``.
+        The stand-in does for the `traceback` module, not for `raise`.
         """
         if self.tb is not None:
             return self.tb
@@ -313,7 +313,7 @@ class Failure(BaseException):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let a subclass that mixes in another class find its attributes in either place.
 
-        In such a class ``__dict__`` is the other one's: twisted.spread's, which puts all that came
+        In such a class `__dict__` is the other one's: twisted.spread's, which puts all that came
         over the wire in there, where the slots hide it.
         """
         super().__init_subclass__(**kwargs)
@@ -366,7 +366,7 @@ class Failure(BaseException):
     # Texts
 
     def getErrorMessage(self) -> str:
-        """Return the text of the exception, or where ``str`` of it fails, a text about that."""
+        """Return the text of the exception, or where `str` of it fails, a text about that."""
         if isinstance(self.value, Failure):
             return self.value.getErrorMessage()
         return safe_str(self.value)
@@ -380,7 +380,7 @@ class Failure(BaseException):
 
         Args:
             elideFrameworkCode: taken because Twisted does; without effect, as there.
-            detail: ``default``, ``brief`` or ``verbose``.
+            detail: `default`, `brief` or `verbose`.
         """
         return textOf(self.printTraceback, elideFrameworkCode=elideFrameworkCode, detail=detail)
 
@@ -393,9 +393,9 @@ class Failure(BaseException):
         """Write what `getTraceback` returns.
 
         Args:
-            file: where to; without one, to the logger ``twistlike``, as an error.
+            file: where to; without one, to the logger `twistlike`, as an error.
             elideFrameworkCode: without effect, as in Twisted.
-            detail: ``default``, ``brief`` or ``verbose``.
+            detail: `default`, `brief` or `verbose`.
         """
         if file is not None:
             self._write(file.write, detail)
@@ -413,7 +413,7 @@ class Failure(BaseException):
     def printDetailedTraceback(
         self, file: IO[str] | None = None, elideFrameworkCode: int = 0
     ) -> None:
-        """Write the text with ``detail="verbose"``."""
+        """Write the text with `detail="verbose"`."""
         self.printTraceback(file, elideFrameworkCode, detail="verbose")
 
     def _write(self, write: Callable[[str], object], detail: str) -> None:
@@ -458,7 +458,7 @@ _type = type  # Failure.type hides the name inside the class for the type checke
 
 
 def _matches(failure: Failure, cls: Any, error: Any) -> bool:
-    """Say whether `Failure.check` finds ``error``, which is not ``cls``, the class itself."""
+    """Say whether `Failure.check` finds `error`, which is not `cls`, the class itself."""
     if not isinstance(error, type):
         return error in failure.parents
     if failure._parents is not None or not isinstance(cls, type):
@@ -477,7 +477,7 @@ def _matches(failure: Failure, cls: Any, error: Any) -> bool:
 
 
 def _attributeInDict(failure: Failure, name: str) -> Any:
-    """Serve as ``__getattr__`` of a mixed subclass: asked only if there is nothing in the slot."""
+    """Serve as `__getattr__` of a mixed subclass: asked only if there is nothing in the slot."""
     try:
         return _ownDict.__get__(failure)[name]
     except KeyError:

@@ -32,11 +32,11 @@ def format_frames(
     Args:
         frames: (function name, file name, line number, locals, globals) for each frame.
         write: called with each piece of text.
-        detail: ``default`` (as Python prints them), ``brief`` (a line each), ``verbose`` (with
-            variables) or ``verbose-vars-not-captured``.
+        detail: `default` (as Python prints them), `brief` (a line each), `verbose` (with
+            variables) or `verbose-vars-not-captured`.
 
     Raises:
-        ValueError: for any other ``detail``.
+        ValueError: for any other `detail`.
     """
     if detail not in _DETAILS:
         raise ValueError(
@@ -81,7 +81,7 @@ def printableFrames(frames: Iterable[Frame]) -> list[Frame]:
 
 
 def textOf(write: Callable[..., None], **kwargs: Any) -> str:
-    """Return what one of the ``print`` methods, which subclasses may override, writes."""
+    """Return what one of the `print` methods, which subclasses may override, writes."""
     file = StringIO()
     write(file=file, **kwargs)
     return file.getvalue()

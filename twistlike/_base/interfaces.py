@@ -43,7 +43,7 @@ class InterfaceType(_ProtocolType):
     """What the Protocols here can do besides, because Twisted's programs do it with interfaces.
 
     Differs from Twisted: an object provides an interface by having its methods, declared or not.
-    zope's ``implementer`` and ``provider`` take these, and declare nothing by them.
+    zope's `implementer` and `provider` take these, and declare nothing by them.
     """
 
     def __iter__(cls) -> Iterator[type]:
@@ -123,7 +123,7 @@ class IReactorTime(Protocol, metaclass=InterfaceType):
     def callLater(
         self, delay: float, callable: Callable[P, object], *args: P.args, **kw: P.kwargs
     ) -> IDelayedCall:
-        """Have a function called ``delay`` seconds from now."""
+        """Have a function called `delay` seconds from now."""
         ...
 
     def getDelayedCalls(self) -> Sequence[IDelayedCall]:
@@ -168,7 +168,7 @@ class IReactorCore(Protocol, metaclass=InterfaceType):
         ...
 
     def run(self, installSignalHandlers: bool = True) -> None:
-        """Run until ``stop``."""
+        """Run until `stop`."""
 
     def stop(self) -> None:
         """End, after the shutdown events have fired."""
@@ -234,16 +234,16 @@ class IReactorFDSet(Protocol, metaclass=InterfaceType):
     """File descriptors that a reactor watches."""
 
     def addReader(self, reader: IReadDescriptor) -> None:
-        """Call ``doRead`` whenever there is something to read."""
+        """Call `doRead` whenever there is something to read."""
 
     def addWriter(self, writer: IWriteDescriptor) -> None:
-        """Call ``doWrite`` whenever there is room to write."""
+        """Call `doWrite` whenever there is room to write."""
 
     def removeReader(self, reader: IReadDescriptor) -> None:
-        """Call ``doRead`` no longer."""
+        """Call `doRead` no longer."""
 
     def removeWriter(self, writer: IWriteDescriptor) -> None:
-        """Call ``doWrite`` no longer."""
+        """Call `doWrite` no longer."""
 
     def removeAll(self) -> Sequence[IReadDescriptor | IWriteDescriptor]:
         """Watch nobody any longer; return all who were watched."""

@@ -6,7 +6,7 @@ compares names. So its `__module__` reads as the face's name.
 
 How it works
 ------------
-`inspect.getsource` takes the source of a class from the file of ``sys.modules[cls.__module__]``,
+`inspect.getsource` takes the source of a class from the file of `sys.modules[cls.__module__]`,
 which would be the face's. So the `__module__` of a class is a `PublicName`: a string that reads as
 the face and finds the room where it is looked up. Functions need nothing of the kind: their code
 knows its file.
@@ -27,8 +27,8 @@ def showAs(face: str, namespace: Mapping[str, Any], names: Iterable[str]) -> Non
     """Show a room's classes and functions under a public module's name.
 
     Args:
-        face: The public module, such as ``"twistlike.internet.defer"``.
-        namespace: The room's ``globals()``.
+        face: The public module, such as `"twistlike.internet.defer"`.
+        namespace: The room's `globals()`.
         names: What to show. What the room has not defined itself is left as it is.
     """
     room = namespace["__name__"]

@@ -51,7 +51,7 @@ def namedModule(name: str) -> types.ModuleType:
 
 
 def namedObject(name: str) -> Any:
-    """Return what ``module.attribute`` names; the module is imported."""
+    """Return what `module.attribute` names; the module is imported."""
     module, _, attribute = name.rpartition(".")
     return getattr(namedModule(module), attribute)
 
@@ -60,7 +60,7 @@ def namedAny(name: str) -> Any:
     """Return what a full name names: a module, or something in one, however deep.
 
     Args:
-        name: ``package.module.Class.method``, say. Modules are imported as far as needed.
+        name: `package.module.Class.method`, say. Modules are imported as far as needed.
 
     Raises:
         InvalidName: it is no dotted name.
@@ -94,7 +94,7 @@ def namedAny(name: str) -> Any:
 
 
 def requireModule(name: str, default: Any = None) -> Any:
-    """Return the module of that name, or ``default`` if it cannot be imported."""
+    """Return the module of that name, or `default` if it cannot be imported."""
     try:
         return namedModule(name)
     except ImportError:
@@ -113,7 +113,7 @@ def fullyQualifiedName(obj: Any) -> str:
 
 
 def prefixedMethodNames(classObj: type, prefix: str) -> list[str]:
-    """Return the rest of the names of a class's methods whose names begin with ``prefix``.
+    """Return the rest of the names of a class's methods whose names begin with `prefix`.
 
     Those of base classes come first.
     """
@@ -129,7 +129,7 @@ def prefixedMethodNames(classObj: type, prefix: str) -> list[str]:
 def accumulateMethods(
     obj: object, dict: dict[str, Any], prefix: str = "", curClass: type | None = None
 ) -> None:
-    """Add an object's methods whose names begin with ``prefix`` to ``dict``, by the rest of it.
+    """Add an object's methods whose names begin with `prefix` to `dict`, by the rest of it.
 
     Args:
         obj: any object.
@@ -142,17 +142,17 @@ def accumulateMethods(
 
 
 def prefixedMethods(obj: object, prefix: str = "") -> list[Any]:
-    """Return an object's methods whose names begin with ``prefix``, those of base classes first."""
+    """Return an object's methods whose names begin with `prefix`, those of base classes first."""
     return [getattr(obj, prefix + name) for name in prefixedMethodNames(type(obj), prefix)]
 
 
 def qual(clazz: type) -> str:
-    """Return a class's name as ``module.Name`` (as in Twisted without the classes around it)."""
+    """Return a class's name as `module.Name` (as in Twisted without the classes around it)."""
     return f"{clazz.__module__}.{clazz.__name__}"
 
 
 def safe_repr(o: object) -> str:
-    """Return ``repr(o)``, or where that fails a text which says how. Never raises."""
+    """Return `repr(o)`, or where that fails a text which says how. Never raises."""
     try:
         return repr(o)
     except BaseException:  # as in Twisted: whatever it is, the text must come to its end
@@ -160,7 +160,7 @@ def safe_repr(o: object) -> str:
 
 
 def safe_str(o: object) -> str:
-    """Return ``str(o)``, or where that fails a text which says how. Never raises.
+    """Return `str(o)`, or where that fails a text which says how. Never raises.
 
     Bytes that are UTF-8 are decoded.
     """

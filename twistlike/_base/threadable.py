@@ -97,7 +97,7 @@ def synchronize(*klasses: Any) -> None:
     """Let only one thread at a time be in certain methods of an instance.
 
     Args:
-        klasses: classes whose attribute ``synchronized`` lists the names of methods of their own.
+        klasses: classes whose attribute `synchronized` lists the names of methods of their own.
             All of an instance's synchronized methods share its lock, and may call each other.
     """
     for klass in klasses:

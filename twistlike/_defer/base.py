@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twistlike._defer.debug import DebugInfo
     from twistlike._defer.deferred import Deferred
 
-__all__ = ["DeferredBase", "Fed"]
+__all__ = ["ChainSource", "DeferredBase"]
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 else:
 
     class _Awaitable:
-        """At run time, ``Awaitable`` would cost a metaclass, and so 200 ns for each isinstance."""
+        """At run time, `Awaitable` would cost a metaclass, and so 200 ns for each isinstance."""
 
         __slots__ = ()
         __class_getitem__ = classmethod(GenericAlias)
 
 
-class Fed:
+class ChainSource:
     """Says of a Deferred that it was given to another's `Deferred.chainDeferred`."""
 
     __slots__ = ("source",)
@@ -88,7 +88,7 @@ class DeferredBase(_Awaitable[_T]):
         """Fire another Deferred with this one's result; this one goes on with None."""
         mine: Deferred[_T] = self
         if not d.called and (d._state is None or d._state.thread is None):
-            d._state = Fed(self)
+            d._state = ChainSource(self)
         return mine.addCallbacks(d.callback, d.errback)
 
     def addTimeout(
@@ -161,7 +161,7 @@ class DeferredBase(_Awaitable[_T]):
         """Return an asyncio future of this Deferred's result, which it takes.
 
         Cancelling the future cancels the Deferred, and a Deferred that was cancelled cancels the
-        future (in Twisted the future fails with `CancelledError`). Inside a task, ``await`` takes a
+        future (in Twisted the future fails with `CancelledError`). Inside a task, `await` takes a
         Deferred itself.
 
         Thread: the loop's.
@@ -178,7 +178,7 @@ class DeferredBase(_Awaitable[_T]):
         state = self._state
         if self.called:
             return state if isinstance(state, DeferredBase) else None
-        return state.source if isinstance(state, Fed) else None
+        return state.source if isinstance(state, ChainSource) else None
 
     def __str__(self) -> str:
         name = self._shownAs or type(self).__name__

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
-from twistlike._defer.callbacks import COLLECT, PLAIN
+from twistlike._defer.callbacks import COLLECT, NON_DEFERRED_TYPES
 from twistlike._defer.coroutines import fromAwaitable, start
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._defer.errors import FailureGroup, FirstError
@@ -107,7 +107,7 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
     def _collectFired(self, deferred: Deferred[Any], index: int) -> None:
         """Do what a callback would do that is added to a Deferred with a result."""
         outcome = deferred.result
-        failed = type(outcome) not in PLAIN and isinstance(outcome, Failure)
+        failed = type(outcome) not in NON_DEFERRED_TYPES and isinstance(outcome, Failure)
         if self._collect(outcome, index, failed):
             deferred.result = None
             if deferred._debugInfo is not None:

@@ -24,12 +24,18 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
-from twistlike._defer.callbacks import PLAIN, RESUME, addWaiter, runCallbacks, runFromAfar
+from twistlike._defer.callbacks import (
+    NON_DEFERRED_TYPES,
+    RESUME,
+    addWaiter,
+    runCallbacks,
+    runIfReady,
+)
 from twistlike._defer.debug import DebugInfo, currentStack
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError, NotACoroutineError
 from twistlike._defer.futures import outcomeOf
-from twistlike._defer.task_proxy import StandIn
+from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
 
 if TYPE_CHECKING:
@@ -101,7 +107,7 @@ class CoroutineDeferred(Deferred[_T]):
     # A Deferred (while it runs, the one before), a future, the handle of a call in the loop's next
     # turn, or None.
     _waitingOn: Any
-    _standIn: StandIn | None
+    _standIn: TaskProxy | None
     _yielded: bool  # whether that is a future that was yielded, rather than awaited
     loop: AbstractEventLoop | None  # the loop on which it waits
     thread: int | None  # and its thread
@@ -147,14 +153,14 @@ class CoroutineDeferred(Deferred[_T]):
         if loop is not None:
             standIn = self._standIn
             if standIn is None or standIn._loop is not loop:
-                standIn = self._standIn = StandIn(self, loop)
+                standIn = self._standIn = TaskProxy(self, loop)
             elif standIn._must_cancel:
                 outcome = standIn._takeCancel()
                 self._atBorder = True
             before = current.swapTask(loop, standIn)
         try:
             while True:
-                if type(outcome) in PLAIN or not isinstance(outcome, Failure):
+                if type(outcome) in NON_DEFERRED_TYPES or not isinstance(outcome, Failure):
                     value = self._context.run(send, outcome)
                 else:
                     value = self._context.run(
@@ -169,7 +175,7 @@ class CoroutineDeferred(Deferred[_T]):
                         continue
                 if value.called:
                     if value._callbacks is not None:
-                        runFromAfar(value)  # left behind one that was paused, or not through yet
+                        runIfReady(value)  # left behind one that was paused, or not through yet
                     if not value.paused and value._state is None:
                         outcome = value.result
                         value.result = None
@@ -234,9 +240,9 @@ class CoroutineDeferred(Deferred[_T]):
             self._state = None
             if state.thread is not None and state.thread != get_ident():
                 # It waited without a loop, and went on in a thread that is not its waiter's.
-                state.loop.call_soon_threadsafe(runFromAfar, self)
+                state.loop.call_soon_threadsafe(runIfReady, self)
                 return None
-        if self._callbacks is None and type(outcome) in PLAIN:
+        if self._callbacks is None and type(outcome) in NON_DEFERRED_TYPES:
             return None
         return self
 
@@ -259,7 +265,7 @@ class CoroutineDeferred(Deferred[_T]):
             self._atBorder = True
             self._waitingOn = loop.call_soon(self._wake)
             return _WAITING
-        if type(value) in PLAIN:
+        if type(value) in NON_DEFERRED_TYPES:
             return value
         if getattr(value, "_asyncio_future_blocking", None) is not None:
             return self._waitForFuture(value, loop)
@@ -288,7 +294,7 @@ class CoroutineDeferred(Deferred[_T]):
             )
         self._atBorder = True
         if future._asyncio_future_blocking:
-            # ``await future``: it looks at its result itself once it is resumed.
+            # `await future`: it looks at its result itself once it is resumed.
             future._asyncio_future_blocking = False
             resume = self._futureAwaited
             self._yielded = False
@@ -313,7 +319,7 @@ class CoroutineDeferred(Deferred[_T]):
         """Go on after something of asyncio's."""
         self._waitingOn = None
         if self._resume(outcome) is not None:
-            runFromAfar(self)
+            runIfReady(self)
         del self, outcome
 
     # Cancelling
@@ -416,7 +422,7 @@ def start(coro: Any) -> CoroutineDeferred[Any]:
     """Run a coroutine or generator up to where it first waits."""
     driver: CoroutineDeferred[Any] = CoroutineDeferred(coro)
     if driver._resume(None) is not None:
-        runFromAfar(driver)
+        runIfReady(driver)
     try:
         return driver
     finally:
@@ -432,7 +438,7 @@ def fromAwaitable(awaitable: Any) -> Deferred[Any] | None:
 
     Args:
         awaitable: a Deferred (which is returned itself), a coroutine (which starts now), an asyncio
-            future or task, or anything else with ``__await__``.
+            future or task, or anything else with `__await__`.
     """
     if isinstance(awaitable, Deferred):
         return awaitable
@@ -503,7 +509,7 @@ def inlineCallbacks(f: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, De
 
 
 def returnValue(val: object) -> NoReturn:
-    """End a generator of `inlineCallbacks` with a result. Deprecated: use ``return``."""
+    """End a generator of `inlineCallbacks` with a result. Deprecated: use `return`."""
     import warnings  # for the deprecated only
 
     warnings.warn(

@@ -17,7 +17,7 @@ __all__ = ["DebugInfo", "currentStack", "isCancelOfAsyncio"]
 
 
 def currentStack(skip: int) -> list[str]:
-    """Return the calling stack as text, outermost first, without the ``skip`` innermost frames."""
+    """Return the calling stack as text, outermost first, without the `skip` innermost frames."""
     import traceback  # debug mode only: costs 10 ms at import time
 
     return traceback.format_stack()[: -(skip + 1)]
@@ -28,7 +28,7 @@ class DebugInfo:
 
     Unless that error is a cancel of asyncio's.
 
-    An object of its own, so that a Deferred without an error needs no ``__del__``, and so that what
+    An object of its own, so that a Deferred without an error needs no `__del__`, and so that what
     a Deferred in a reference cycle holds is reported as well.
 
     Attributes:

@@ -19,8 +19,8 @@ from twistlike._defer.base import DeferredBase
 from twistlike._defer.callbacks import (
     KEEP,
     NO_KEYWORDS,
+    NON_DEFERRED_TYPES,
     PASS,
-    PLAIN,
     RUNNING,
     addWaiter,
     resume,
@@ -29,8 +29,8 @@ from twistlike._defer.callbacks import (
 from twistlike._defer.debug import DebugInfo, currentStack
 from twistlike._defer.errors import AlreadyCalledError, CancelledError
 from twistlike._defer.small import failthru, passthru
-from twistlike._defer.task_future import TaskWaiter
-from twistlike._defer.task_proxy import StandIn
+from twistlike._defer.task_future import FutureAdapter
+from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ _new: Any = object.__new__
 
 
 # What is the current task of a loop where it is none of asyncio's that awaits a Deferred.
-NO_TASKS = frozenset((NoneType, StandIn))
+NO_TASKS = frozenset((NoneType, TaskProxy))
 
 
 class Deferred(DeferredBase[_T]):
     """A result that will be there later, or an error, and the callbacks that wait for it.
 
-    ``await`` gives the result in Deferred coroutines and in asyncio's tasks alike.
+    `await` gives the result in Deferred coroutines and in asyncio's tasks alike.
 
     Attributes:
         called: whether it has fired.
@@ -73,7 +73,7 @@ class Deferred(DeferredBase[_T]):
 
         Args:
             canceller: called with this Deferred by `cancel`, to stop what would fire it. It may
-                fire it; if it does not, ``cancel`` does, with `CancelledError`.
+                fire it; if it does not, `cancel` does, with `CancelledError`.
         """
         self._callbacks = None
         self._canceller = canceller
@@ -168,8 +168,8 @@ class Deferred(DeferredBase[_T]):
         it returns a Deferred, that one's result is waited for.
 
         Args:
-            callback: called as ``callback(result, *callbackArgs, **callbackKeywords)``.
-            errback: called as ``errback(failure, *errbackArgs, **errbackKeywords)``; without it, a
+            callback: called as `callback(result, *callbackArgs, **callbackKeywords)`.
+            errback: called as `errback(failure, *errbackArgs, **errbackKeywords)`; without it, a
                 Failure goes on to those added later.
 
         Returns:
@@ -208,7 +208,7 @@ class Deferred(DeferredBase[_T]):
     ) -> Deferred[_U]: ...
 
     def addCallback(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """Add what to call with the result, as ``callback(result, *args, **kwargs)``."""
+        """Add what to call with the result, as `callback(result, *args, **kwargs)`."""
         if args or kwargs:
             return self._add((callback, PASS, ((args, kwargs),)))
         # A callback without arguments is its own entry: no tuple for the most frequent case.
@@ -255,7 +255,7 @@ class Deferred(DeferredBase[_T]):
     ) -> Deferred[_T | _U]: ...
 
     def addErrback(self, errback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """Add what to call with the Failure, as ``errback(failure, *args, **kwargs)``."""
+        """Add what to call with the Failure, as `errback(failure, *args, **kwargs)`."""
         entry = (PASS, errback, (None, (args, kwargs)) if args or kwargs else None)
         callbacks = self._callbacks
         if callbacks is None:
@@ -300,7 +300,7 @@ class Deferred(DeferredBase[_T]):
     ) -> Deferred[_U]: ...
 
     def addBoth(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """Add what to call with the result or the Failure, as ``callback(it, *args, **kwargs)``."""
+        """Add what to call with the result or the Failure, as `callback(it, *args, **kwargs)`."""
         return self._add(
             (callback, callback, ((args, kwargs), (args, kwargs)) if args or kwargs else None)
         )
@@ -352,7 +352,9 @@ class Deferred(DeferredBase[_T]):
         self.result = result
         if Deferred.debug:
             self._noteInvoker(2)
-        if (self._callbacks is not None or type(result) not in PLAIN) and not self.paused:
+        if (
+            self._callbacks is not None or type(result) not in NON_DEFERRED_TYPES
+        ) and not self.paused:
             runCallbacks(self, result)
             del self, result  # see the end of runCallbacks
 
@@ -386,7 +388,7 @@ class Deferred(DeferredBase[_T]):
         raise AlreadyCalledError
 
     def _noteInvoker(self, skip: int) -> None:
-        """Remember who fires this (debug mode): the stack without the ``skip`` innermost frames."""
+        """Remember who fires this (debug mode): the stack without the `skip` innermost frames."""
         if self._debugInfo is None:
             self._debugInfo = DebugInfo()
         self._debugInfo.invoker = currentStack(skip)
@@ -451,7 +453,7 @@ class Deferred(DeferredBase[_T]):
         """Wait for the result, in a Deferred coroutine or in an asyncio task; it is left here."""
         if self.called and not self.paused and not isinstance(self.result, Deferred):
             result = self.result
-            if type(result) in PLAIN or not isinstance(result, Failure):
+            if type(result) in NON_DEFERRED_TYPES or not isinstance(result, Failure):
                 return result  # type: ignore[no-any-return]
             info = self._debugInfo
             if info is not None:
@@ -462,7 +464,7 @@ class Deferred(DeferredBase[_T]):
                 # A Deferred coroutine, or another driver in Twisted's manner: it sends the result.
                 result = yield self
                 return result  # type: ignore[no-any-return]
-            waiter = TaskWaiter(self, loop)
+            waiter = FutureAdapter(self, loop)
             if self._callbacks is None and self._state is None and not self.called:
                 self._callbacks = (KEEP, KEEP, waiter)
                 self._state = waiter
@@ -471,7 +473,7 @@ class Deferred(DeferredBase[_T]):
             yield waiter
             result = waiter.outcome
             del waiter  # it keeps the outcome: see below
-            if type(result) in PLAIN or not isinstance(result, Failure):
+            if type(result) in NON_DEFERRED_TYPES or not isinstance(result, Failure):
                 return result  # type: ignore[no-any-return]
         # No frame of the exception's traceback may keep the Deferred that keeps the exception.
         error = result.value.with_traceback(result.tb)
@@ -537,7 +539,7 @@ def succeed(result: _T) -> Deferred[_T]:
     d.called = True
     d.paused = 0
     d.result = result
-    if type(result) not in PLAIN:
+    if type(result) not in NON_DEFERRED_TYPES:
         runCallbacks(d, result)
     return d
 

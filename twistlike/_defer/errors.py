@@ -34,7 +34,7 @@ class AlreadyCalledError(Exception):
 class CancelledError(Exception):
     """What a Deferred that was cancelled fails with, unless its canceller knew something better.
 
-    An ordinary exception, unlike ``asyncio.CancelledError``.
+    An ordinary exception, unlike `asyncio.CancelledError`.
     """
 
 

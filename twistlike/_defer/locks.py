@@ -59,10 +59,10 @@ class _ConcurrencyPrimitive:
     ) -> Deferred[_T]: ...
 
     def run(self, /, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """Acquire, call ``f``, and release once what it returns has fired.
+        """Acquire, call `f`, and release once what it returns has fired.
 
         Returns:
-            a Deferred of what ``f`` comes to.
+            a Deferred of what `f` comes to.
         """
 
         def execute(_: object) -> Deferred[Any]:
@@ -71,7 +71,7 @@ class _ConcurrencyPrimitive:
         return self.acquire().addCallback(execute)
 
     def __aenter__(self) -> Deferred[Self]:
-        """Acquire: ``async with lock:``."""
+        """Acquire: `async with lock:`."""
         return self.acquire()
 
     def __aexit__(

@@ -6,20 +6,24 @@ Thread: the one of the task's loop.
 from __future__ import annotations
 
 from _thread import get_ident
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable
     from contextvars import Context
 
     from twistlike._defer.deferred import Deferred
 
-__all__ = ["TaskWaiter"]
+__all__ = ["FutureAdapter", "whenTaskWaits"]
+
+whenTaskWaits: set[Callable[[], object]] = set()
+"""What is called when a task begins to wait for a Deferred: a reactor that has no loop yet, and has
+been asked for something, attaches to the task's. (The Deferred may be one that it has to fire.)"""
 
 
-class TaskWaiter:
-    """Speaks the protocol of asyncio's futures, for one ``await`` of one Deferred in one task.
+class FutureAdapter:
+    """Speaks the protocol of asyncio's futures, for one `await` of one Deferred in one task.
 
     Attributes:
         outcome: what the Deferred had come to when it was this waiter's turn in its chain.
@@ -43,6 +47,9 @@ class TaskWaiter:
     _context: Context | None
 
     def __init__(self, deferred: Deferred[Any], loop: AbstractEventLoop) -> None:
+        if whenTaskWaits:
+            for tell in tuple(whenTaskWaits):
+                tell()
         self._asyncio_future_blocking = True
         self._deferred: Deferred[Any] | None = deferred
         self.loop = loop
@@ -96,7 +103,7 @@ class TaskWaiter:
         """Cancel the Deferred.
 
         Returns:
-            False: so the task raises ``CancelledError`` when it goes on, whatever the outcome is.
+            False: so the task raises `CancelledError` when it goes on, whatever the outcome is.
         """
         if self._deferred is not None:
             try:
@@ -109,4 +116,4 @@ class TaskWaiter:
         return False
 
     def __repr__(self) -> str:
-        return f"<TaskWaiter for {self._deferred!r}>"
+        return f"<FutureAdapter for {self._deferred!r}>"

@@ -1,8 +1,8 @@
-"""What ``asyncio.current_task()`` answers inside a Deferred coroutine.
+"""What `asyncio.current_task()` answers inside a Deferred coroutine.
 
 Thread: the one of the loop that it was made for.
 
-``asyncio.timeout``, ``asyncio.TaskGroup`` and libraries such as anyio and aiohttp ask for the
+`asyncio.timeout`, `asyncio.TaskGroup` and libraries such as anyio and aiohttp ask for the
 current task, keep it, and cancel it. A Deferred coroutine is no task: its Deferred resumes it at
 once, not in the loop's next turn. So an object with a task's interface stands in for it.
 """
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
     from twistlike._defer.coroutines import CoroutineDeferred
 
-__all__ = ["StandIn"]
+__all__ = ["TaskProxy"]
 
 _nextNumber = count(1).__next__
 
 
-class StandIn:
+class TaskProxy:
     """A Deferred coroutine as a task.
 
-    The names are those of ``asyncio.Task``. Two private ones are there because anyio reads them.
+    The names are those of `asyncio.Task`. Two private ones are there because anyio reads them.
     """
 
     __slots__ = (
@@ -64,9 +64,9 @@ class StandIn:
     # Cancelling
 
     def cancel(self, msg: Any = None) -> bool:
-        """Raise ``asyncio.CancelledError`` in the coroutine, but not before this returns.
+        """Raise `asyncio.CancelledError` in the coroutine, but not before this returns.
 
-        ``asyncio.timeout`` cancels first and notes that it did afterwards, so the coroutine must
+        `asyncio.timeout` cancels first and notes that it did afterwards, so the coroutine must
         not run in between, as it would if the Deferred that it waits for were cancelled at once.
         """
         if self._driver is None:

@@ -52,8 +52,7 @@ class LogLevel(Enum):
 
     @classmethod
     def lookupByName(cls, name: str) -> LogLevel:
-        """
-        Find a level, as `levelWithName` does, but with the error that Twisted's constants raise.
+        """Find a level, as `levelWithName` does, but with the error that Twisted's constants raise.
 
         Raises:
             ValueError: No level has that name.

@@ -37,9 +37,9 @@ __all__ = [
     "bitbucketLogObserver",
     "caller",
     "globalLogPublisher",
-    "lastWords",
     "levelNumber",
     "toLogging",
+    "writeToStderr",
 ]
 
 # A frame of one of these modules is not "where something was logged".
@@ -229,9 +229,9 @@ def toLogging(
 
 
 def _withTraceback(message: str, failure: Failure) -> tuple[str, Any]:
-    """
-    The message and the `exc_info` of a failure. One that was cleaned has only the text of its
-    traceback.
+    """Return the message and the `exc_info` for a failure.
+
+    A failure that was cleaned has only the text of its traceback, which then ends the message.
     """
     value = failure.value
     traceback = getattr(value, "__traceback__", None) or failure.tb
@@ -252,7 +252,7 @@ def caller() -> tuple[int, FrameType | None]:
     return count, frame
 
 
-def lastWords(message: str, error: BaseException, failure: Failure | None = None) -> None:
+def writeToStderr(message: str, error: BaseException, failure: Failure | None = None) -> None:
     """Say on stderr what can still be said when logging itself goes wrong. Never raises.
 
     This needs no module: at the interpreter's end, when global Deferreds are collected, nothing can

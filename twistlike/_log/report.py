@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._log.levels import LogLevel
-from twistlike._log.publisher import globalLogPublisher, lastWords, toLogging
+from twistlike._log.publisher import globalLogPublisher, toLogging, writeToStderr
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from twistlike._base.failure import Failure
 
-__all__ = ["report", "setLoopFinder"]
+__all__ = ["report", "setLoopFinder", "tell"]
 
 
 def _noLoop() -> None:
@@ -29,8 +29,9 @@ _findLoop: Callable[[], asyncio.AbstractEventLoop | None] = _noLoop
 
 
 def setLoopFinder(find: Callable[[], asyncio.AbstractEventLoop | None]) -> None:
-    """Set what tells for which loop a thread works that runs none: a worker may be the last to let
-    go of a Deferred whose error nobody handles.
+    """Set the function that tells for which loop a thread works that runs none.
+
+    A worker may drop the last reference to a Deferred whose error nobody handles.
 
     Args:
         find: Called in any thread, also from `__del__`.
@@ -79,11 +80,11 @@ def report(
     except BaseException as error:
         # Not an ordinary error of an observer, which would be reported: its sys.exit(), or a
         # Ctrl-C.
-        lastWords(f"A log observer was left by {type(error).__qualname__}", error)
+        writeToStderr(f"A log observer was left by {type(error).__qualname__}", error)
     try:
         _tellHost(failure, message, source, loop)
     except BaseException as error:
-        lastWords(message, error, failure)
+        writeToStderr(message, error, failure)
 
 
 def _tellHost(
@@ -121,6 +122,21 @@ def _tellHost(
         pass  # closed since we looked; the object sees to it that the report goes to `logging`
 
 
+def tell(message: str) -> None:
+    """Log something about the reactor's life that is no error, with the level "info".
+
+    Thread: any.
+    """
+    globalLogPublisher(
+        {
+            "log_format": message.replace("{", "{{").replace("}", "}}"),
+            "log_level": LogLevel.info,
+            "log_namespace": "twistlike",
+            "log_time": time.time(),
+        }
+    )
+
+
 class _LateReport:
     """A report on its way to a loop that runs in another thread.
 
@@ -148,7 +164,7 @@ class _LateReport:
         try:
             _log(self._failure, report["message"], report["source"], report["thread"])
         except BaseException as error:
-            lastWords(report["message"], error, self._failure)
+            writeToStderr(report["message"], error, self._failure)
 
 
 def _runningLoop() -> asyncio.AbstractEventLoop | None:
@@ -171,9 +187,9 @@ def _log(failure: Failure, message: str, source: object, thread: str) -> None:
 
 
 def _printable(thing: object) -> object:
-    """
-    `thing` if it has a working repr, else a text: a loop's handler cannot deal with one that
-    raises.
+    """Return an object if its `repr` works, else a text.
+
+    The exception handler of a loop prints what it gets, and fails if a `repr` raises.
     """
     try:
         repr(thing)
@@ -182,4 +198,4 @@ def _printable(thing: object) -> object:
     return thing
 
 
-showAs("twistlike.python.log", globals(), __all__)
+showAs("twistlike.python.log", globals(), ["report", "setLoopFinder"])

@@ -97,8 +97,7 @@ def eventAsText(
 def formatEventAsClassicLogText(
     event: LogEvent, formatTime: Callable[[float | None], str] = formatTime
 ) -> str | None:
-    """
-    Format an event as a line of a log file: further lines of its text are indented by a tab.
+    """Format an event as a line of a log file: further lines of its text are indented by a tab.
 
     Returns:
         The line with its line end, or `None` where the event has no text.

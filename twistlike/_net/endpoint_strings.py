@@ -1,4 +1,4 @@
-"""Endpoints from descriptions such as ``"tcp:8080:interface=127.0.0.1"``.
+"""Endpoints from descriptions such as `"tcp:8080:interface=127.0.0.1"`.
 
 Thread: any; the endpoints are for the reactor's.
 
@@ -7,7 +7,7 @@ How it works
 A description is a list of parts between colons: a prefix, positional arguments, and arguments by
 name. A backslash takes its special meaning from the character after it. The prefix names a parser:
 one of those here; one that an installed package has as an entry point of the group
-``twistlike.endpoints``, an object with Twisted's `parseStreamServer` or `parseStreamClient`; or,
+`twistlike.endpoints`, an object with Twisted's `parseStreamServer` or `parseStreamClient`; or,
 where Twisted is loaded too, one of its plugins.
 """
 
@@ -64,8 +64,8 @@ def quoteStringArgument(argument: str) -> str:
 def serverFromString(reactor: Any, description: str) -> IStreamServerEndpoint:
     """Make a server's endpoint of a description.
 
-    The kinds are ``tcp:port``, ``tcp6:port``, ``unix:path``, ``ssl:port``, ``tls:path:port``,
-    ``stdio``, ``fd:number``, ``systemd:domain=INET:index=0``, and those of installed packages.
+    The kinds are `tcp:port`, `tcp6:port`, `unix:path`, `ssl:port`, `tls:path:port`,
+    `stdio`, `fd:number`, `systemd:domain=INET:index=0`, and those of installed packages.
 
     Args:
         reactor: The reactor.
@@ -83,8 +83,8 @@ def serverFromString(reactor: Any, description: str) -> IStreamServerEndpoint:
 def clientFromString(reactor: Any, description: str) -> IStreamClientEndpoint:
     """Make a client's endpoint of a description.
 
-    The kinds are ``tcp:host:port``, ``tcp6:host:port``, ``unix:path``, ``ssl:host:port``,
-    ``tls:host:port``, and those of installed packages.
+    The kinds are `tcp:host:port`, `tcp6:host:port`, `unix:path`, `ssl:host:port`,
+    `tls:host:port`, and those of installed packages.
 
     Args:
         reactor: The reactor.

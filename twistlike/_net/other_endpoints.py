@@ -40,7 +40,7 @@ class AdoptedStreamServerEndpoint:
     Args:
         reactor: The reactor.
         fileno: The socket's descriptor. It is closed when it has been taken over.
-        addressFamily: ``socket.AF_INET``, ``AF_INET6`` or ``AF_UNIX``.
+        addressFamily: `socket.AF_INET`, `AF_INET6` or `AF_UNIX`.
     """
 
     _close = staticmethod(os.close)

@@ -1,10 +1,9 @@
-"""
-Spare workers, for those that wait for other jobs of their own pool, or are stuck with a job that
+"""Spare workers, for those that wait for other jobs of their own pool, or are stuck with a job that
 was cancelled.
 
 How it works: who begins to wait is only noted. The watchdog, which runs while jobs are queued and
 no worker is free, lends a permit on top of the maximum for each that has waited for longer than
-`LEND_AFTER`, the oldest first, up to the limit. Most waits are over before that: to lend at once
+`COMPENSATE_AFTER`, the oldest first, up to the limit. Most waits are over before that: to lend at once
 would start a thread for each of them (a flood of jobs that each ask the loop something had 60
 threads instead of 10, and ran into the limit).
 """
@@ -22,138 +21,134 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    from twistlike._pool.workers import Crew
+    from twistlike._pool.workers import Workers
 
-__all__ = ["LEND_AFTER", "Loan", "Loans"]
+__all__ = ["COMPENSATE_AFTER", "BlockedWorker", "Compensation"]
 
 # Seconds. A call into a loop that is alive is answered in less; a thread costs about 0.1 ms to
 # start.
-LEND_AFTER = 0.01
+COMPENSATE_AFTER = 0.01
 
 # A pool is wedged when no job has ended for this many times its patience, with every worker
 # waiting.
 WEDGED_AFTER = 5
 
 
-class Loan:
-    """The time during which a worker only waits: a context manager. See `ThreadPool.lent`."""
+class BlockedWorker:
+    """The time during which a worker only waits: a context manager. See `ThreadPool.compensated`."""
 
-    __slots__ = ("_crew", "_worker", "onWedged")
+    __slots__ = ("_worker", "_workers", "onWedged")
 
     def __init__(
-        self, crew: Crew, onWedged: Callable[[PoolWedgedError], object] | None = None
+        self, workers: Workers, onWedged: Callable[[PoolWedgedError], object] | None = None
     ) -> None:
-        self._crew = crew
+        self._workers = workers
         self._worker: Any = None
         self.onWedged = onWedged
 
     def __enter__(self) -> Self:
         worker = currentWorker()
         # A worker that lends itself twice is made up for once.
-        if worker is not None and worker.crew is self._crew and not worker.lent:
-            self._crew.loans.begin(self)
-            worker.lent = True
+        if worker is not None and worker.workers is self._workers and not worker.compensated:
+            self._workers.compensation.begin(self)
+            worker.compensated = True
             self._worker = worker
         return self
 
     def __exit__(self, *details: object) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
-            worker.lent = False
-            self._crew.loans.end(self)
+            worker.compensated = False
+            self._workers.compensation.end(self)
 
 
 class _Entry:
     """When a wait began, and whether a permit was lent for it."""
 
-    __slots__ = ("covered", "since")
+    __slots__ = ("compensated", "since")
 
     def __init__(self) -> None:
         self.since = monotonic()
-        self.covered = False
+        self.compensated = False
 
 
-class Loans:
+class Compensation:
     """Who of a crew waits, and which permits were lent for that."""
 
-    def __init__(self, crew: Crew, limit: int) -> None:
-        self._crew = crew
+    def __init__(self, workers: Workers, limit: int) -> None:
+        self._workers = workers
         self.limit = limit
-        # By `Loan`, or the job that was cancelled while it ran; in the order in which they began.
+        # By `BlockedWorker`, or the job that was cancelled while it ran; in the order in which they began.
         self._waiting: dict[object, _Entry] = {}
         # Since when, and at which number of jobs done, the crew has looked wedged.
         self._wedged: tuple[float, int] | None = None
 
-    def lent(self) -> int:
+    def compensating(self) -> int:
         """Return how many permits are lent. Thread: any."""
-        return sum(entry.covered for entry in list(self._waiting.values()))
+        return sum(entry.compensated for entry in list(self._waiting.values()))
 
     def begin(self, loan: object) -> None:
         """Note that somebody waits. Thread: any."""
-        with self._crew.lock:
+        with self._workers.lock:
             if loan not in self._waiting:
                 self._waiting[loan] = _Entry()
 
     def end(self, loan: object) -> None:
         """Take back what was lent. Does nothing if the wait has ended already. Thread: any."""
-        with self._crew.lock:
+        with self._workers.lock:
             entry = self._waiting.pop(loan, None)
-            covered = entry is not None and entry.covered
-        if covered:
-            self._crew.removePermits(1)
+            compensated = entry is not None and entry.compensated
+        if compensated:
+            self._workers.removePermits(1)
 
     def checkUp(self, now: float) -> None:
-        """
-        Lend permits to those that have waited for long. Called by the watchdog: no worker is free.
-        """
+        """Lend permits to those that have waited for long. Called by the watchdog: no worker is free."""
         if not self._waiting:
             self._wedged = None
             return
-        with self._crew.lock:
+        with self._workers.lock:
             wanting = [
                 entry
                 for entry in self._waiting.values()
-                if not entry.covered and now - entry.since >= LEND_AFTER
+                if not entry.compensated and now - entry.since >= COMPENSATE_AFTER
             ]
-            left = self.limit - self.lent()
+            left = self.limit - self.compensating()
             lending = wanting[: max(0, left)]
             for entry in lending:
-                entry.covered = True
+                entry.compensated = True
         if lending:
-            self._crew.addPermits(len(lending))
+            self._workers.addPermits(len(lending))
             self._wedged = None
         elif wanting:
             self._breakWedge(now)
 
     def _breakWedge(self, now: float) -> None:
-        """
-        If nobody is left to run a job, and that for long: tell the newest who goes without a spare.
-        """
-        crew = self._crew
+        """If nobody is left to run a job, and that for long: tell the newest who goes without a spare."""
+        workers = self._workers
         # Workers that wait, or are stuck with a cancelled job. One of both kinds counts as two:
         # that may tell a wedge too early by one worker, after a long time without any progress.
-        if len(self._waiting) < len(crew.members):
+        if len(self._waiting) < len(workers.members):
             self._wedged = None
             return
-        done = crew.countDone()
+        done = workers.countDone()
         if self._wedged is None or self._wedged[1] != done:
             self._wedged = (now, done)
-        elif now - self._wedged[0] >= WEDGED_AFTER * crew.patienceOfJobs:
+        elif now - self._wedged[0] >= WEDGED_AFTER * workers.queueWarnAfter:
             self._wedged = None
             for loan in reversed(list(self._waiting)):
-                if isinstance(loan, Loan) and loan.onWedged is not None:
+                if isinstance(loan, BlockedWorker) and loan.onWedged is not None:
                     onWedged, loan.onWedged = loan.onWedged, None
                     onWedged(self._error())
                     return
 
     def _error(self) -> PoolWedgedError:
-        crew = self._crew
+        workers = self._workers
         return PoolWedgedError(
-            f"all {len(crew.members)} workers of the pool, {self.lent()} spare ones too, wait for "
-            f"jobs of the same pool, and {len(crew.queue)} jobs are queued behind them; raise "
+            f"all {len(workers.members)} workers of the pool, {self.compensating()} spare ones too, wait for "
+            f"jobs of the same pool, and {len(workers.queue)} jobs are queued behind them; raise "
             f"ThreadPool.maxSpare (now {self.limit}), or do not wait in a pool's job for another "
             "one of the same pool"
         )
 
 
-showAs("twistlike.python.threadpool", globals(), ["Loan"])
+showAs("twistlike.python.threadpool", globals(), ["BlockedWorker"])

@@ -8,22 +8,19 @@ __all__ = ["PoolSizeError", "PoolStoppedError", "PoolWedgedError"]
 
 
 class PoolSizeError(ValueError, AssertionError):
-    """
-    A pool's minimum is negative or above its maximum. An AssertionError too, since Twisted raises
+    """A pool's minimum is negative or above its maximum. An AssertionError too, since Twisted raises
     that.
     """
 
 
 class PoolStoppedError(RuntimeError):
-    """
-    The pool takes no new jobs, or ended before this one could run. `ThreadPool.start` opens it
+    """The pool takes no new jobs, or ended before this one could run. `ThreadPool.start` opens it
     again.
     """
 
 
 class PoolWedgedError(RuntimeError):
-    """
-    Every worker waits for what only other queued jobs can bring, and no more spare workers may be
+    """Every worker waits for what only other queued jobs can bring, and no more spare workers may be
     lent.
 
     Raised in the newest of the waiting workers, so that its job fails and the queue moves on. Raise

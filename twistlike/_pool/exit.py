@@ -10,14 +10,13 @@ from twistlike._pool.workers import threadsOf
 
 if TYPE_CHECKING:
     from twistlike._pool.stats import StuckWorker
-    from twistlike._pool.workers import Crew
+    from twistlike._pool.workers import Workers
 
 __all__ = ["endAll"]
 
 
-def endAll(crews: list[Crew], seconds: float) -> list[StuckWorker]:
-    """
-    End crews as the interpreter exits: let them finish for `seconds`, then leave them behind.
+def endAll(groups: list[Workers], seconds: float) -> list[StuckWorker]:
+    """End groups as the interpreter exits: let them finish for `seconds`, then leave them behind.
 
     What was queued before a start that never came is dropped in silence: nobody is left to hear of
     it.
@@ -26,20 +25,20 @@ def endAll(crews: list[Crew], seconds: float) -> list[StuckWorker]:
         Who was left behind.
     """
     deadline = monotonic() + seconds
-    for crew in crews:
-        if not crew.started:
-            crew.queue.clear()
-        crew.close()
-    for crew in crews:
+    for workers in groups:
+        if not workers.started:
+            workers.queue.clear()
+        workers.close()
+    for workers in groups:
         # Anew after each: a worker that is needed for what is queued may be starting just now.
-        while not crew.ended and (left := deadline - monotonic()) > 0:
-            for thread in threadsOf(crew)[:1]:
+        while not workers.ended and (left := deadline - monotonic()) > 0:
+            for thread in threadsOf(workers)[:1]:
                 thread.join(left)
-            crew.reap()
+            workers.reap()
     stuck = []
-    for crew in crews:
-        if not crew.ended:
-            stuck += crew.abandon(
+    for workers in groups:
+        if not workers.ended:
+            stuck += workers.abandon(
                 PoolStoppedError("the interpreter exits before this job could run")
             )
     return stuck

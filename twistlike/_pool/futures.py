@@ -1,5 +1,4 @@
-"""
-The futures of `ThreadPool.submit`, and the jobs that set them. Made in the submitter's thread, set
+"""The futures of `ThreadPool.submit`, and the jobs that set them. Made in the submitter's thread, set
 in a worker's.
 """
 
@@ -11,7 +10,7 @@ from operator import call
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twistlike._pool.compensation import Loan
+from twistlike._pool.compensation import BlockedWorker
 from twistlike._pool.worker import currentWorker
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from twistlike._pool.errors import PoolWedgedError
     from twistlike._pool.worker import Worker
-    from twistlike._pool.workers import Crew
+    from twistlike._pool.workers import Workers
 
     FutureLoad = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
 
@@ -30,50 +29,44 @@ _T = TypeVar("_T")
 
 
 class PoolFuture(Future[_T]):
-    """
-    A future of a pool. A worker of the same pool that waits for it is made up for by a spare one.
-    """
+    """A future of a pool. A worker of the same pool that waits for it is made up for by a spare one."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, workers: Workers) -> None:
         super().__init__()
-        self._crew = crew
+        self._workers = workers
 
     def result(self, timeout: float | None = None) -> _T:
-        """
-        Return the result, or raise the error, as any `concurrent.futures.Future`.
+        """Return the result, or raise the error, as any `concurrent.futures.Future`.
 
         Raises:
-            PoolWedgedError: It was called in a worker of the same pool, see `ThreadPool.lent`.
+            PoolWedgedError: It was called in a worker of the same pool, see `ThreadPool.compensated`.
         """
         return super().result(self._wait(timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """
-        Return the error or None, as any `concurrent.futures.Future`.
+        """Return the error or None, as any `concurrent.futures.Future`.
 
         Raises:
-            PoolWedgedError: It was called in a worker of the same pool, see `ThreadPool.lent`.
+            PoolWedgedError: It was called in a worker of the same pool, see `ThreadPool.compensated`.
         """
         return super().exception(self._wait(timeout))
 
     def _wait(self, timeout: float | None) -> float | None:
-        """
-        In a worker of the same pool, wait while a spare works. Returns what is left of the timeout.
-        """
+        """In a worker of the same pool, wait while a spare works. Returns what is left of the timeout."""
         worker = currentWorker()
-        if worker is None or worker.crew is not self._crew or self.done():
+        if worker is None or worker.workers is not self._workers or self.done():
             return timeout
         begin = monotonic()
-        bell = threading.Event()
+        wakeLock = threading.Event()
         wedged: list[PoolWedgedError] = []
 
         def onWedged(error: PoolWedgedError) -> None:
             wedged.append(error)
-            bell.set()
+            wakeLock.set()
 
-        with Loan(self._crew, onWedged):
-            self.add_done_callback(lambda _: bell.set())
-            bell.wait(timeout)
+        with BlockedWorker(self._workers, onWedged):
+            self.add_done_callback(lambda _: wakeLock.set())
+            wakeLock.wait(timeout)
         if wedged:
             raise wedged.pop()
         return None if timeout is None else max(0.0, begin + timeout - monotonic())
@@ -82,9 +75,9 @@ class PoolFuture(Future[_T]):
 class FutureJob:
     """A job of `ThreadPool.submit`: the future is what decides who has it."""
 
-    __slots__ = ("_load", "context", "crew", "queued", "running")
+    __slots__ = ("_load", "context", "queued", "running", "workers")
 
-    crew: Crew
+    workers: Workers
     queued: float
 
     def __init__(
@@ -99,7 +92,7 @@ class FutureJob:
         self._load = [(future, function, args, kwargs)]
         self.running: FutureLoad | None = None
 
-    told = False
+    cancelRequested = False
 
     def run(self, worker: Worker, here: Context) -> None:
         """Run the function and set the future, see `QueuedJob.run`."""
@@ -134,9 +127,8 @@ class FutureJob:
         """False: nobody can know."""
         return False
 
-    def hit(self, error: BaseException) -> bool:
-        """
-        The worker was hit by `error` outside the function: set that in the future, unless something
+    def interrupted(self, error: BaseException) -> bool:
+        """The worker was hit by `error` outside the function: set that in the future, unless something
         has been before.
         """
         load = self.running
@@ -165,7 +157,7 @@ class FutureJob:
             return True
         return False
 
-    def drop(self) -> bool:
+    def cancelQueued(self) -> bool:
         """Cancel the future, and wake who waits for it."""
         try:
             future = self._load.pop()[0]

@@ -1,5 +1,4 @@
-"""
-What stands in a pool's queue. Made in the submitter's thread, run in a worker's.
+"""What stands in a pool's queue. Made in the submitter's thread, run in a worker's.
 
 How a `Job` works: its load (what to run) is in a list of one. Whoever pops it has the job: the
 worker that runs it, the caller that cancels it, or the pool that gives it up. `list.pop` is atomic,
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from twistlike._pool.worker import Worker
-    from twistlike._pool.workers import Crew
+    from twistlike._pool.workers import Workers
 
     OnResult = Callable[[bool, Any], object]
     Load = tuple[OnResult | None, Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
@@ -33,8 +32,7 @@ __all__ = ["Job", "QueuedJob", "cancelledError", "describe"]
 
 
 class QueuedJob(Protocol):
-    """
-    What the queue holds besides plain calls.
+    """What the queue holds besides plain calls.
 
     Attributes:
         context: The context that it runs in; None is an empty one.
@@ -44,19 +42,18 @@ class QueuedJob(Protocol):
     """
 
     context: Context | None
-    crew: Crew
+    workers: Workers
     queued: float
 
     @property
-    def told(self) -> bool: ...
+    def cancelRequested(self) -> bool: ...
 
     @property
     def function(self) -> Callable[..., Any] | None:
         """The function, while it runs."""
 
     def run(self, worker: Worker, here: Context) -> None:
-        """
-        Run, and hand the outcome over, both in the job's context, unless somebody else has the job.
+        """Run, and hand the outcome over, both in the job's context, unless somebody else has the job.
         Called once, by the worker that took it.
 
         Args:
@@ -66,15 +63,13 @@ class QueuedJob(Protocol):
         ...
 
     def isAwaited(self) -> bool:
-        """
-        Does whoever asked for the job seem to wait for it, and for no other? Then the next one may
+        """Does whoever asked for the job seem to wait for it, and for no other? Then the next one may
         be asked for in the same way. Thread: the worker's, when it has handed over the outcome.
         """
         ...
 
-    def hit(self, error: BaseException) -> bool:
-        """
-        The worker was hit by `error` outside the function: hand that over. False: something has
+    def interrupted(self, error: BaseException) -> bool:
+        """The worker was hit by `error` outside the function: hand that over. False: something has
         been before.
         """
         ...
@@ -83,7 +78,7 @@ class QueuedJob(Protocol):
         """Give the job up: hand over `error`. False: somebody has the job."""
         ...
 
-    def drop(self) -> bool:
+    def cancelQueued(self) -> bool:
         """Cancel the job. False: somebody has it."""
         ...
 
@@ -102,8 +97,7 @@ def describe(function: object) -> str:
 
 
 class Job:
-    """
-    A function that is queued or runs in a pool, as `ThreadPool.enqueue` returns it.
+    """A function that is queued or runs in a pool, as `ThreadPool.enqueue` returns it.
 
     Attributes:
         context: The context that the function and `onResult` run in: a copy of the submitter's, or
@@ -112,21 +106,20 @@ class Job:
 
     # told: cancel() was called while the function ran. ended: the outcome is being handed over.
     # Both go from False to True once. running: the function, while it runs.
-    __slots__ = ("_load", "context", "crew", "ended", "queued", "running", "told")
+    __slots__ = ("_load", "cancelRequested", "context", "ended", "queued", "running", "workers")
 
-    crew: Crew
+    workers: Workers
     queued: float
 
     def __init__(self, context: Context | None, load: Load) -> None:
         self._load = [load]
         self.context = context
         self.running: Load | None = None
-        self.told = False
+        self.cancelRequested = False
         self.ended = False
 
     def cancel(self) -> bool:
-        """
-        Keep the function from running, or tell it to end if it runs already.
+        """Keep the function from running, or tell it to end if it runs already.
 
         Returns:
             True if it was still queued: it never runs, and its `onResult` is never called. False if
@@ -139,22 +132,22 @@ class Job:
         try:
             self._load.pop()
         except IndexError:
-            if self.running is not None and not self.told:
+            if self.running is not None and not self.cancelRequested:
                 self._tell()
             return False
-        self.crew.noteCancelled()
+        self.workers.noteCancelled()
         return True
 
-    drop = cancel  # what the pool calls
+    cancelQueued = cancel  # what the pool calls
 
     def _tell(self) -> None:
-        self.told = True
-        self.crew.loans.begin(self)
+        self.cancelRequested = True
+        self.workers.compensation.begin(self)
         # Race: the job ended before it was made up for, and saw nothing to settle. It resets
-        # `running`, then looks at `told`; we set `told`, make up for it, then look at `running`:
+        # `running`, then looks at `cancelRequested`; we set `cancelRequested`, make up for it, then look at `running`:
         # one of us settles, and twice does no harm.
         if self.running is None:
-            self.crew.loans.end(self)
+            self.workers.compensation.end(self)
 
     def run(self, worker: Worker, here: Context) -> None:
         """Run the function and hand its outcome to `onResult`, see `QueuedJob.run`."""
@@ -167,8 +160,8 @@ class Job:
         except IndexError:
             # Cancelled, perhaps a moment ago: then a second `cancel` may have taken it for running.
             self.running = None
-            if self.told:
-                self.crew.loans.end(self)
+            if self.cancelRequested:
+                self.workers.compensation.end(self)
             worker.tally.skip()
             return
         result = None
@@ -187,7 +180,7 @@ class Job:
         # Before the outcome is handed over: what onResult sets going may take the memory again.
         del load
         # `ended` goes up right before the outcome is handed over, with no point between at which
-        # this thread could be killed from outside: it decides who hands it over then, see `hit`.
+        # this thread could be killed from outside: it decides who hands it over then, see `interrupted`.
         self.running = None
         self.ended = True
         try:
@@ -196,16 +189,15 @@ class Job:
             elif onResult is not None:
                 run(onResult, True, result)
         finally:
-            if self.told:
-                self.crew.loans.end(self)
+            if self.cancelRequested:
+                self.workers.compensation.end(self)
 
     def isAwaited(self) -> bool:
         """False: nobody can know."""
         return False
 
-    def hit(self, error: BaseException) -> bool:
-        """
-        The worker was hit by `error` outside the function: hand that over, unless something has
+    def interrupted(self, error: BaseException) -> bool:
+        """The worker was hit by `error` outside the function: hand that over, unless something has
         been before.
         """
         load = self.running
@@ -213,16 +205,14 @@ class Job:
             return self.fail(error)
         self.ended = True
         self.running = None
-        if self.told:
-            self.crew.loans.end(self)
+        if self.cancelRequested:
+            self.workers.compensation.end(self)
         context = self.context or Context()
         context.run(self._handOver, load, Failure.fromException(error, 0), "did not run")
         return True
 
     def fail(self, error: BaseException) -> bool:
-        """
-        Give the job up: hand `error` to its `onResult`, unless it ran, or was cancelled, before.
-        """
+        """Give the job up: hand `error` to its `onResult`, unless it ran, or was cancelled, before."""
         try:
             load = self._load.pop()
         except IndexError:
@@ -234,7 +224,7 @@ class Job:
 
     def _handOver(self, load: Load, failure: Failure, what: str) -> None:
         if load[0] is None:
-            self.crew.report(failure, f"{describe(load[1])} {what} in a thread")
+            self.workers.report(failure, f"{describe(load[1])} {what} in a thread")
         else:
             load[0](False, failure)
 
@@ -248,7 +238,9 @@ class Job:
         if self.ended:
             state = "ended"
         elif self.running is not None:
-            state = f"running {describe(self.running[1])}" + (", cancelled" if self.told else "")
+            state = f"running {describe(self.running[1])}" + (
+                ", cancelled" if self.cancelRequested else ""
+            )
         else:
             state = "queued" if self._load else "cancelled"
         return f"<Job {state}>"

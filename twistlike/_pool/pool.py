@@ -1,5 +1,4 @@
-"""
-`ThreadPool`: Twisted's pool of threads, which is a `concurrent.futures` executor too. Any thread
+"""`ThreadPool`: Twisted's pool of threads, which is a `concurrent.futures` executor too. Any thread
 may use it.
 """
 
@@ -16,15 +15,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from twistlike._base.naming import showAs
-from twistlike._pool.compensation import Loan
+from twistlike._pool.compensation import BlockedWorker
 from twistlike._pool.errors import PoolSizeError
 from twistlike._pool.exit import endAll
 from twistlike._pool.futures import FutureJob, PoolFuture
 from twistlike._pool.jobs import Job, cancelledError
-from twistlike._pool.stats import takeStock
-from twistlike._pool.watchdog import forget as forgetWatched
+from twistlike._pool.stats import snapshot
+from twistlike._pool.watchdog import abandonAfterFork as abandonWatchdog
 from twistlike._pool.worker import currentWorker
-from twistlike._pool.workers import Crew, threadsOf
+from twistlike._pool.workers import Workers, threadsOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,12 +46,11 @@ _pools: dict[int, weakref.ref[ThreadPool]] = {}
 def currentPool() -> ThreadPool | None:
     """Return the pool whose worker runs this code, or None. Thread: any."""
     worker = currentWorker()
-    return None if worker is None else worker.crew.pool()
+    return None if worker is None else worker.workers.pool()
 
 
 def checkCancelled() -> None:
-    """
-    Raise if the job that this worker runs has been cancelled. Does nothing outside of a pool's
+    """Raise if the job that this worker runs has been cancelled. Does nothing outside of a pool's
     worker.
 
     Raises:
@@ -63,7 +61,7 @@ def checkCancelled() -> None:
     worker = currentWorker()
     if worker is not None:
         item = worker.item
-        if item is not None and not isinstance(item, tuple) and item.told:
+        if item is not None and not isinstance(item, tuple) and item.cancelRequested:
             raise cancelledError()
 
 
@@ -71,8 +69,7 @@ def checkCancelled() -> None:
 # for no other reason: its `__init__` is not called, and every method of it that does anything is
 # replaced.
 class ThreadPool(ThreadPoolExecutor):
-    """
-    Threads that run functions for others, first in, first out.
+    """Threads that run functions for others, first in, first out.
 
     Twisted's interface (`callInThread`, `callInThreadWithCallback`, `adjustPoolsize`, `start`,
     `stop`), that of an executor (`submit`, `map`, `shutdown`, `with`), and `enqueue`, which returns
@@ -131,7 +128,7 @@ class ThreadPool(ThreadPoolExecutor):
         finalizer: Callable[[], object] | None = None,
         idleTimeout: float = 60.0,
         maxSpare: int = 50,
-        patience: float = 2.0,
+        queueWarnAfter: float = 2.0,
     ) -> None:
         _checkSize(minthreads, maxthreads)
         self.min = minthreads
@@ -142,32 +139,31 @@ class ThreadPool(ThreadPoolExecutor):
         self.finalizer = finalizer
         self.idleTimeout = idleTimeout
         self._maxSpare = maxSpare
-        self._patience = patience
+        self._queueWarnAfter = queueWarnAfter
         self._resizing = threading.RLock()
-        self._crew = Crew(self)
+        self._workers = Workers(self)
         key = id(self)
         _pools[key] = weakref.ref(self, lambda _: _pools.pop(key, None))
 
     def _afterFork(self) -> None:
-        old = self._crew
+        old = self._workers
         self._resizing = threading.RLock()
         if old.open and not old.started:
             # No thread of the parent's has a part in it: a program that becomes a daemon before it
             # starts the pool finds its jobs there.
             old.lock = threading.RLock()
             return
-        old.forget()
-        self._crew = Crew(self)
+        old.abandonAfterFork()
+        self._workers = Workers(self)
         if not old.wasOpen:
-            self._crew.close()
+            self._workers.close()
         elif old.started:
-            self._crew.start(fill=False)  # threads come with the first jobs
+            self._workers.start(fill=False)  # threads come with the first jobs
 
     # ---- submitting: lock-free, from any thread, also from `__del__` and signal handlers ---------
 
     def callInThread(self, func: Callable[_P, object], /, *args: _P.args, **kw: _P.kwargs) -> None:
-        """
-        Run `func(*args, **kw)` in a worker. What it returns is dropped, an error it raises is
+        """Run `func(*args, **kw)` in a worker. What it returns is dropped, an error it raises is
         reported.
 
         Raises:
@@ -179,26 +175,25 @@ class ThreadPool(ThreadPoolExecutor):
     def enqueueCall(
         self, function: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
-        """
-        Do what `callInThread` does, with the arguments as they are: for callers that have them so.
+        """Do what `callInThread` does, with the arguments as they are: for callers that have them so.
 
         Raises:
             PoolStoppedError: The pool was stopped.
             RuntimeError: There is no worker, and no thread could be started.
         """
-        crew = self._crew
+        workers = self._workers
         now = monotonic()
         if kwargs:
             function = partial(function, **kwargs)
         item = (copy_context() or None, function, args, now)
-        crew.queue.append(item)
+        workers.queue.append(item)
         # Race: the pool is closed while we come. We append first and look then; who closes it looks
         # at the queue after it has closed. So either they see the job, or we see that it is closed
         # and take it back.
-        if not crew.open:
-            self._refuse(crew, item)
-        if now >= crew.callBy:
-            crew.attend(now, item)
+        if not workers.open:
+            self._refuse(workers, item)
+        if now >= workers.wakeDeadline:
+            workers.ensureWorker(now, item)
 
     def callInThreadWithCallback(
         self,
@@ -208,8 +203,7 @@ class ThreadPool(ThreadPoolExecutor):
         *args: _P.args,
         **kw: _P.kwargs,
     ) -> None:
-        """
-        Run `func(*args, **kw)` in a worker, then `onResult(True, result)` or `onResult(False,
+        """Run `func(*args, **kw)` in a worker, then `onResult(True, result)` or `onResult(False,
         failure)` there.
 
         Raises:
@@ -225,8 +219,7 @@ class ThreadPool(ThreadPoolExecutor):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] = {},
     ) -> Job:
-        """
-        Run `function(*args, **kwargs)` in a worker, as `callInThreadWithCallback` does, and return
+        """Run `function(*args, **kwargs)` in a worker, as `callInThreadWithCallback` does, and return
         its job.
 
         Raises:
@@ -238,25 +231,23 @@ class ThreadPool(ThreadPoolExecutor):
         return job
 
     def put(self, job: QueuedJob) -> None:
-        """
-        Do what `enqueue` does, with a job of the caller's own kind.
+        """Do what `enqueue` does, with a job of the caller's own kind.
 
         Raises:
             PoolStoppedError: The pool was stopped.
             RuntimeError: There is no worker, and no thread could be started.
         """
-        job.crew = crew = self._crew
+        job.workers = workers = self._workers
         job.queued = now = monotonic()
-        crew.queue.append(job)
+        workers.queue.append(job)
         # Race: see enqueueCall.
-        if not crew.open:
-            self._refuse(crew, job)
-        if now >= crew.callBy:
-            crew.attend(now, job)
+        if not workers.open:
+            self._refuse(workers, job)
+        if now >= workers.wakeDeadline:
+            workers.ensureWorker(now, job)
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """
-        Run `fn(*args, **kwargs)` in a worker. Starts the pool if nobody has.
+        """Run `fn(*args, **kwargs)` in a worker. Starts the pool if nobody has.
 
         Returns:
             A future of its result.
@@ -265,66 +256,62 @@ class ThreadPool(ThreadPoolExecutor):
             PoolStoppedError: The pool was stopped.
             RuntimeError: There is no worker, and no thread could be started.
         """
-        crew = self._crew
-        if not crew.started and crew.open:
-            crew.start()
-        future: PoolFuture[_T] = PoolFuture(crew)
+        workers = self._workers
+        if not workers.started and workers.open:
+            workers.start()
+        future: PoolFuture[_T] = PoolFuture(workers)
         self.put(FutureJob(copy_context() or None, future, fn, args, kwargs))
         return future
 
-    def _refuse(self, crew: Crew, item: Any) -> None:
-        if crew.takeBack(item):
-            crew.refuse()
+    def _refuse(self, workers: Workers, item: Any) -> None:
+        if workers.takeBack(item):
+            workers.refuse()
 
     # ---- life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """
-        Let the work begin: at once for what is queued. A pool that was stopped begins a new life.
-        """
+        """Let the work begin: at once for what is queued. A pool that was stopped begins a new life."""
         with self._resizing:
-            if not self._crew.open:
-                self._crew = Crew(self)
-            crew = self._crew
-        crew.start()
+            if not self._workers.open:
+                self._workers = Workers(self)
+            workers = self._workers
+        workers.start()
 
     def stop(self) -> None:
-        """
-        Refuse new jobs, finish those that are queued, end the workers, and wait for them.
+        """Refuse new jobs, finish those that are queued, end the workers, and wait for them.
 
         Does nothing if the pool is stopped. A worker of this pool that calls it does not wait.
         """
         self._end(wait=True)
 
     def _end(self, wait: bool) -> None:
-        crew = self._crew
-        crew.close()
+        workers = self._workers
+        workers.close()
         if wait:
-            self._join(crew)
+            self._join(workers)
 
-    def _join(self, crew: Crew) -> None:
+    def _join(self, workers: Workers) -> None:
         worker = currentWorker()
-        if worker is not None and worker.crew is crew:
+        if worker is not None and worker.workers is workers:
             return  # would wait for itself, and for others that do the same
-        while threads := threadsOf(crew) + crew.leaving:
+        while threads := threadsOf(workers) + workers.leaving:
             for thread in threads:
                 thread.join()
-            crew.reap()
+            workers.reap()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """
-        Refuse new jobs and end the workers once the queue is empty, as `concurrent.futures` has it.
+        """Refuse new jobs and end the workers once the queue is empty, as `concurrent.futures` has it.
 
         Args:
             wait: Return only when they have ended.
             cancel_futures: Cancel what is still queued.
         """
-        crew = self._crew
-        crew.close()
+        workers = self._workers
+        workers.close()
         if cancel_futures:
-            crew.cancelQueued()
+            workers.cancelQueued()
         if wait:
-            self._join(crew)
+            self._join(workers)
 
     def __enter__(self) -> ThreadPool:
         """Start the pool."""
@@ -335,17 +322,15 @@ class ThreadPool(ThreadPoolExecutor):
         self.shutdown(wait=True)
 
     def beginStop(self, onStopped: Callable[[], object]) -> None:
-        """
-        Refuse new jobs and let the workers finish the queue and leave, without waiting.
+        """Refuse new jobs and let the workers finish the queue and leave, without waiting.
 
         Args:
             onStopped: Called by the last worker as it leaves, or at once if there is none.
         """
-        self._crew.close(onStopped)
+        self._workers.close(onStopped)
 
     def abandon(self, error: BaseException) -> list[StuckWorker]:
-        """
-        End at once: fail what is queued, and forget the workers that are still at work.
+        """End at once: fail what is queued, and forget the workers that are still at work.
 
         They are daemon threads, and end when their job ends. What it returns is still handed to its
         `onResult`.
@@ -356,13 +341,12 @@ class ThreadPool(ThreadPoolExecutor):
         Returns:
             Who was left behind, and where it stands.
         """
-        return self._crew.abandon(error)
+        return self._workers.abandon(error)
 
     # ---- size ------------------------------------------------------------------------------------
 
     def adjustPoolsize(self, minthreads: int | None = None, maxthreads: int | None = None) -> None:
-        """
-        Set how few and how many workers there may be. Takes effect at once, in both directions.
+        """Set how few and how many workers there may be. Takes effect at once, in both directions.
 
         Workers that are one too many leave when their job ends, before they look at the queue.
 
@@ -379,53 +363,52 @@ class ThreadPool(ThreadPoolExecutor):
             _checkSize(low, high)
             self.min = low
             self.max = high
-            self._crew.resize(low, high)
+            self._workers.resize(low, high)
 
     def startAWorker(self) -> None:
         """Start one worker more, if the maximum allows it."""
-        if self._crew.started and self._crew.open:
-            self._crew.startOne()
+        if self._workers.started and self._workers.open:
+            self._workers.startOne()
 
     def stopAWorker(self) -> None:
         """End one worker: an idle one now, else the next that ends its job."""
-        self._crew.dismissOne()
+        self._workers.dismissOne()
 
     # ---- what others want to know ----------------------------------------------------------------
 
     @property
     def started(self) -> bool:
         """Is it started, and not stopped since?"""
-        return self._crew.started and self._crew.open
+        return self._workers.started and self._workers.open
 
     @property
     def joined(self) -> bool:
         """Has it been stopped, and not started since?"""
-        return not self._crew.open
+        return not self._workers.open
 
     @property
     def threads(self) -> list[threading.Thread]:
         """The threads of the workers."""
-        return threadsOf(self._crew)
+        return threadsOf(self._workers)
 
     @property
     def workers(self) -> int:
         """How many workers there are."""
-        return len(threadsOf(self._crew))
+        return len(threadsOf(self._workers))
 
     @property
     def waiters(self) -> list[threading.Thread]:
         """The threads of the workers that are idle."""
-        return threadsOf(self._crew, busy=False)
+        return threadsOf(self._workers, busy=False)
 
     @property
     def working(self) -> list[threading.Thread]:
         """The threads of the workers that run a job."""
-        return threadsOf(self._crew, busy=True)
+        return threadsOf(self._workers, busy=True)
 
     @property
     def maxSpare(self) -> int:
-        """
-        How many workers may be lent on top of the maximum, for those that wait (`lent`) or run a
+        """How many workers may be lent on top of the maximum, for those that wait (`compensated`) or run a
         job that was cancelled. A hard limit: at it, a pool whose workers all wait for jobs behind
         them is wedged.
         """
@@ -434,30 +417,29 @@ class ThreadPool(ThreadPoolExecutor):
     @maxSpare.setter
     def maxSpare(self, maxSpare: int) -> None:
         self._maxSpare = maxSpare
-        self._crew.loans.limit = maxSpare
+        self._workers.compensation.limit = maxSpare
 
     @property
-    def patience(self) -> float:
-        """
-        Seconds that a job may wait with no worker free before a warning is logged. `inf` turns that
+    def queueWarnAfter(self) -> float:
+        """Seconds that a job may wait with no worker free before a warning is logged. `inf` turns that
         off.
         """
-        return self._patience
+        return self._queueWarnAfter
 
-    @patience.setter
-    def patience(self, patience: float) -> None:
-        self._patience = self._crew.patienceOfJobs = patience
+    @queueWarnAfter.setter
+    def queueWarnAfter(self, queueWarnAfter: float) -> None:
+        self._queueWarnAfter = self._workers.queueWarnAfter = queueWarnAfter
 
     def stats(self) -> PoolStats:
         """Return what the workers do now, and what they have done since the pool was started."""
-        return takeStock(self._crew, self.name)
+        return snapshot(self._workers, self.name)
 
     def dumpStats(self) -> None:
         """Log who waits and who works."""
         import logging  # slow to import, and seldom wanted
 
         logger = logging.getLogger("twistlike")
-        logger.info("pool %s: %d jobs are queued", self.name, len(self._crew.queue))
+        logger.info("pool %s: %d jobs are queued", self.name, len(self._workers.queue))
         logger.info("waiters: %s", self.waiters)
         logger.info("workers: %s", self.working)
         logger.info("total: %s", self.threads)
@@ -466,9 +448,10 @@ class ThreadPool(ThreadPoolExecutor):
         """Return the name of a worker's thread. To be overridden, if wanted."""
         return f"PoolThread-{self.name or id(self)}-{number}"
 
-    def lent(self, onWedged: Callable[[PoolWedgedError], object] | None = None) -> Loan:
-        """
-        A context in which this worker only waits for what another job of the pool may have to
+    def compensated(
+        self, onWedged: Callable[[PoolWedgedError], object] | None = None
+    ) -> BlockedWorker:
+        """A context in which this worker only waits for what another job of the pool may have to
         bring.
 
         If that lasts (10 ms) while jobs are queued and no worker is free, a spare worker runs in
@@ -479,15 +462,15 @@ class ThreadPool(ThreadPoolExecutor):
         Args:
             onWedged: Called in another thread with the error to raise if the pool is wedged: all
                 `maxSpare` spare workers are lent, every worker waits, jobs are queued, and none has
-                ended for five times `patience`. The newest waiter is told, once. It is to end the
+                ended for five times `queueWarnAfter`. The newest waiter is told, once. It is to end the
                 wait and fail; then its worker is free for the queue.
         """
-        return Loan(self._crew, onWedged)
+        return BlockedWorker(self._workers, onWedged)
 
     def __repr__(self) -> str:
-        crew = self._crew
+        workers = self._workers
         name = self.name or hex(id(self))
-        return f"<ThreadPool {name} {crew.state}: {self.workers} of {self.max} workers>"
+        return f"<ThreadPool {name} {workers.state}: {self.workers} of {self.max} workers>"
 
 
 def _checkSize(minthreads: int, maxthreads: int) -> None:
@@ -504,10 +487,8 @@ def _checkSize(minthreads: int, maxthreads: int) -> None:
 
 
 def afterFork() -> None:
-    """
-    In the child: the parent's workers are not here, its queue is not ours, its locks may be held.
-    """
-    forgetWatched()
+    """In the child: the parent's workers are not here, its queue is not ours, its locks may be held."""
+    abandonWatchdog()
     for reference in list(_pools.values()):
         pool = reference()
         if pool is not None:
@@ -515,14 +496,13 @@ def afterFork() -> None:
 
 
 def _atExit() -> None:
-    """
-    End all pools. Workers are daemon threads, so that a stuck one does not keep the process; but
+    """End all pools. Workers are daemon threads, so that a stuck one does not keep the process; but
     one that is in the middle of something may finish it, within `exitTimeout`.
     """
     pools = [pool for reference in list(_pools.values()) if (pool := reference()) is not None]
     if not pools:
         return
-    stuck = endAll([pool._crew for pool in pools], max(pool.exitTimeout for pool in pools))
+    stuck = endAll([pool._workers for pool in pools], max(pool.exitTimeout for pool in pools))
     if stuck:
         import logging  # seldom needed, slow to import
 

@@ -1,5 +1,4 @@
-"""
-What a pool tells about itself: `ThreadPool.stats()`, and whom it left behind. Made in the thread
+"""What a pool tells about itself: `ThreadPool.stats()`, and whom it left behind. Made in the thread
 that asks, without stopping anybody, so that the numbers of one record may be a job apart.
 """
 
@@ -16,7 +15,7 @@ from twistlike._pool.jobs import describe
 
 if TYPE_CHECKING:
     from twistlike._pool.worker import Worker
-    from twistlike._pool.workers import Crew
+    from twistlike._pool.workers import Workers
 
 __all__ = [
     "BOUNDS",
@@ -26,8 +25,8 @@ __all__ = [
     "Tally",
     "WorkerStats",
     "ageOfOldest",
-    "takeStock",
-    "whereabouts",
+    "describeStuck",
+    "snapshot",
 ]
 
 # Upper bounds in seconds of a histogram's buckets: from "did next to nothing" to "blocks a worker".
@@ -35,8 +34,7 @@ BOUNDS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
 
 
 class Histogram(NamedTuple):
-    """
-    How many jobs took how long.
+    """How many jobs took how long.
 
     Attributes:
         bounds: The upper bounds of the buckets but the last, in seconds; the last has none.
@@ -52,8 +50,7 @@ class Histogram(NamedTuple):
         return sum(self.counts)
 
     def cumulative(self) -> list[tuple[float, int]]:
-        """
-        Return pairs of an upper bound and how many jobs lie below it, as Prometheus counts; the
+        """Return pairs of an upper bound and how many jobs lie below it, as Prometheus counts; the
         last is infinity.
         """
         pairs = []
@@ -65,13 +62,12 @@ class Histogram(NamedTuple):
 
 
 class WorkerStats(NamedTuple):
-    """
-    What one worker does.
+    """What one worker does.
 
     Attributes:
         thread: The name of its thread.
         state: "idle", "busy", or "waiting" if it is busy but only waits for the loop or another job
-            (see `ThreadPool.lent`).
+            (see `ThreadPool.compensated`).
         function: The module and name of the function that it runs, or None.
         seconds: For how long it has been at it, or idle.
         cancelled: Was the job that it runs cancelled?
@@ -85,8 +81,7 @@ class WorkerStats(NamedTuple):
 
 
 class PoolStats(NamedTuple):
-    """
-    A pool at one moment, and what it has done since it was started.
+    """A pool at one moment, and what it has done since it was started.
 
     Attributes:
         name: The pool's name.
@@ -117,7 +112,7 @@ class PoolStats(NamedTuple):
     idle: int
     busy: int
     waiting: int
-    lent: int
+    compensating: int
     queued: int
     oldest: float
     done: int
@@ -130,8 +125,7 @@ class PoolStats(NamedTuple):
 
 
 class StuckWorker(NamedTuple):
-    """
-    A worker that a pool left behind when it ended.
+    """A worker that a pool left behind when it ended.
 
     Attributes:
         thread: The name of its thread.
@@ -150,8 +144,7 @@ class StuckWorker(NamedTuple):
 
 
 class Tally:
-    """
-    What a worker, or all workers that have left, did. Written by one thread at a time.
+    """What a worker, or all workers that have left, did. Written by one thread at a time.
 
     How it works: one number counts the jobs. Most of them are quick, and have waited for about as
     long as the one before, so those that are not make the histograms: `_slow` has the jobs of all
@@ -174,8 +167,7 @@ class Tally:
         self._bucket = 0
 
     def skip(self) -> None:
-        """
-        The job of now does not run. The worker is about to count it as one that took no time: do
+        """The job of now does not run. The worker is about to count it as one that took no time: do
         not.
         """
         self.done -= 1
@@ -185,8 +177,7 @@ class Tally:
         self._slow[bisect_right(BOUNDS, seconds)] += 1
 
     def waitedFor(self, seconds: float) -> tuple[float, float]:
-        """
-        The job that is about to be counted has waited for so long. Returns the bounds, in seconds,
+        """The job that is about to be counted has waited for so long. Returns the bounds, in seconds,
         within which others do not have to be told of.
         """
         self._waits[self._bucket] += self.done - sum(self._waits)
@@ -214,7 +205,7 @@ class Tally:
         self.cancelled += other.cancelled
 
 
-def whereabouts(worker: Worker) -> StuckWorker | None:
+def describeStuck(worker: Worker) -> StuckWorker | None:
     """Return what a worker does and where it stands, or None if it is idle. Thread: any."""
     item = worker.item
     thread = worker.thread
@@ -233,24 +224,22 @@ def _functionOf(worker: Worker) -> str:
     return "nothing" if function is None else describe(function)
 
 
-def ageOfOldest(crew: Crew, now: float) -> float:
-    """
-    Return for how many seconds the job has waited that has waited the longest; 0 if there is none.
-    """
+def ageOfOldest(workers: Workers, now: float) -> float:
+    """Return for how many seconds the job has waited that has waited the longest; 0 if there is none."""
     try:
-        item = crew.queue[0]
+        item = workers.queue[0]
     except IndexError:
         return 0.0
     return now - (item[3] if isinstance(item, tuple) else item.queued)
 
 
-def takeStock(crew: Crew, name: str | None) -> PoolStats:
+def snapshot(workers: Workers, name: str | None) -> PoolStats:
     """Return what a crew does now and has done. Thread: any."""
     now = monotonic()
     total = Tally()
-    with crew.lock:
-        members = [worker for worker in list(crew.members) if worker.isBorn()]
-        total.add(crew.past)
+    with workers.lock:
+        members = [worker for worker in list(workers.members) if worker.hasStarted()]
+        total.add(workers.past)
     activity = []
     for worker in members:
         total.add(worker.tally)
@@ -259,27 +248,27 @@ def takeStock(crew: Crew, name: str | None) -> PoolStats:
         if item is None:
             activity.append(WorkerStats(thread, "idle", None, now - worker.since, False))
             continue
-        state = "waiting" if worker.lent else "busy"
-        told = not isinstance(item, tuple) and item.told
+        state = "waiting" if worker.compensated else "busy"
+        cancelRequested = not isinstance(item, tuple) and item.cancelRequested
         seconds = now - worker.since
-        activity.append(WorkerStats(thread, state, _functionOf(worker), seconds, told))
+        activity.append(WorkerStats(thread, state, _functionOf(worker), seconds, cancelRequested))
     states = [worker.state for worker in activity]
     return PoolStats(
         name=name,
-        state=crew.state,
-        minimum=crew.minimum,
-        maximum=crew.maximum,
+        state=workers.state,
+        minimum=workers.minimum,
+        maximum=workers.maximum,
         workers=len(states),
         idle=states.count("idle"),
         busy=states.count("busy"),
         waiting=states.count("waiting"),
-        lent=crew.loans.lent(),
-        queued=len(crew.queue),
-        oldest=ageOfOldest(crew, now),
+        compensating=workers.compensation.compensating(),
+        queued=len(workers.queue),
+        oldest=ageOfOldest(workers, now),
         done=total.done,
         failed=total.failed,
-        cancelled=total.cancelled + crew.cancelled,
-        abandoned=crew.abandoned,
+        cancelled=total.cancelled + workers.cancelled,
+        abandoned=workers.abandoned,
         waitTimes=Histogram(BOUNDS, tuple(total.waitTimes())),
         runTimes=Histogram(BOUNDS, tuple(total.runTimes())),
         activity=activity,

@@ -1,16 +1,15 @@
-"""
-The workers of a pool and the queue that they share. Any thread may call in; nothing here blocks for
+"""The workers of a pool and the queue that they share. Any thread may call in; nothing here blocks for
 long.
 
 How it works:
 
 - Permits. A worker needs a permit to live. There are as many permits as there may be workers; they
-  lie in `slots`, or are held by workers. Growing the pool adds permits; shrinking it takes some out
-  of `slots`, and for those that are held it leaves a token in `excess`: the next worker that sees
+  lie in `freePermits`, or are held by workers. Growing the pool adds permits; shrinking it takes some out
+  of `freePermits`, and for those that are held it leaves a token in `surplus`: the next worker that sees
   one leaves, and its permit with it. Tokens are moved by single atomic operations of lists, so the
   sum holds under any interleaving, and in a signal handler, without a lock.
-- The call. `callBy` is 0 if nobody is on the way to the queue, else the time until which somebody
-  is, or until which it is known that nobody is free. A submitter appends, then looks at `callBy`:
+- The call. `wakeDeadline` is 0 if nobody is on the way to the queue, else the time until which somebody
+  is, or until which it is known that nobody is free. A submitter appends, then looks at `wakeDeadline`:
   one comparison if all is in hand. It is a time and not a flag so that a call that was lost (its
   caller interrupted by a signal at the wrong place) is made again after `RECALL`.
 
@@ -32,12 +31,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from twistlike._base.failure import Failure
 from twistlike._pool import watchdog
-from twistlike._pool.compensation import Loans
+from twistlike._pool.compensation import Compensation
 from twistlike._pool.errors import PoolStoppedError
 from twistlike._pool.jobs import describe
-from twistlike._pool.stats import StuckWorker, Tally, whereabouts
+from twistlike._pool.stats import StuckWorker, Tally, describeStuck
 from twistlike._pool.worker import Worker
-from twistlike._wakeup.gil_handoff import Bells
+from twistlike._wakeup.gil_handoff import HandoffSlot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,20 +44,19 @@ if TYPE_CHECKING:
     from twistlike._pool.jobs import Call, QueuedJob
     from twistlike._pool.pool import ThreadPool
 
-__all__ = ["Crew", "threadsOf"]
+__all__ = ["Workers", "threadsOf"]
 
 # Seconds after which a call that nobody has answered is made again. A tenth of a second is long for
 # a thread to wake up, and costs at most ten needless looks a second.
 RECALL = 0.1
 
-# The two kinds of token in `excess`.
+# The two kinds of token in `surplus`.
 _SHRINK = True  # the permit goes with the worker
 _DISMISS = False  # the permit stays
 
 
-class Crew:
-    """
-    The queue and the workers of one life of a pool, from `start` to `stop`. A pool that starts
+class Workers:
+    """The queue and the workers of one life of a pool, from `start` to `stop`. A pool that starts
     again gets a new one.
     """
 
@@ -67,10 +65,10 @@ class Crew:
         self.pool = weakref.ref(pool, self._orphaned)
         self.queue: deque[Call | QueuedJob] = deque()
         self.idle: list[Worker] = []  # asleep; the last is woken first: mostly the last one used
-        self.bells = Bells()
-        self.slots: list[int] = []  # permits that nobody holds
-        self.excess: list[bool] = []
-        self.callBy = 0.0
+        self.handoff = HandoffSlot()
+        self.freePermits: list[int] = []  # permits that nobody holds
+        self.surplus: list[bool] = []
+        self.wakeDeadline = 0.0
         # accepts jobs: from the beginning, also before `started`, until `close`
         self.open = True
         self.wasOpen = True
@@ -87,7 +85,7 @@ class Crew:
         # thread is started.
         self.lock = threading.RLock()
         self.onStopped: list[Callable[[], object]] = []
-        self.loans = Loans(self, pool.maxSpare)
+        self.compensation = Compensation(self, pool.maxSpare)
         self.numbers: list[int] = []  # given back
         self.nextNumber = 0
         self.past = Tally()  # of the workers that have left
@@ -97,15 +95,14 @@ class Crew:
         self._initializer = pool.initializer
         self._initargs = pool.initargs
         self._finalizer = pool.finalizer
-        self.patienceOfJobs = pool.patience
+        self.queueWarnAfter = pool.queueWarnAfter
         self.watched = False
         self.nextWarning = 0.0
 
     # ---- submitting and calling workers ----------------------------------------------------------
 
-    def attend(self, now: float, item: Call | QueuedJob | None = None) -> None:
-        """
-        See to it that somebody comes to the queue: wake a worker, start one, or know that none is
+    def ensureWorker(self, now: float, item: Call | QueuedJob | None = None) -> None:
+        """See to it that somebody comes to the queue: wake a worker, start one, or know that none is
         free.
 
         Args:
@@ -113,24 +110,26 @@ class Crew:
             item: The job that the caller has just appended, if it is to be taken back and the
                 caller told when there is no worker and none can be started.
         """
-        # Race: a worker falls idle while we find nobody. We set `callBy` before we look; it
-        # publishes itself, then resets `callBy`, then looks at the queue. If we do not see it, its
+        # Race: a worker falls idle while we find nobody. We set `wakeDeadline` before we look; it
+        # publishes itself, then resets `wakeDeadline`, then looks at the queue. If we do not see it, its
         # reset comes after our setting.
-        self.callBy = now + RECALL
+        self.wakeDeadline = now + RECALL
         try:
             self._call(item)
         except BaseException:
-            self.callBy = 0.0  # perhaps nobody comes: a signal's handler has raised, or a kill
+            self.wakeDeadline = (
+                0.0  # perhaps nobody comes: a signal's handler has raised, or a kill
+            )
             raise
 
     def _call(self, item: Call | QueuedJob | None) -> None:
-        """Do what `attend` does, once it is known that somebody is at it."""
+        """Do what `ensureWorker` does, once it is known that somebody is at it."""
         try:
             if self._wake() or self._grow():
                 return
         except Exception:
             if not self.members:
-                self.callBy = 0.0
+                self.wakeDeadline = 0.0
                 if item is not None and self.takeBack(item):
                     raise
                 return
@@ -143,7 +142,7 @@ class Crew:
             # `for`: a signal handler that raises cannot come between taking a worker and ringing
             # its bell.
             for worker in iter(self.idle.pop, None):
-                worker.bell.release()
+                worker.wakeLock.release()
                 return True
         except IndexError:
             pass
@@ -157,7 +156,7 @@ class Crew:
     def _grow(self) -> bool:
         """Start a worker if there is a permit. Raises what starting a thread raises."""
         try:
-            for number in iter(self.slots.pop, None):
+            for number in iter(self.freePermits.pop, None):
                 worker: Worker | None = None
                 try:
                     worker = Worker(self, number)
@@ -166,11 +165,11 @@ class Crew:
                     # come. We count the new one, then look at `sealed`; `_finish` seals, then
                     # counts. If both see the other, we step back, and see to the end ourselves.
                     if self.sealed:
-                        self._unborn(worker, number)
+                        self._undoStart(worker, number)
                         return False
                     self._startThread(worker)
                 except BaseException:
-                    self._unborn(worker, number)
+                    self._undoStart(worker, number)
                     raise
                 return True
         except IndexError:
@@ -190,15 +189,13 @@ class Crew:
         name = "PoolThread" if pool is None else pool.threadName(worker.number)
         return factory(target=worker.main, name=name)
 
-    def _unborn(self, worker: Worker | None, number: int) -> None:
-        """
-        Undo the birth of a worker whose thread could not be started, unless it runs after all.
-        """
+    def _undoStart(self, worker: Worker | None, number: int) -> None:
+        """Undo the birth of a worker whose thread could not be started, unless it runs after all."""
         if worker is None:
-            self.slots.append(number)
+            self.freePermits.append(number)
         else:
             try:
-                worker.birth.pop()
+                worker.startToken.pop()
             except IndexError:
                 return  # only the starter was interrupted; the thread runs
             self.members.discard(worker)
@@ -223,7 +220,7 @@ class Crew:
                     above.append(last)
             self.queue.extend(reversed(above))
         if self.queue and self.idle:
-            self.attend(monotonic())
+            self.ensureWorker(monotonic())
         return found
 
     # ---- for workers -----------------------------------------------------------------------------
@@ -254,7 +251,7 @@ class Crew:
     def _brokenError(self) -> BrokenThreadPool:
         return BrokenThreadPool(f"{self.broken}; start() opens the pool again")
 
-    def patience(self) -> float:
+    def idleWait(self) -> float:
         """How long an idle worker sleeps: for ever (-1) if it is one of the minimum."""
         return -1 if len(self.members) <= self.minimum else self.idleTimeout
 
@@ -274,7 +271,7 @@ class Crew:
         # taking it and putting it where it belongs. The iterators are made before.
         permit = iter(worker.permit.pop, None)
         try:
-            for token in iter(self.excess.pop, None):
+            for token in iter(self.surplus.pop, None):
                 if token is _SHRINK:
                     for number in permit:
                         self.numbers.append(number)
@@ -286,15 +283,15 @@ class Crew:
 
     def _giveBack(self, worker: Worker) -> None:
         """Lay down a worker's permit, or pay with it for one that is to go. Twice does no harm."""
-        debts = iter(self.excess.pop, None)
+        debts = iter(self.surplus.pop, None)
         try:
             for number in iter(worker.permit.pop, None):
                 try:
                     for token in debts:
-                        (self.numbers if token is _SHRINK else self.slots).append(number)
+                        (self.numbers if token is _SHRINK else self.freePermits).append(number)
                         break
                 except IndexError:
-                    self.slots.append(number)
+                    self.freePermits.append(number)
                 return
         except IndexError:
             pass
@@ -315,16 +312,16 @@ class Crew:
             self._giveBack(worker)
         # Race: a submitter came after the worker had left the list of the idle and before its
         # permit was back, and found neither. It appended before it looked, we look after both.
-        self.callBy = 0.0
+        self.wakeDeadline = 0.0
         if self.queue:
-            self.attend(monotonic())
+            self.ensureWorker(monotonic())
         if not self.open:
             self._finish()
 
     def reap(self) -> None:
         """Count out workers whose thread ended without saying so."""
         for worker in list(self.members):
-            if worker.isBorn() and worker.thread is not None and not worker.thread.is_alive():
+            if worker.hasStarted() and worker.thread is not None and not worker.thread.is_alive():
                 self.leave(worker)
         with self.lock:
             self.leaving = [thread for thread in self.leaving if thread.is_alive()]
@@ -335,7 +332,7 @@ class Crew:
         """Let `count` more workers work, at once if jobs are queued."""
         for _ in range(count):
             try:
-                token = self.excess.pop()
+                token = self.surplus.pop()
             except IndexError:
                 token = _DISMISS
             if token is not _SHRINK:
@@ -344,32 +341,32 @@ class Crew:
                 except IndexError:
                     number = self.nextNumber
                     self.nextNumber += 1
-                self.slots.append(number)
-        self.callBy = 0.0
+                self.freePermits.append(number)
+        self.wakeDeadline = 0.0
         if self.queue:
-            self.attend(monotonic())
+            self.ensureWorker(monotonic())
 
     def removePermits(self, count: int) -> None:
         """Let `count` workers fewer work: idle ones leave now, busy ones after their job."""
         for _ in range(count):
             try:
-                for number in iter(self.slots.pop, None):
+                for number in iter(self.freePermits.pop, None):
                     self.numbers.append(number)
                     break
             except IndexError:
-                self.excess.append(_SHRINK)
+                self.surplus.append(_SHRINK)
                 self._wakeOldest()
 
     def dismissOne(self) -> None:
         """Let one worker end. Its permit stays."""
-        if len(self.members) > len(self.excess):
-            self.excess.append(_DISMISS)
+        if len(self.members) > len(self.surplus):
+            self.surplus.append(_DISMISS)
             self._wakeOldest()
 
     def _wakeOldest(self) -> None:
         try:
             for worker in iter(partial(self.idle.pop, 0), None):  # `for`: see `_wake`
-                worker.bell.release()
+                worker.wakeLock.release()
                 return
         except IndexError:
             pass
@@ -411,13 +408,13 @@ class Crew:
                 return
             self.started = True
             # Under the lock: a `resize` either comes before, or adds to these.
-            self.slots[:] = range(self.maximum - 1, -1, -1)
+            self.freePermits[:] = range(self.maximum - 1, -1, -1)
             self.nextNumber = self.maximum
         if fill:
             self.fill()
-        self.callBy = 0.0
+        self.wakeDeadline = 0.0
         if self.queue:
-            self.attend(monotonic())
+            self.ensureWorker(monotonic())
 
     def startOne(self) -> None:
         """Start one worker more, if there is a permit. Raises what starting a thread raises."""
@@ -443,8 +440,7 @@ class Crew:
         )
 
     def close(self, onStopped: Callable[[], object] | None = None) -> None:
-        """
-        Refuse new jobs, let the workers empty the queue and leave. Then, or now if that is done,
+        """Refuse new jobs, let the workers empty the queue and leave. Then, or now if that is done,
         `onStopped()`.
         """
         with self.lock:
@@ -465,7 +461,7 @@ class Crew:
         if self.members:
             return
         if callForHelp and self.started and self.queue:
-            self.attend(monotonic())
+            self.ensureWorker(monotonic())
         with self.lock:
             if self.ended:
                 return
@@ -475,7 +471,7 @@ class Crew:
                 return
             self.ended = True
             callbacks, self.onStopped = self.onStopped, []
-        self.bells.clear()
+        self.handoff.clear()
         watchdog.ended(self)
         self._failQueued(PoolStoppedError("the pool was stopped before this job could run"))
         for callback in callbacks:
@@ -522,7 +518,7 @@ class Crew:
                 item = self.queue.popleft()
             except IndexError:
                 return
-            if isinstance(item, tuple) or item.drop():
+            if isinstance(item, tuple) or item.cancelQueued():
                 self.abandoned += 1
 
     def abandon(self, error: BaseException) -> list[StuckWorker]:
@@ -535,12 +531,12 @@ class Crew:
             # Nobody waits for them any more, `stop` and `shutdown` neither.
             self.members.clear()
             self.leaving.clear()
-        self.bells.clear()
+        self.handoff.clear()
         watchdog.ended(self)
         self._failQueued(error)
-        return [stuck for worker in members if (stuck := whereabouts(worker)) is not None]
+        return [stuck for worker in members if (stuck := describeStuck(worker)) is not None]
 
-    def forget(self) -> None:
+    def abandonAfterFork(self) -> None:
         """In the child of a fork: the threads and the queue are the parent's."""
         self.lock = threading.RLock()
         self.wasOpen = self.open
@@ -548,7 +544,7 @@ class Crew:
         self.ended = True
         self.queue.clear()
         self.idle.clear()
-        self.slots.clear()
+        self.freePermits.clear()
         self.members.clear()
         self.onStopped.clear()
 
@@ -571,15 +567,14 @@ class Crew:
         report(failure, message)
 
 
-def threadsOf(crew: Crew, busy: bool | None = None) -> list[threading.Thread]:
-    """
-    Return the threads of a crew's workers: all, those at work, or (False) those that have nothing
+def threadsOf(workers: Workers, busy: bool | None = None) -> list[threading.Thread]:
+    """Return the threads of a crew's workers: all, those at work, or (False) those that have nothing
     to do.
     """
     return [
         worker.thread
-        for worker in list(crew.members)
-        if worker.isBorn()
+        for worker in list(workers.members)
+        if worker.hasStarted()
         and worker.thread is not None
         and (busy is None or busy is (worker.item is not None))
     ]

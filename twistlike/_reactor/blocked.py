@@ -1,4 +1,4 @@
-"""Threads that wait for the loop's: ``blockingCallFromThread`` and what releases it.
+"""Threads that wait for the loop's: `blockingCallFromThread` and what releases it.
 
 How it works
 ------------
@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
-from twistlike._wakeup.gil_handoff import Bells, QuickBell
+from twistlike._reactor.parts import Part
+from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
 
 if TYPE_CHECKING:
     from _thread import LockType
+    from asyncio import AbstractEventLoop
 
-__all__ = ["Waiter", "Waiters", "ended"]
+__all__ = ["BlockedThreads", "BlockingCall", "ended"]
 
 T = TypeVar("T")
 
@@ -31,7 +33,7 @@ T = TypeVar("T")
 _SILENT = allocate_lock()
 
 
-class Waiter(Generic[T]):
+class BlockingCall(Generic[T]):
     """One thread's wait for one outcome.
 
     Args:
@@ -41,16 +43,16 @@ class Waiter(Generic[T]):
         quick: The same.
     """
 
-    __slots__ = ("_bell", "_failure", "_heard", "_open", "_value", "quick")
+    __slots__ = ("_failure", "_heard", "_lock", "_open", "_value", "handoff")
 
-    def __init__(self, quick: QuickBell | None = None) -> None:
-        self.quick = quick
+    def __init__(self, handoff: HandoffLock | None = None) -> None:
+        self.handoff = handoff
         self._heard = False
-        if quick is None:
-            self._bell: LockType | QuickBell = allocate_lock()
-            self._bell.acquire()
+        if handoff is None:
+            self._lock: LockType | HandoffLock = allocate_lock()
+            self._lock.acquire()
         else:
-            self._bell = quick
+            self._lock = handoff
         # One token: whoever pops it brings the outcome. list.pop is atomic, so no lock is needed
         # between the reactor's thread, its end, and the watchdog of a pool.
         self._open = [True]
@@ -61,13 +63,13 @@ class Waiter(Generic[T]):
         """Bring the value. Thread: any."""
         if self._claim():
             self._value = value
-            self._bell.release()
+            self._lock.release()
 
     def fail(self, failure: Failure) -> None:
         """Bring the error. Thread: any."""
         if self._claim():
             self._failure = failure
-            self._bell.release()
+            self._lock.release()
 
     def _claim(self) -> bool:
         try:
@@ -79,14 +81,14 @@ class Waiter(Generic[T]):
         """Wait for the outcome.
 
         Args:
-            timeout: For how long, in seconds; ``None`` is for ever.
+            timeout: For how long, in seconds; `None` is for ever.
 
         Returns:
             Whether it has come.
 
         Thread: the one that waits. A signal's exception gets through.
         """
-        self._heard = self._bell.acquire(True, -1 if timeout is None else min(timeout, TIMEOUT_MAX))
+        self._heard = self._lock.acquire(True, -1 if timeout is None else min(timeout, TIMEOUT_MAX))
         return self._heard
 
     def isOver(self) -> bool:
@@ -94,14 +96,14 @@ class Waiter(Generic[T]):
         return self._heard or self._claim()
 
     def outcome(self) -> T:
-        """Return the value or raise the error, after ``wait`` has returned true."""
+        """Return the value or raise the error, after `wait` has returned true."""
         failure, self._failure = self._failure, None
         if failure is not None:
             failure.raiseException()
         return self._value  # type: ignore[return-value]
 
 
-class Waiters:
+class BlockedThreads(Part):
     """The threads that wait for one reactor.
 
     Attributes:
@@ -110,8 +112,8 @@ class Waiters:
     """
 
     def __init__(self) -> None:
-        self.waiting: set[Waiter[Any]] = set()
-        self.bells = Bells()
+        self.waiting: set[BlockingCall[Any]] = set()
+        self.handoff = HandoffSlot()
         self._released = False
 
     def __len__(self) -> int:
@@ -122,23 +124,23 @@ class Waiters:
         """Whether it is too late to wait for more than the inbox will still do."""
         return self._released
 
-    def open(self) -> None:
+    def bind(self, loop: AbstractEventLoop) -> None:
         """Let threads wait (again)."""
         self._released = False
 
-    def leave(self, waiter: Waiter[Any]) -> None:
+    def leave(self, waiter: BlockingCall[Any]) -> None:
         """Hear that a thread does not wait any more. Thread: that one."""
         self.waiting.discard(waiter)
-        quick, waiter.quick = waiter.quick, None
-        if quick is not None and waiter.isOver():
-            waiter._bell = _SILENT
+        handoff, waiter.handoff = waiter.handoff, None
+        if handoff is not None and waiter.isOver():
+            waiter._lock = _SILENT
             if not self._released:
-                self.bells.giveBack(quick)
+                self.handoff.giveBack(handoff)
 
-    def release(self) -> None:
-        """End every wait with ``ReactorNotRunning``."""
+    def end(self) -> None:
+        """End every wait with `ReactorNotRunning`."""
         self._released = True
-        self.bells.clear()
+        self.handoff.clear()
         while self.waiting:
             try:
                 waiter = self.waiting.pop()

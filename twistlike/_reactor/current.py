@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from typing import TYPE_CHECKING
 
 from twistlike._base.error import ReactorAlreadyInstalledError
 from twistlike._base.naming import showAs
 from twistlike._eventloop import current
+from twistlike._eventloop.factory import policyLoop
 from twistlike._log.report import setLoopFinder
 from twistlike._reactor.pools import currentPool, forgetThreads
 from twistlike._reactor.reactor import Reactor
@@ -24,10 +26,11 @@ _default: Reactor | None = None
 
 
 def defaultReactor() -> Reactor:
-    """Return the reactor that ``from twistlike.internet import reactor`` gives. Thread: any."""
+    """Return the reactor that `from twistlike.internet import reactor` gives. Thread: any."""
     global _default
     if _default is None:
         _default = Reactor()
+        _default._unbound.attach = _default._life.attachForPost
     return _default
 
 
@@ -77,25 +80,35 @@ setReactorFinder(currentReactor)
 
 
 def install(eventloop: AbstractEventLoop | None = None) -> None:
-    """Have the default reactor run on a given loop. Without a loop nothing is to be done.
+    """Have the default reactor run on a given loop, and be what everybody imports.
 
     Args:
-        eventloop: The loop that ``reactor.run()`` runs, and leaves open when it ends.
+        eventloop: The loop that `reactor.run()` runs, and leaves open when it ends. Without it, the
+            current one of asyncio's policy, which `asyncio.get_event_loop()` returns as well: so
+            tasks that are put onto that before `reactor.run()` run.
 
     Raises:
-        ReactorAlreadyInstalledError: If another loop was installed before, or the reactor runs.
+        ReactorAlreadyInstalledError: If a loop was installed before that is not closed, or the
+            reactor runs.
+
+    Differs from Twisted: to have imported the reactor before does not count as installing it.
     """
-    if eventloop is None:
-        return
     reactor = defaultReactor()
-    given = reactor._ownLoop.given
-    if given is eventloop:
-        return
-    if given is not None and not given.is_closed():
-        raise ReactorAlreadyInstalledError("another loop was installed before; close that first")
+    installedLoop = reactor._runLoop.installedLoop
+    if installedLoop is not None and not installedLoop.is_closed():
+        raise ReactorAlreadyInstalledError("a loop was installed before; close that first")
     if reactor._life.loop is not None:
         raise ReactorAlreadyInstalledError(f"the reactor is {reactor._life.state.value} already")
-    reactor._ownLoop.given = eventloop
+    reactor._runLoop.installedLoop = eventloop or policyLoop()
+    # Where programs look for an installed reactor; under the overlay, by Twisted's name as well.
+    for package in ("twistlike", "twisted"):
+        if sys.modules.get(f"{package}.internet.asyncioreactor") is _face():
+            sys.modules[f"{package}.internet.reactor"] = reactor  # type: ignore[assignment]
+
+
+def _face() -> object:
+    """Return the public module of this one, if it has been imported."""
+    return sys.modules.get(install.__module__)
 
 
 def _afterForkInChild() -> None:

@@ -4,30 +4,35 @@ Thread: the loop's.
 
 How it works
 ------------
-An object is a reader (``doRead``), a writer (``doWrite``) or both. Its file descriptor is given to
-the loop's ``add_reader`` or ``add_writer`` for as long as there is a loop; without one it is kept.
+An object is a reader (`doRead`), a writer (`doWrite`) or both. Its file descriptor is given to
+the loop's `add_reader` or `add_writer` for as long as there is a loop; without one it is kept.
 What an object returns or raises when it is called ends it: it is watched no longer, and told by
-``connectionLost``. The number of the descriptor is remembered, because an object that has been
+`connectionLost`. The number of the descriptor is remembered, because an object that has been
 closed does not know it any more.
+
+Plain files are always ready, and no operating system watches them: they are asked again and again.
 """
 
 from __future__ import annotations
 
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ConnectionDone, ConnectionFdescWentAway, ConnectionLost
 from twistlike._base.failure import Failure
+from twistlike._reactor.parts import Part
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Iterable
-    from contextvars import Context
+    from collections.abc import Callable
 
 __all__ = ["Descriptors"]
 
+# How often an object with a plain file is called, in seconds: a hundred calls are a tenth of a CPU.
+POLL_EVERY = 0.001
 
-class Descriptors:
+
+class Descriptors(Part):
     """The readers and writers of one reactor.
 
     Args:
@@ -39,21 +44,29 @@ class Descriptors:
         writers: Who is watched for room to write.
     """
 
+    external = True
+
     def __init__(
         self, onError: Callable[[BaseException, Callable[..., object]], BaseException | None]
     ) -> None:
         self._onError = onError
         self._loop: AbstractEventLoop | None = None
+        self._polled: set[tuple[Any, bool]] = set()  # plain files: the object, and if it reads
+        self._polling = False
         # With the number of its descriptor and the context in which it was added.
         self.readers: dict[Any, tuple[int, Context]] = {}
         self.writers: dict[Any, tuple[int, Context]] = {}
 
     def bind(self, loop: AbstractEventLoop) -> None:
-        """Watch on ``loop`` from now on."""
+        """Watch on `loop` from now on. What cannot be watched any more is told by an error."""
         self._loop = loop
         for reading in (True, False):
-            for selectable in self._of(reading):
-                self._watch(selectable, reading)
+            for selectable in list(self._of(reading)):
+                try:
+                    self._watch(selectable, reading)
+                except Exception as error:
+                    del self._of(reading)[selectable]
+                    self._tell(selectable, "connectionLost", error)
 
     def unbind(self) -> None:
         """Stop watching. Who is there is kept, for the next loop."""
@@ -67,7 +80,7 @@ class Descriptors:
 
         Raises:
             NotImplementedError: The loop cannot watch file descriptors (Windows' Proactor loop).
-            OSError: The operating system cannot watch this one: it is closed, or a plain file.
+            OSError: The operating system cannot watch this one: it is closed.
         """
         known = self._of(reading)
         if selectable in known:
@@ -94,34 +107,81 @@ class Descriptors:
             self.remove(selectable, False)
         return found
 
-    def tellLost(self, selectables: Iterable[Any]) -> None:
-        """Tell those who were watched, by ``connectionLost``, that the reactor has let them go."""
-        for selectable in selectables:
-            self._tell(selectable.connectionLost, ConnectionLost())
+    def end(self) -> None:
+        """Watch nobody any longer, and tell all who were watched by `connectionLost`."""
+        for selectable in self.removeAll():
+            self._tell(selectable, "connectionLost", ConnectionLost())
 
     def _of(self, reading: bool) -> dict[Any, tuple[int, Context]]:
         return self.readers if reading else self.writers
 
     def _watch(self, selectable: Any, reading: bool) -> None:
         loop = self._loop
-        if loop is not None:
-            number = self._of(reading)[selectable][0]
-            add = loop.add_reader if reading else loop.add_writer
-            add(number, self._isReady, selectable, reading)
+        if loop is None:
+            return
+        number = self._of(reading)[selectable][0]
+        try:
+            (loop.add_reader if reading else loop.add_writer)(
+                number, self._isReady, selectable, reading
+            )
+        except PermissionError:
+            # A plain file: epoll refuses it. Some versions of asyncio remember it all the same.
+            (loop.remove_reader if reading else loop.remove_writer)(number)
+            self._polled.add((selectable, reading))
+            self._pollLater(loop)
 
     def _unwatch(self, selectable: Any, reading: bool) -> None:
         loop = self._loop
-        if loop is not None and not loop.is_closed():
+        if (selectable, reading) in self._polled:
+            self._polled.discard((selectable, reading))
+        elif loop is not None and not loop.is_closed():
             number = self._of(reading)[selectable][0]
             (loop.remove_reader if reading else loop.remove_writer)(number)
+
+    def _pollLater(self, loop: AbstractEventLoop) -> None:
+        if not self._polling:
+            self._polling = True
+            loop.call_later(POLL_EVERY, self._poll, loop, context=Context())
+
+    def _poll(self, loop: AbstractEventLoop) -> None:
+        """Call the objects whose plain files are always ready."""
+        self._polling = False
+        if loop is not self._loop:
+            return
+        try:
+            for selectable, reading in list(self._polled):
+                if (selectable, reading) in self._polled:  # else one before it has removed it
+                    self._isReady(selectable, reading)
+        finally:
+            if self._polled:
+                self._pollLater(loop)
 
     def _isReady(self, selectable: Any, reading: bool) -> None:
         """Hear from the loop that there is something to read, or room to write."""
         # A copy each time: what one call sets in the context, the next one must not see.
         context = self._of(reading)[selectable][1].copy()
         fatal: BaseException | None = context.run(self._call, selectable, reading)
+        if type(self._loop).__module__.partition(".")[0] == "uvloop":
+            self._watchAgain(selectable, reading)
         if fatal is not None:
             raise fatal
+
+    def _watchAgain(self, selectable: Any, reading: bool) -> None:
+        """Watch an object anew whose connection has been reset.
+
+        Of a descriptor with an error uvloop tells once, and then never again, though there may be
+        more to read before it.
+        """
+        import select  # only for loops of uvloop
+
+        if selectable not in self._of(reading) or (selectable, reading) in self._polled:
+            return
+        number = self._of(reading)[selectable][0]
+        events = select.poll()
+        events.register(number, 0)
+        if events.poll(0):  # an error or a hang-up, which poll tells without being asked
+            self._unwatch(selectable, reading)
+            self._watch(selectable, reading)
 
     def _call(self, selectable: Any, reading: bool) -> BaseException | None:
         fatal = None
@@ -136,20 +196,21 @@ class Descriptors:
                 why = error
         if why:
             self.remove(selectable, reading)
-            lost = selectable.connectionLost
+            lost = "connectionLost"
             if (
                 reading
                 and type(why) is ConnectionDone
-                and hasattr(selectable, "readConnectionLost")
+                and hasattr(type(selectable), "readConnectionLost")
             ):
-                lost = selectable.readConnectionLost  # it may write on
+                lost = "readConnectionLost"  # it may write on
             else:
                 self.remove(selectable, not reading)
-            self._tell(lost, why)
+            fatal = self._tell(selectable, lost, why) or fatal
         return fatal
 
-    def _tell(self, lost: Callable[[Failure], object], why: Any) -> None:
+    def _tell(self, selectable: Any, method: str, why: Any) -> BaseException | None:
         try:
-            lost(Failure(why))
-        except Exception as error:
-            self._onError(error, lost)
+            getattr(selectable, method)(Failure(why))
+        except BaseException as error:
+            return self._onError(error, getattr(selectable, method, selectable))
+        return None

@@ -1,7 +1,7 @@
 """The reactor's methods that make connections. Thread: the loop's, or any before there is a loop.
 
 Each asks for the module that does the work when it is first called: a program that uses no network
-does not import ``socket``.
+does not import `socket`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from twistlike._base.error import WrongThreadError
 from twistlike._reactor.network_names import NameMethods
 from twistlike._reactor.network_process import ProcessMethods
 from twistlike._reactor.network_tls import TLSMethods
+from twistlike._reactor.network_udp import DatagramNetwork
 
 if TYPE_CHECKING:
     from twistlike._reactor.inbox import Inbox
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 
-class Network(NameMethods, ProcessMethods, TLSMethods):
+class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
     """The part of the reactor's interface that makes connections; the reactor has the parts."""
 
     _inbox: Inbox
@@ -43,18 +44,18 @@ class Network(NameMethods, ProcessMethods, TLSMethods):
         connections are accepted once it has one.
 
         Args:
-            port: The number; 0 for any that is free, which ``getHost()`` of the port tells.
+            port: The number; 0 for any that is free, which `getHost()` of the port tells.
             factory: Makes a protocol for each connection.
             backlog: How many connections may wait in the system.
-            interface: The local address; empty for all of IPv4, ``"::"`` for all.
+            interface: The local address; empty for all of IPv4, `"::"` for all.
 
         Returns:
-            The port. Its ``stopListening()`` closes it.
+            The port. Its `stopListening()` closes it.
 
         Raises:
             CannotListenError: The address cannot be had.
             WrongThreadError: In another thread than the loop's; use
-                ``threads.blockingCallFromThread(reactor, reactor.listenTCP, ...)`` there.
+                `threads.blockingCallFromThread(reactor, reactor.listenTCP, ...)` there.
         """
         from twistlike._transports.tcp import Port
 
@@ -65,7 +66,7 @@ class Network(NameMethods, ProcessMethods, TLSMethods):
 
     def connectTCP(
         self,
-        host: str,
+        host: str | bytes,
         port: int | str,
         factory: Any,
         timeout: float | None = 30,
@@ -162,11 +163,11 @@ class Network(NameMethods, ProcessMethods, TLSMethods):
 
         Args:
             fileDescriptor: The socket's. It is duplicated; closing it is the caller's task.
-            addressFamily: ``socket.AF_INET``, ``AF_INET6`` or ``AF_UNIX``.
+            addressFamily: `socket.AF_INET`, `AF_INET6` or `AF_UNIX`.
             factory: Makes a protocol for each connection.
 
         Returns:
-            The port. Its ``stopListening()`` leaves other processes' copies of the socket alone.
+            The port. Its `stopListening()` leaves other processes' copies of the socket alone.
 
         Raises:
             UnsupportedAddressFamily: It is another family.
@@ -184,7 +185,7 @@ class Network(NameMethods, ProcessMethods, TLSMethods):
 
         Args:
             fileDescriptor: The socket's. It is duplicated; closing it is the caller's task.
-            addressFamily: ``socket.AF_INET``, ``AF_INET6`` or ``AF_UNIX``.
+            addressFamily: `socket.AF_INET`, `AF_INET6` or `AF_UNIX`.
             factory: Makes the protocol.
 
         Returns:

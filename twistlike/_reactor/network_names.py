@@ -42,7 +42,7 @@ class NameMethods:
             timeout: How long the attempts may take, in seconds; their sum counts.
 
         Returns:
-            A Deferred of the address. It fails with ``DNSLookupError``.
+            A Deferred of the address. It fails with `DNSLookupError`.
 
         Raises:
             WrongThreadError: In another thread than the loop's.
@@ -59,7 +59,7 @@ class NameMethods:
         """Look names up by another resolver from now on, which finds one IPv4 address.
 
         Args:
-            resolver: Its ``getHostByName(name, timeout)`` returns a Deferred of an address.
+            resolver: Its `getHostByName(name, timeout)` returns a Deferred of an address.
 
         Returns:
             The one before.
@@ -80,7 +80,7 @@ class NameMethods:
         """Look names up by another resolver from now on, which finds all addresses.
 
         Args:
-            resolver: Its ``resolveHostName(receiver, name, port, addressTypes, transport)`` tells
+            resolver: Its `resolveHostName(receiver, name, port, addressTypes, transport)` tells
                 the receiver.
 
         Returns:

@@ -46,10 +46,10 @@ class ProcessMethods:
             uid: The user to run as, by number; None is this process's.
             gid: The group to run as, by number; None is this process's.
             usePTY: Whether to give it a terminal in the place of pipes; or an open one, as
-                ``(master, slave, name of the slave)``.
-            childFDs: What the child's descriptors are: ``"r"``, a pipe that we read; ``"w"``, a
+                `(master, slave, name of the slave)`.
+            childFDs: What the child's descriptors are: `"r"`, a pipe that we read; `"w"`, a
                 pipe that we write; or the number of a descriptor of ours. All others are closed in
-                it. By default ``{0: "w", 1: "r", 2: "r"}``.
+                it. By default `{0: "w", 1: "r", 2: "r"}`.
 
         Returns:
             The protocol's transport.
@@ -59,7 +59,7 @@ class ProcessMethods:
             OSError: The program does not exist or may not be run, or no process can be made.
             ValueError: `childFDs` with a terminal, or arguments that cannot be passed.
             WrongThreadError: In another thread than the loop's; use
-                ``reactor.callFromThread(reactor.spawnProcess, ...)`` there.
+                `reactor.callFromThread(reactor.spawnProcess, ...)` there.
 
         Differs from Twisted: a folder or a user that cannot be had raises here, rather than in the
         child.

@@ -42,12 +42,12 @@ class TLSMethods:
         """Accept connections with TLS on a TCP port.
 
         Args:
-            port: The number; 0 for any that is free, which ``getHost()`` of the port tells.
+            port: The number; 0 for any that is free, which `getHost()` of the port tells.
             factory: Makes a protocol for each connection.
             contextFactory: An `ssl.SSLContext`, or what makes one: `CertificateOptions`, or an
-                object whose ``getContext()`` returns one.
+                object whose `getContext()` returns one.
             backlog: How many connections may wait in the system.
-            interface: The local address; empty for all of IPv4, ``"::"`` for all.
+            interface: The local address; empty for all of IPv4, `"::"` for all.
 
         Returns:
             The port.
@@ -78,7 +78,7 @@ class TLSMethods:
             host: An address, or a name, which is looked up.
             port: The number, or a service's name.
             factory: Makes the protocol, and is told how it goes.
-            contextFactory: What ``ssl.optionsForClientTLS`` returns, an `ssl.SSLContext`, or what
+            contextFactory: What `ssl.optionsForClientTLS` returns, an `ssl.SSLContext`, or what
                 makes one. A context that checks names checks `host`.
             timeout: Seconds that it may take.
             bindAddress: The local address and port, or the address alone; `None` for any.

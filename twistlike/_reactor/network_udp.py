@@ -31,19 +31,19 @@ class DatagramNetwork:
         received once it has one.
 
         Args:
-            port: The number; 0 for any that is free, which ``getHost()`` of the port tells.
-            protocol: Takes the datagrams; its ``transport`` is the port.
-            interface: The local address; empty for all of IPv4, ``"::"`` for all of IPv6.
+            port: The number; 0 for any that is free, which `getHost()` of the port tells.
+            protocol: Takes the datagrams; its `transport` is the port.
+            interface: The local address; empty for all of IPv4, `"::"` for all of IPv6.
             maxPacketSize: How many bytes of a datagram are taken; the rest of it is lost.
 
         Returns:
-            The port. Its ``stopListening()`` closes it.
+            The port. Its `stopListening()` closes it.
 
         Raises:
             CannotListenError: The address cannot be had.
             InvalidAddressError: The interface is no address.
             WrongThreadError: In another thread than the loop's; use
-                ``threads.blockingCallFromThread(reactor, reactor.listenUDP, ...)`` there.
+                `threads.blockingCallFromThread(reactor, reactor.listenUDP, ...)` there.
         """
         from twistlike._transports.udp import Port
 
@@ -64,7 +64,7 @@ class DatagramNetwork:
 
         Args:
             port: The number; 0 for any that is free.
-            protocol: Takes the datagrams; its ``transport`` is the port.
+            protocol: Takes the datagrams; its `transport` is the port.
             interface: As for `listenUDP`.
             maxPacketSize: As for `listenUDP`.
             listenMultiple: Whether other sockets may be bound to the port as well.
@@ -91,7 +91,7 @@ class DatagramNetwork:
 
         Args:
             address: The path of its file, which must not exist.
-            protocol: Takes the datagrams; its ``transport`` is the port.
+            protocol: Takes the datagrams; its `transport` is the port.
             maxPacketSize: How many bytes of a datagram are taken; the rest of it is lost.
             mode: The file's permissions.
 
@@ -121,7 +121,7 @@ class DatagramNetwork:
 
         Args:
             address: The path of the other socket.
-            protocol: A `ConnectedDatagramProtocol`; its ``connectionFailed`` is called if there is
+            protocol: A `ConnectedDatagramProtocol`; its `connectionFailed` is called if there is
                 no such socket.
             maxPacketSize: How many bytes of a datagram are taken; the rest of it is lost.
             mode: The permissions of this socket's file.
@@ -147,8 +147,8 @@ class DatagramNetwork:
 
         Args:
             fileDescriptor: The socket's. It is duplicated; closing it is the caller's task.
-            addressFamily: ``socket.AF_INET`` or ``AF_INET6``.
-            protocol: Takes the datagrams; its ``transport`` is the port.
+            addressFamily: `socket.AF_INET` or `AF_INET6`.
+            protocol: Takes the datagrams; its `transport` is the port.
             maxPacketSize: How many bytes of a datagram are taken; the rest of it is lost.
 
         Returns:

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Protocol
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.reflect import safe_repr
+from twistlike._reactor.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Owed", "Owing"]
+__all__ = ["Outstanding", "OutstandingDeferreds"]
 
 
-class Owing(Protocol):
+class Outstanding(Protocol):
     """A call whose Deferred is still to be fired."""
 
     @property
@@ -33,22 +34,31 @@ class Owing(Protocol):
         """Fire the Deferred with an error instead."""
 
 
-class Owed:
+class OutstandingDeferreds(Part):
     """The calls of one reactor whose Deferreds are still to be fired.
 
     Args:
-        onError: Called with an exception that came out of ``abandon``, and that method.
+        onError: Called with an exception that came out of `abandon`, and that method.
+
+    Attributes:
+        calls: The jobs' own. A worker looks at their number: whether its job is awaited alone.
+        waits: All others, such as those of queues.
     """
 
     def __init__(self, onError: Callable[[BaseException, Callable[..., object]], object]) -> None:
-        self.calls: set[Owing] = set()
+        self.calls: set[Outstanding] = set()
+        self.waits: set[Outstanding] = set()
         self._onError = onError
 
-    def fail(self) -> None:
-        """Fire all that are owed with ``ReactorNotRunning``. Thread: the reactor's."""
-        while self.calls:
+    def end(self) -> None:
+        """Fire all that are owed with `ReactorNotRunning`. Thread: the reactor's."""
+        self._abandon(self.calls)
+        self._abandon(self.waits)
+
+    def _abandon(self, calls: set[Outstanding]) -> None:
+        while calls:
             try:
-                call = self.calls.pop()
+                call = calls.pop()
             except KeyError:
                 return  # Race: a thread whose job was refused has just taken the last one back
             try:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import sys
 import weakref
 from threading import RLock, current_thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError
+from twistlike._reactor.parts import Part
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
     from twistlike._base.failure import Failure
@@ -31,7 +33,7 @@ DEFAULT_SIZE = (0, 10)
 
 
 def currentPool() -> ThreadPool | None:
-    """Return the pool whose worker runs this code, ``None`` elsewhere. Thread: any."""
+    """Return the pool whose worker runs this code, `None` elsewhere. Thread: any."""
     # Another thread may be half way through the first import: then there is no worker yet.
     find = getattr(sys.modules.get("twistlike._pool.pool"), "currentPool", None)
     return None if find is None else find()
@@ -55,19 +57,27 @@ def forgetThreads() -> None:
         afterFork()
 
 
-class Pools:
+class Pools(Part):
     """The pools of one reactor.
 
     Args:
         owner: The reactor; it is held weakly, so that threads do not keep it alive.
         onError: Called in a worker, with an error that nobody handles and what was being done.
+        callFromThread: Posts a call into the reactor's thread.
 
     Thread: the reactor's, except where a docstring says otherwise.
     """
 
-    def __init__(self, owner: object, onError: Callable[[Failure, str], None]) -> None:
+    def __init__(
+        self,
+        owner: object,
+        onError: Callable[[Failure, str], None],
+        callFromThread: Callable[[tuple[Any, ...]], object],
+    ) -> None:
         self._owner = weakref.ref(owner)
         self._onError = onError
+        self._callFromThread = callFromThread
+        self._loop: AbstractEventLoop | None = None
         self._size = DEFAULT_SIZE
         self._started = False
         self._ending = False
@@ -93,6 +103,10 @@ class Pools:
                 if pool is None:
                     pool = self.users = self._make("reactor", *self._size)
         return pool
+
+    def warmUp(self) -> None:
+        """Import what the first job needs, which takes some milliseconds."""
+        import twistlike._pool.pool  # noqa: F401
 
     def forNames(self) -> ThreadPool:
         """Return the pool that looks host names up, made now if there is none. Thread: any."""
@@ -133,21 +147,18 @@ class Pools:
                 if pool is not None and not pool.started:
                     pool.start()
 
-    async def stop(
-        self,
-        limit: float,
-        callLater: Callable[..., object],
-        callFromThread: Callable[..., object],
-    ) -> list[StuckWorker]:
-        """End both pools: queued jobs run, running ones finish, for at most ``limit`` seconds.
+    def bind(self, loop: AbstractEventLoop) -> None:
+        """Have a loop, by whose clock the end is limited."""
+        self._loop = loop
 
-        After that the queued ones fail with ``ReactorNotRunning`` and the workers that still run
+    async def stop(self, limit: float) -> list[StuckWorker]:
+        """End both pools: queued jobs run, running ones finish, for at most `limit` seconds.
+
+        After that the queued ones fail with `ReactorNotRunning` and the workers that still run
         are left behind. Cancelling the Deferred of this coroutine ends the wait at once.
 
         Args:
             limit: How long to wait, in seconds.
-            callLater: The reactor's, for the limit.
-            callFromThread: The reactor's, for the last worker to say that it has ended.
 
         Returns:
             The workers that were left behind.
@@ -166,18 +177,21 @@ class Pools:
         def lastWorkerLeaves() -> None:
             threads.append(current_thread())
             try:
-                callFromThread(oneEnded)
+                self._callFromThread((oneEnded,))
             except ReactorNotRunning:
                 pass  # the end was broken off, as by a second Ctrl-C on a host's loop
 
         for pool in pools:
             pool.beginStop(lastWorkerLeaves)
         if pools:
-            callLater(limit, ended.cancel)
+            assert self._loop is not None
+            late = self._loop.call_later(limit, ended.cancel)
             try:
                 await ended
             except CancelledError:
                 return self._abandon(pools)
+            finally:
+                late.cancel()
         for thread in threads:
             # It has said that it leaves, and has only to return: a moment, so that nobody who
             # counts threads after the end finds it still there.
@@ -203,9 +217,14 @@ class Pools:
             pool.beginStop(_nothing)
         return self._abandon(pools)
 
-    def reopen(self) -> None:
-        """Have ended: pools that are asked for from now on are for the next run."""
+    def end(self) -> None:
+        """Take no new job, and wait for none."""
+        self.abandon()
+
+    def unbind(self) -> None:
+        """Have no loop: pools that are asked for from now on are for the next run."""
         self._ending = False
+        self._loop = None
 
     def _takeAll(self) -> list[ThreadPool]:
         with self._making:

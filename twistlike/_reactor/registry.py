@@ -9,12 +9,14 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from twistlike._reactor.parts import Part
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
     from twistlike._reactor.reactor import Reactor
 
-__all__ = ["ReactorRegistry", "registry"]
+__all__ = ["ReactorRegistry", "RegistryEntry", "registry"]
 
 T = TypeVar("T")
 
@@ -68,3 +70,21 @@ class ReactorRegistry(Generic[T]):
 
 registry: ReactorRegistry[Reactor] = ReactorRegistry()
 """All reactors of this process."""
+
+
+class RegistryEntry(Part):
+    """Enters a reactor for the loop that it gets, as one of its parts. Holds it weakly."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = weakref.ref(reactor)
+
+    def bind(self, loop: AbstractEventLoop) -> None:
+        """Enter the reactor, unless the loop has another one."""
+        if (reactor := self._reactor()) is not None:
+            reactor._home = loop if registry.enter(loop, reactor) else None
+
+    def unbind(self) -> None:
+        """Take the reactor out."""
+        if (reactor := self._reactor()) is not None:
+            reactor._home = None
+            registry.leave(reactor)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from twistlike._base.interfaces import IReactorFromThreads, IReactorTime
     from twistlike._pool.pool import ThreadPool
     from twistlike._reactor.interfaces import IResolverSimple
-    from twistlike._reactor.outstanding import Owing
+    from twistlike._reactor.outstanding import Outstanding
     from twistlike._transports.reactor_interfaces import (
         IHostnameResolver,
         IHostResolution,
@@ -98,7 +98,7 @@ class HostResolution:
 
 
 class ThreadedResolver:
-    """Looks names up in a pool: IPv4 by ``socket.gethostbyname``, all by ``getaddrinfo``.
+    """Looks names up in a pool: IPv4 by `socket.gethostbyname`, all by `getaddrinfo`.
 
     Args:
         reactor: For the timeout and the way back from the thread.
@@ -107,11 +107,11 @@ class ThreadedResolver:
     """
 
     def __init__(
-        self, reactor: _Reactor, getPool: Callable[[], ThreadPool], owed: set[Owing]
+        self, reactor: _Reactor, getPool: Callable[[], ThreadPool], outstanding: set[Outstanding]
     ) -> None:
         self._reactor = reactor
         self._getPool = getPool
-        self._owed = owed
+        self._outstanding = outstanding
 
     def getHostByName(
         self, name: str, timeout: Sequence[float] | None = DEFAULT_TIMEOUT
@@ -123,7 +123,7 @@ class ThreadedResolver:
             timeout: How long the attempts may take, in seconds; their sum counts.
 
         Returns:
-            A Deferred of the address, as text. It fails with ``DNSLookupError``.
+            A Deferred of the address, as text. It fails with `DNSLookupError`.
         """
         import socket  # not at the top: 3 ms, which a program that looks nothing up need not wait
 
@@ -191,11 +191,11 @@ class ThreadedResolver:
             job = self._getPool().enqueue(lookUp.onResult, function, args)
         except RuntimeError as error:
             return fail(_lookUpFailed(name, error))
-        self._owed.add(lookUp)
+        self._outstanding.add(lookUp)
         late = self._reactor.callLater(sum(timeout or DEFAULT_TIMEOUT), lookUp.tooLate)
 
         def settled(result: Any) -> Any:
-            self._owed.discard(lookUp)
+            self._outstanding.discard(lookUp)
             job.cancel()
             if late.active():
                 late.cancel()

@@ -6,12 +6,17 @@ Thread: the reactor's.
 from __future__ import annotations
 
 from contextvars import copy_context
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
+from twistlike._base.functions import describe
+from twistlike._base.reflect import safe_repr
+from twistlike._defer.background import startCoroutine
 from twistlike._defer.combinators import DeferredList
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.deferred import Deferred, succeed
+from twistlike._reactor.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,16 +26,22 @@ if TYPE_CHECKING:
     Trigger = tuple[Call, Context]
     Handle = tuple[str, tuple[str, Callable[..., object], tuple[object, ...], Mapping[str, object]]]
 
-__all__ = ["SystemEvents"]
+__all__ = ["SystemEvents", "checkPhase"]
 
 PHASES = ("before", "during", "after")
 
 
-class SystemEvents:
+def checkPhase(phase: str) -> None:
+    """Raise KeyError if there is no such phase."""
+    if phase not in PHASES:
+        raise KeyError(f"invalid phase {phase!r}: it is one of {', '.join(PHASES)}")
+
+
+class SystemEvents(Part):
     """The triggers of each event, by phase.
 
-    An event fires in three phases: ``before``, whose Deferreds and awaitables are waited for, then
-    ``during``, then ``after``. A trigger is used up when it runs. Those that are added to a phase
+    An event fires in three phases: `before`, whose Deferreds and awaitables are waited for, then
+    `during`, then `after`. A trigger is used up when it runs. Those that are added to a phase
     or removed from it while it runs count. A trigger runs in a copy of the context in which it was
     added. One that raises is reported and the others run.
 
@@ -52,11 +63,11 @@ class SystemEvents:
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
     ) -> Handle:
-        """Add a trigger; the result is for ``remove``.
+        """Add a trigger; the result is for `remove`.
 
         Raises:
-            KeyError: If the phase is not ``before``, ``during`` or ``after``.
-            TypeError: If ``function`` is not callable.
+            KeyError: If the phase is not `before`, `during` or `after`.
+            TypeError: If `function` is not callable.
         """
         handle = self.handleOf(phase, event, function, args, kwargs)
         phases = self._triggers.setdefault(event, {phase: [] for phase in PHASES})
@@ -71,30 +82,33 @@ class SystemEvents:
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
     ) -> Handle:
-        """Check a trigger, and return what ``add`` returns for it. Thread: any.
+        """Check a trigger, and return what `add` returns for it. Thread: any.
 
         Raises:
-            KeyError: If the phase is not ``before``, ``during`` or ``after``.
-            TypeError: If ``function`` is not callable.
+            KeyError: If the phase is not `before`, `during` or `after`.
+            TypeError: If `function` is not callable.
         """
-        if phase not in PHASES:
-            raise KeyError(f"invalid phase {phase!r}: it is one of {', '.join(PHASES)}")
+        checkPhase(phase)
         if not callable(function):
-            raise TypeError(f"a system event trigger must be callable, {function!r} is not")
+            raise TypeError(
+                f"a system event trigger must be callable, {safe_repr(function)} is not"
+            )
         return event, (phase, function, args, kwargs)
 
     def remove(self, handle: object) -> None:
-        """Remove a trigger. One that has run in the phase ``before``, which lasts, is gone already.
+        """Remove a trigger. One that has run in the phase `before`, which lasts, is gone already.
 
         Args:
-            handle: What ``add`` returned for it.
+            handle: What `add` returned for it.
 
         Raises:
             ValueError: If there is no such trigger (any more).
-            TypeError: If ``add`` never returned such a thing.
+            KeyError: If the phase is not `before`, `during` or `after`.
+            TypeError: If `add` never returned such a thing.
         """
         match handle:
             case (str(event), (str(phase), function, args, kwargs)):
+                checkPhase(phase)
                 triggers = self._triggers.get(event, {}).get(phase, [])
                 for number, (call, _) in enumerate(triggers):
                     if call == (function, args, kwargs):
@@ -103,7 +117,7 @@ class SystemEvents:
                 if phase == "before" and (function, args, kwargs) in self._hadBefore.get(event, ()):
                     return  # a component that clears up while the event fires, as Twisted lets it
                 raise ValueError(
-                    f"there is no trigger {function!r} {phase} {event}: it was removed, "
+                    f"there is no trigger {describe(function)} {phase} {event}: it was removed, "
                     "or its event has fired"
                 )
             case _:
@@ -131,7 +145,7 @@ class SystemEvents:
         """Fire an event, all three phases."""
         self.before(event).addCallback(self._fireRest, event)
 
-    def clear(self) -> None:
+    def end(self) -> None:
         """Forget all triggers."""
         self._triggers.clear()
         self._hadBefore.clear()
@@ -151,7 +165,10 @@ class SystemEvents:
 
     def _runAll(self, event: str, phase: str) -> None:
         for trigger in self._each(event, phase):
-            self._run(trigger)
+            result = self._run(trigger)
+            if type(result) is CoroutineType:
+                (function, _, _), context = trigger
+                context.run(startCoroutine, result, function)
 
     def _each(self, event: str, phase: str) -> Iterator[Trigger]:
         """Take the triggers of a phase out, one by one: what runs may add and remove others."""

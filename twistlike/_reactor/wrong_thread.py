@@ -1,6 +1,6 @@
 """What happens when something that belongs to the loop's thread is called in another one.
 
-``WrongThreadError``, as a rule. For code that is being ported there is a milder policy: a warning,
+`WrongThreadError`, as a rule. For code that is being ported there is a milder policy: a warning,
 once for each place in that code, and the call is handed over to the loop's thread.
 
 Thread: any.
@@ -15,7 +15,8 @@ from threading import current_thread
 from typing import TYPE_CHECKING
 
 from twistlike._base.error import WrongThreadError
-from twistlike._eventloop.loops import runningLoop
+from twistlike._base.reflect import safe_repr
+from twistlike._eventloop import current
 from twistlike._timers.queue import DelayedCall, checkDelay
 
 if TYPE_CHECKING:
@@ -26,27 +27,27 @@ if TYPE_CHECKING:
     from twistlike._reactor.inbox import Inbox
     from twistlike._timers.loop_timers import LoopTimers
 
-__all__ = ["HandedOverCall", "Policy", "ThreadGuard"]
+__all__ = ["Policy", "ThreadGuard", "ThreadsafeDelayedCall"]
 
 # Frames of this package are not where the call was made.
 OURS = __name__.partition(".")[0]
 
 
 class Policy(Enum):
-    """What to do about it; the value is what ``reactor.wrongThread`` is set to."""
+    """What to do about it; the value is what `reactor.wrongThread` is set to."""
 
     ERROR = "error"
     WARN = "warn"
 
 
 class ThreadGuard:
-    """Tells off who calls in the wrong thread, as the policy says."""
+    """Rejects calls from the wrong thread, as the policy says."""
 
     def __init__(self) -> None:
         self.policy = Policy.ERROR
         self._warned: set[tuple[CodeType, int]] = set()
 
-    def tellOff(self, name: str, home: AbstractEventLoop | None) -> None:
+    def reject(self, name: str, home: AbstractEventLoop | None) -> None:
         """Raise, or warn: then the caller hands the call over to the loop's thread.
 
         Args:
@@ -61,7 +62,7 @@ class ThreadGuard:
             f"{name} was called from thread {current_thread().name!r}, which does not run this "
             f"reactor's loop; use reactor.callFromThread({where}, ...)"
         )
-        if runningLoop() is not None:
+        if current.runningLoop() is not None:
             text += (
                 f". The loop that runs in this thread has a reactor of its own, which "
                 f"asyncioreactor.currentReactor() returns; this one is on {home!r}"
@@ -83,7 +84,7 @@ class ThreadGuard:
             warnings.warn(text, RuntimeWarning, stacklevel=level)
 
 
-class HandedOverCall(DelayedCall):
+class ThreadsafeDelayedCall(DelayedCall):
     """The handle of a delayed call that was asked for in another thread than the loop's.
 
     It can be cancelled and moved in any thread. Whether that comes early enough is only known in
@@ -110,9 +111,9 @@ class HandedOverCall(DelayedCall):
         kw: Mapping[str, object],
     ) -> None:
         if not callable(func):
-            raise TypeError(f"callLater needs a callable to call, not {func!r}")
+            raise TypeError(f"callLater needs a callable to call, not {safe_repr(func)}")
         checkDelay(delay)
-        seconds = timers.seconds
+        seconds = timers.shownSeconds
         super().__init__(seconds() + delay, func, args, kw, _nothing, _nothing, seconds)
         self._timers = timers
         self._inbox = inbox
@@ -120,15 +121,15 @@ class HandedOverCall(DelayedCall):
         inbox.post(self._begin, (), {})
 
     def cancel(self) -> None:
-        """Do as ``DelayedCall.cancel``."""
+        """Do as `DelayedCall.cancel`."""
         if not self.active():
             raise self._whyInactive()
-        # Only noted here: what the loop's thread may be about to run is for that to clear.
+        # Only noted here: the loop's thread may be about to run it, so that thread clears it.
         self.cancelled = True
         self._inbox.post(self._end, (), {})
 
     def reset(self, secondsFromNow: float) -> None:
-        """Do as ``DelayedCall.reset``."""
+        """Do as `DelayedCall.reset`."""
         if not self.active():
             raise self._whyInactive()
         checkDelay(secondsFromNow)
@@ -136,7 +137,7 @@ class HandedOverCall(DelayedCall):
         self._inbox.post(self._move, (), {})
 
     def delay(self, secondsLater: float) -> None:
-        """Do as ``DelayedCall.delay``."""
+        """Do as `DelayedCall.delay`."""
         if not self.active():
             raise self._whyInactive()
         time = self.time + secondsLater

@@ -1,10 +1,10 @@
 """Iterators that take turns, a little at a time, so that long work leaves the reactor free.
 
-Thread: that of the reactor, or of whatever scheduler a ``Cooperator`` was given.
+Thread: that of the reactor, or of whatever scheduler a `Cooperator` was given.
 
 How it works
 ------------
-A ``Cooperator`` asks its scheduler for a tick whenever it has tasks that can go on. In a tick the
+A `Cooperator` asks its scheduler for a tick whenever it has tasks that can go on. In a tick the
 tasks take turns, one step each, until the slice of time is used up. A task that is paused, waits or
 has finished is not in the list. Whose turn it is stays as it was from one tick to the next.
 """
@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
-from twistlike._defer.deferred import Deferred, fail
+from twistlike._defer.deferred import Deferred
 from twistlike._reactor.current import currentReactor
+from twistlike._tasks.thread_check import checkThread
+from twistlike._tasks.unheard import failLoudly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,23 +80,24 @@ class NotPaused(SchedulerError):
 
 
 class CooperativeTask(Generic[_Iter]):
-    """An iterator whose steps a ``Cooperator`` makes; ``cooperate`` returns it.
+    """An iterator whose steps a `Cooperator` makes; `cooperate` returns it.
 
     If the iterator gives a Deferred or anything else that can be awaited, its next step comes when
-    that has its result. All its steps run in one copy of the context in which ``cooperate`` was
+    that has its result. All its steps run in one copy of the context in which `cooperate` was
     called.
 
     Args:
-        iterator: Whose ``next`` makes a step.
+        iterator: Whose `next` makes a step.
         cooperator: Who makes the steps.
 
-    Differs from Twisted: ``resume`` without a ``pause`` raises ``NotPaused`` also while the task
-    waits for a Deferred; a failure that nobody asks for with ``whenDone`` is reported.
+    Differs from Twisted: `resume` without a `pause` raises `NotPaused` also while the task
+    waits for a Deferred; a failure that nobody asks for with `whenDone` is reported.
     """
 
     def __init__(self, iterator: _Iter, cooperator: Cooperator) -> None:
         self._iterator = iterator
         self._cooperator = cooperator
+        cooperator._check("cooperate")
         self._context = copy_context()
         self._waiters: list[Deferred[_Iter]] = []
         self._pauses = 0
@@ -108,10 +111,11 @@ class CooperativeTask(Generic[_Iter]):
         """Return a Deferred that fires when the task has ended; each call returns a new one.
 
         Returns:
-            A Deferred of the iterator. It fails with ``TaskStopped`` if the task is stopped, with
-            ``SchedulerStopped`` if its cooperator is, and with the error of the iterator or of the
+            A Deferred of the iterator. It fails with `TaskStopped` if the task is stopped, with
+            `SchedulerStopped` if its cooperator is, and with the error of the iterator or of the
             Deferred that it gave.
         """
+        self._cooperator._check("CooperativeTask.whenDone")
         deferred: Deferred[_Iter] = Deferred()
         if self._end is None:
             self._waiters.append(deferred)
@@ -121,21 +125,23 @@ class CooperativeTask(Generic[_Iter]):
         return deferred
 
     def pause(self) -> None:
-        """Let the iterator rest until ``resume`` was called as often as ``pause``.
+        """Let the iterator rest until `resume` was called as often as `pause`.
 
         Raises:
-            TaskFinished: If the task has ended; ``SchedulerStopped`` if its cooperator has.
+            TaskFinished: If the task has ended; `SchedulerStopped` if its cooperator has.
         """
+        self._cooperator._check("CooperativeTask.pause")
         self._mustGoOn()
         self._pauses += 1
         self._cooperator._removeTask(self)
 
     def resume(self) -> None:
-        """Take back one ``pause``.
+        """Take back one `pause`.
 
         Raises:
             NotPaused: If it is not paused.
         """
+        self._cooperator._check("CooperativeTask.resume")
         if not self._pauses:
             raise NotPaused
         self._pauses -= 1
@@ -145,8 +151,9 @@ class CooperativeTask(Generic[_Iter]):
         """End the task: no further step is made.
 
         Raises:
-            TaskFinished: If the task has ended; ``SchedulerStopped`` if its cooperator has.
+            TaskFinished: If the task has ended; `SchedulerStopped` if its cooperator has.
         """
+        self._cooperator._check("CooperativeTask.stop")
         self._mustGoOn()
         self._finish(TaskStopped, Failure(TaskStopped()))
 
@@ -193,9 +200,9 @@ class CooperativeTask(Generic[_Iter]):
         self._failure = failure
         self._cooperator._removeTask(self)
         waiters, self._waiters = self._waiters, []
-        if end is TaskFailed and not waiters:
-            # Reported when the task is collected, unless someone asks for it before.
-            self._unclaimed = fail(failure)
+        if end is TaskFailed and failure is not None and not waiters:
+            self._unclaimed = Deferred()  # until somebody asks for the error
+            failLoudly(self._unclaimed, failure, "a cooperative task has ended by an error", self)
         for deferred in waiters:
             self._fire(deferred)
 
@@ -230,8 +237,12 @@ class _Slice:
 
 
 def _onCurrentReactor(tick: Callable[[], None]) -> _TickCall:
-    """Have ``tick`` called on the current reactor's next turn."""
+    """Have `tick` called on the current reactor's next turn."""
     return currentReactor().callLater(0, tick)
+
+
+def _noReactor() -> None:
+    """Say that a cooperator belongs to no reactor."""
 
 
 class _State(Enum):
@@ -247,10 +258,13 @@ class Cooperator:
         terminationPredicateFactory: Called at the start of each tick. What it returns is called
             after each step, and ends the tick when it returns true. By default that is after 10 ms.
         scheduler: Called with a function that makes one tick; has it called, and returns something
-            with a method ``cancel``. By default: on the next turn of the current reactor.
-        started: Whether it runs from the beginning, or waits for ``start``.
+            with a method `cancel`. By default: on the next turn of the current reactor.
+        started: Whether it runs from the beginning, or waits for `start`.
 
-    Differs from Twisted: ``stop`` ends all tasks (there every other one is left waiting).
+    Thread: the scheduler's. The cooperator of a reactor (`cooperate`, `coiterate`) refuses other
+    threads, and so do its tasks.
+
+    Differs from Twisted: `stop` ends all tasks (there every other one is left waiting).
     """
 
     def __init__(
@@ -265,6 +279,8 @@ class Cooperator:
         self._tasks: list[CooperativeTask[Any]] = []
         self._next = 0  # the place in the list of the task whose turn it is
         self._tickCall: _TickCall | None = None
+        # The reactor whose thread alone may use this cooperator and its tasks, if there is one.
+        self._reactor: Callable[[], object] = _noReactor
 
     def __repr__(self) -> str:
         return f"<Cooperator {self._state.value}, {len(self._tasks)} tasks, at {id(self):#x}>"
@@ -279,7 +295,7 @@ class Cooperator:
 
         Returns:
             The task, to pause, stop or wait for. If the cooperator has been stopped, it has ended
-            with ``SchedulerStopped``.
+            with `SchedulerStopped`.
         """
         return CooperativeTask(iterator, self)
 
@@ -289,7 +305,7 @@ class Cooperator:
         """Make the steps of an iterator, and return only a Deferred of its end.
 
         Args:
-            iterator: As for ``cooperate``.
+            iterator: As for `cooperate`.
             doneDeferred: The Deferred to fire and return; else a new one.
         """
         done = self.cooperate(iterator).whenDone()
@@ -299,15 +315,29 @@ class Cooperator:
         return doneDeferred
 
     def start(self) -> None:
-        """Begin to make steps, or begin again after ``stop``."""
+        """Begin to make steps, or begin again after `stop`.
+
+        Raises:
+            WrongThreadError: In another thread than the reactor's.
+        """
+        self._check("Cooperator.start")
         self._state = _State.RUNNING
         self._askForTick()
 
     def stop(self) -> None:
-        """End: all tasks end with ``SchedulerStopped``, paused ones when they are resumed."""
+        """End: all tasks end with `SchedulerStopped`, paused ones when they are resumed.
+
+        Raises:
+            WrongThreadError: In another thread than the reactor's.
+        """
+        self._check("Cooperator.stop")
         self._state = _State.STOPPED
         for task in self._tasks[:]:
             task._finish(SchedulerStopped, Failure(SchedulerStopped()))
+
+    def _check(self, name: str) -> None:
+        """Refuse another thread than the reactor's, if this is the cooperator of a reactor."""
+        checkThread(self._reactor(), name)
 
     def _addTask(self, task: CooperativeTask[Any]) -> None:
         """Let a task take turns."""
@@ -315,7 +345,11 @@ class Cooperator:
             task._finish(SchedulerStopped, Failure(SchedulerStopped()))
             return
         self._tasks.append(task)
-        self._askForTick()
+        try:
+            self._askForTick()
+        except BaseException:
+            self._tasks.remove(task)  # the scheduler has refused: nobody would make its steps
+            raise
 
     def _removeTask(self, task: CooperativeTask[Any]) -> None:
         """Let a task take no more turns, if it does."""
@@ -372,6 +406,7 @@ def _ofCurrentReactor() -> Cooperator:
             return owner.callLater(0, tick)
 
         found = Cooperator(scheduler=schedule)
+        found._reactor = reference
         reactor.addSystemEventTrigger("after", "shutdown", _end, reference)
         _ofReactors[reactor] = found
     return found
@@ -389,11 +424,11 @@ def cooperate(iterator: _Iter) -> CooperativeTask[_Iter]:
     """Begin to make the steps of an iterator on the current reactor.
 
     Args:
-        iterator: Whose ``next`` makes a step. If it gives something that can be awaited, the next
+        iterator: Whose `next` makes a step. If it gives something that can be awaited, the next
             step comes when that has its result.
 
     Returns:
-        The task, to pause, stop or wait for. It ends with ``SchedulerStopped`` when the reactor
+        The task, to pause, stop or wait for. It ends with `SchedulerStopped` when the reactor
         does.
 
     Thread: the reactor's.
@@ -405,7 +440,7 @@ def coiterate(iterator: _Iter) -> Deferred[_Iter]:
     """Make the steps of an iterator on the current reactor; return a Deferred of its end.
 
     Args:
-        iterator: As for ``cooperate``.
+        iterator: As for `cooperate`.
 
     Thread: the reactor's.
     """

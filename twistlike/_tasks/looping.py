@@ -2,12 +2,12 @@
 
 How it works
 ------------
-Each ``start()`` makes a ``_Run`` of its own, with the Deferred that ``start()`` returns. Only the
+Each `start()` makes a `_Run` of its own, with the Deferred that `start()` returns. Only the
 current run schedules anything; one that was stopped in the meantime just ends when the call that it
 waits for does, so a loop that is stopped and started again within its own call, or while its call
 still waits, goes on once and not twice.
 
-The times at which calls are due are ``starttime`` plus whole multiples of ``interval``. The next
+The times at which calls are due are `starttime` plus whole multiples of `interval`. The next
 one is worked out anew from the clock after each call, so that lateness does not add up, and what
 was missed meanwhile is left out.
 """
@@ -22,6 +22,8 @@ from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.deferred import Deferred
 from twistlike._reactor.current import currentReactor
+from twistlike._tasks.thread_check import checkThread
+from twistlike._tasks.unheard import failLoudly
 from twistlike._timers.queue import checkDelay
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ __all__ = ["LoopingCall"]
 
 
 class _Run:
-    """One run of a ``LoopingCall``: from ``start()`` until its Deferred fires."""
+    """One run of a `LoopingCall`: from `start()` until its Deferred fires."""
 
     __slots__ = ("clock", "context", "deferred")
 
@@ -53,7 +55,7 @@ class LoopingCall:
 
     If the function returns a Deferred or anything else that can be awaited, the next call comes at
     the first due time after that has its result. Each call runs in a copy of the context in which
-    ``start()`` was called.
+    `start()` was called.
 
     Args:
         f: What to call.
@@ -62,10 +64,10 @@ class LoopingCall:
 
     Attributes:
         f, a, kw: As given.
-        interval: Seconds from one call to the next, ``None`` before the first ``start()``. May be
+        interval: Seconds from one call to the next, `None` before the first `start()`. May be
             changed while it runs: the call after the next one then keeps to it.
         starttime: When it was started, in seconds of the clock.
-        call: The handle of the next call, ``None`` while there is none.
+        call: The handle of the next call, `None` while there is none.
 
     Differs from Twisted: the reactor is looked up when it starts, not when it is made; it can be
     stopped and started again within its own call; it knows all awaitables.
@@ -103,9 +105,9 @@ class LoopingCall:
 
     @property
     def clock(self) -> IReactorTime:
-        """Where the calls are scheduled. May be set before ``start()``.
+        """Where the calls are scheduled. May be set before `start()`.
 
-        Unless it was set: the current reactor, which is looked up by each ``start()``.
+        Unless it was set: the current reactor, which is looked up by each `start()`.
         """
         if self._clock is not None:
             return self._clock
@@ -120,9 +122,16 @@ class LoopingCall:
         """Whether it was started and has neither been stopped nor failed."""
         return self._run is not None
 
+    @running.setter
+    def running(self, running: bool) -> None:
+        # Twisted's services assign it when they are unpickled: a loop that is told that it does not
+        # run makes no further call, and its Deferred does not fire.
+        if not running:
+            self._run = None
+
     @property
     def deferred(self) -> Deferred[LoopingCall] | None:
-        """The Deferred that ``start()`` returned, ``None`` once it has fired."""
+        """The Deferred that `start()` returned, `None` once it has fired."""
         return self._deferred
 
     def start(self, interval: float, now: bool = True) -> Deferred[LoopingCall]:
@@ -140,6 +149,7 @@ class LoopingCall:
 
         Raises:
             AssertionError: If it runs already.
+            WrongThreadError: In another thread than the clock's, if that is a reactor.
             TypeError: If the interval is not a number.
             ValueError: If the interval is negative or NaN.
         """
@@ -147,6 +157,7 @@ class LoopingCall:
             raise AssertionError(f"{self!r} was started, but it is running; stop() it before")
         checkDelay(interval, "an interval")
         clock = self.clock
+        checkThread(clock, "LoopingCall.start")
         deferred: Deferred[LoopingCall] = Deferred()
         run = _Run(clock, deferred)
         self.starttime = clock.seconds()
@@ -167,15 +178,18 @@ class LoopingCall:
     def stop(self) -> None:
         """End the loop: no further call is made.
 
-        The Deferred of ``start()`` fires now, unless the function runs just now or its Deferred is
+        The Deferred of `start()` fires now, unless the function runs just now or its Deferred is
         waited for; then it fires when that has ended.
 
         Raises:
             AssertionError: If it does not run.
+            WrongThreadError: In another thread than the clock's, if that is a reactor.
         """
         run = self._mustRun("stopped")
+        checkThread(run.clock, "LoopingCall.stop")
+        hadCall = self._dropCall()
         self._run = None
-        if self._dropCall():
+        if hadCall:
             self._fire(run, self)
 
     def reset(self) -> None:
@@ -185,8 +199,10 @@ class LoopingCall:
 
         Raises:
             AssertionError: If it does not run.
+            WrongThreadError: In another thread than the clock's, if that is a reactor.
         """
         run = self._mustRun("reset")
+        checkThread(run.clock, "LoopingCall.reset")
         if self._dropCall():
             self.starttime = run.clock.seconds()
             self._schedule(run, self.starttime)
@@ -205,6 +221,11 @@ class LoopingCall:
         name = getattr(self.f, "__qualname__", None) or repr(self.f)
         return f"LoopingCall<{self.interval!r}>({name}, *{self.a!r}, **{self.kw!r})"
 
+    def _shown(self) -> str:
+        """Return what this is in a report: without its arguments, which may be secrets."""
+        name = getattr(self.f, "__qualname__", None) or type(self.f).__qualname__
+        return f"LoopingCall<{self.interval!r}>({name})"
+
     def _mustRun(self, what: str) -> _Run:
         """Return the current run, for something that only a running loop can do."""
         if self._run is None:
@@ -213,11 +234,12 @@ class LoopingCall:
 
     def _dropCall(self) -> bool:
         """Forget the next call; return whether there was one."""
-        call, self.call = self.call, None
+        call = self.call
         if call is None:
             return False
         if call.active():
-            call.cancel()
+            call.cancel()  # in the wrong thread it raises, and nothing has changed
+        self.call = None
         return True
 
     def _callOnce(self, run: _Run) -> None:
@@ -264,8 +286,8 @@ class LoopingCall:
         if self._deferred is deferred:
             self._deferred = None
         if isinstance(result, Failure):
-            deferred.errback(result)
-        else:
+            failLoudly(deferred, result, f"{self._shown()} has ended by an error", self)
+        elif not deferred.called:
             deferred.callback(result)
 
     def _schedule(self, run: _Run, now: float) -> None:

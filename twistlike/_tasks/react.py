@@ -25,7 +25,7 @@ __all__ = ["react"]
 
 
 class _Program:
-    """What ``react`` runs: the result of its main function, and the exit code that comes of it."""
+    """What `react` runs: the result of its main function, and the exit code that comes of it."""
 
     def __init__(self, reactor: IReactorCore, main: object, result: object) -> None:
         self.code: Any = 0
@@ -79,21 +79,21 @@ def react(
     argv: Iterable[object] = (),
     _reactor: IReactorCore | None = None,
 ) -> NoReturn:
-    """Run the reactor until what ``main`` returns has its result; then end the program.
+    """Run the reactor until what `main` returns has its result; then end the program.
 
     Args:
-        main: Called with the reactor and ``argv``, before the reactor runs. It returns a Deferred,
+        main: Called with the reactor and `argv`, before the reactor runs. It returns a Deferred,
             a coroutine or anything else that can be awaited. A coroutine takes its first step when
             the reactor runs, so that it can use asyncio from its first line on.
         argv: The arguments after the reactor.
         _reactor: The reactor to run, if not the default one.
 
     Raises:
-        SystemExit: Always, at the end. The code is 0; 1 if ``main`` failed, which is reported; that
-            of the ``SystemExit`` with which it failed. When the reactor is stopped before, also by
+        SystemExit: Always, at the end. The code is 0; 1 if `main` failed, which is reported; that
+            of the `SystemExit` with which it failed. When the reactor is stopped before, also by
             a signal, it is 0.
-        NotACoroutineError: If ``main`` returns something else.
-        Exception: What ``main`` raises when it is called.
+        NotACoroutineError: If `main` returns something else.
+        Exception: What `main` raises when it is called.
 
     Differs from Twisted: there a coroutine takes its first step before the reactor runs.
     """

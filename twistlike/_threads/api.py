@@ -11,12 +11,11 @@ from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadEr
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
-from twistlike._eventloop.loops import runningLoop
-from twistlike._reactor.blocked import Waiter, Waiters, ended
+from twistlike._reactor.blocked import BlockedThreads, ended
 from twistlike._reactor.current import currentReactor
-from twistlike._reactor.pools import currentPool
 from twistlike._reactor.reactor import Reactor
 from twistlike._threads.jobs import FutureDeferred, runInPool
+from twistlike._threads.waiting import LendingWaiter
 from twistlike._timers.queue import checkDelay
 
 if TYPE_CHECKING:
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from twistlike._base.interfaces import IReactorFromThreads
     from twistlike._defer.deferred import Deferred
     from twistlike._pool.pool import ThreadPool
-    from twistlike._reactor.outstanding import Owing
-    from twistlike._threads.jobs import Door
+    from twistlike._reactor.outstanding import Outstanding
+    from twistlike._threads.jobs import ThreadsafePoster
 
     P = ParamSpec("P")
 
@@ -43,10 +42,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-# A worker that waits for no longer than this, in seconds, does not lend its place in its pool: a
-# spare one is not started before that anyway, and lending costs a third of a quick blocking call.
-_SOON = 0.01
-
 
 def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
     """Run a function in the reactor's thread pool.
@@ -59,7 +54,7 @@ def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Defer
 
     Returns:
         A Deferred of its result, which fires in the reactor's thread. Cancelling it keeps a queued
-        function from running, and tells a running one: see ``checkCancelled``.
+        function from running, and tells a running one: see `checkCancelled`.
 
     Raises:
         ReactorNotRunning: If the reactor has ended: the function will not be called.
@@ -70,7 +65,7 @@ def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Defer
     if reactor._life.loop is None:
         reactor._life.acceptWork("deferToThread")
     pool = reactor._pools.users or reactor.getThreadPool()
-    return runInPool(reactor._inbox, reactor._owed.calls, pool, f, args, kwargs)
+    return runInPool(reactor._inbox, reactor._outstanding.calls, pool, f, args, kwargs)
 
 
 def deferToThreadPool(
@@ -84,27 +79,27 @@ def deferToThreadPool(
 
     Args:
         reactor: In whose thread the Deferred fires.
-        threadpool: A ``ThreadPool``, or any ``concurrent.futures.Executor``: processes, too.
+        threadpool: A `ThreadPool`, or any `concurrent.futures.Executor`: processes, too.
         f: The function, with its arguments after it.
 
     Returns:
-        A Deferred of its result. Cancelling it works as with ``deferToThread``.
+        A Deferred of its result. Cancelling it works as with `deferToThread`.
 
     Raises:
         ReactorNotRunning: If the reactor has ended: the function will not be called.
 
     Thread: the reactor's.
     """
-    door: Door
-    owed: set[Owing]
+    poster: ThreadsafePoster
+    outstanding: set[Outstanding]
     if isinstance(reactor, Reactor):
         reactor._life.acceptWork("deferToThreadPool")
-        door, owed = reactor._inbox, reactor._owed.calls
+        poster, outstanding = reactor._inbox, reactor._outstanding.calls
     else:
-        door, owed = _ForeignDoor(reactor), set()
+        poster, outstanding = _ForeignDoor(reactor), set()
     if _isThreadPool(threadpool):
-        return runInPool(door, owed, threadpool, f, args, kwargs)
-    return FutureDeferred(door, owed, threadpool.submit(f, *args, **kwargs))
+        return runInPool(poster, outstanding, threadpool, f, args, kwargs)
+    return FutureDeferred(poster, outstanding, threadpool.submit(f, *args, **kwargs))
 
 
 def _isThreadPool(executor: Executor) -> TypeGuard[ThreadPool]:
@@ -136,7 +131,7 @@ def checkCancelled() -> None:
     Raises:
         concurrent.futures.CancelledError: If the Deferred that stands for this job was cancelled.
 
-    Thread: any; meant for long loops in a function that ``deferToThread`` runs.
+    Thread: any; meant for long loops in a function that `deferToThread` runs.
     """
     from twistlike._pool.pool import checkCancelled  # see parts/pools: slow to import
 
@@ -217,7 +212,7 @@ def blockingCallWithTimeout(
     *args: Any,
     **kwargs: Any,
 ) -> Any:
-    """Do what ``blockingCallFromThread`` does, for a limited time.
+    """Do what `blockingCallFromThread` does, for a limited time.
 
     Has no counterpart in Twisted. The limit comes first and the function's arguments last, so
     that they cannot clash.
@@ -228,12 +223,12 @@ def blockingCallWithTimeout(
         f: The function, with its arguments after it.
 
     Raises:
-        TimeoutError: If it took longer (``twistlike.internet.error``). The Deferred or awaitable
+        TimeoutError: If it took longer (`twistlike.internet.error`). The Deferred or awaitable
             that it returned is cancelled.
         TypeError: If the timeout is not a number.
         ValueError: If the timeout is negative or NaN.
 
-    And what ``blockingCallFromThread`` raises.
+    And what `blockingCallFromThread` raises.
 
     Thread: any but the reactor's.
     """
@@ -267,27 +262,27 @@ def _blockingCall(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Any:
-    waiters = _NO_WAITERS
+    blocked = _NO_WAITERS
     if timeout is not None:
         checkDelay(timeout, "a timeout")
     if isinstance(reactor, Reactor):
-        waiters = reactor._waiters
+        blocked = reactor._blocked
         if reactor._life.loop is None:
             # callFromThread would attach it, and this thread's loop would then wait for itself.
             reactor._life.attachIfLoopRuns()
         loop = reactor._life.loop
-        if loop is not None and runningLoop() is loop:
+        if loop is not None and reactor._life.isHere():
             raise WrongThreadError(
                 "blockingCallFromThread was called in the reactor's own thread, which would wait "
                 "for itself; call the function there, or use deferToThread to leave the thread"
             )
-    wait: _Wait = _Wait(f, args, kwargs, waiters)
+    wait: _Wait = _Wait(f, args, kwargs, blocked)
     # Race: the reactor ends while we come. It releases the waiters that it knows of, then closes
     # the inbox. We are known before we post: so either we are released, or the post is refused.
-    waiters.waiting.add(wait)
+    blocked.waiting.add(wait)
     try:
         reactor.callFromThread(wait.serve)
-        if not _waitFor(wait, timeout):
+        if not wait.waitLending(timeout):
             try:
                 reactor.callFromThread(wait.giveUp)
             except ReactorNotRunning:
@@ -295,39 +290,26 @@ def _blockingCall(
             raise TimeoutError(string=f"{f!r} has given no result within {timeout} s")
         return wait.outcome()
     finally:
-        waiters.leave(wait)
+        blocked.leave(wait)
 
 
-def _waitFor(wait: _Wait, timeout: float | None) -> bool:
-    """Wait, and lend this thread's place in its pool if that takes long."""
-    pool = currentPool()
-    if pool is None:
-        return wait.wait(timeout)
-    if timeout is not None and timeout <= _SOON:
-        return wait.wait(timeout)
-    if wait.wait(_SOON):
-        return True
-    with pool.lent(wait.wedged):
-        return wait.wait(None if timeout is None else timeout - _SOON)
-
-
-class _Wait(Waiter[Any]):
+class _Wait(LendingWaiter):
     """One blocking call: what is called in the reactor's thread, and the wait for it."""
 
-    __slots__ = ("_args", "_awaited", "_f", "_kwargs", "_waiters")
+    __slots__ = ("_args", "_awaited", "_blocked", "_f", "_kwargs")
 
     def __init__(
         self,
         f: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        waiters: Waiters,
+        blocked: BlockedThreads,
     ) -> None:
-        super().__init__(waiters.bells.take())
+        super().__init__(blocked.handoff.take())
         self._f = f
         self._args = args
         self._kwargs = kwargs
-        self._waiters = waiters
+        self._blocked = blocked
         self._awaited: Deferred[Any] | None = None
 
     def serve(self) -> None:
@@ -346,12 +328,8 @@ class _Wait(Waiter[Any]):
             return
         self._awaited = awaited
         awaited.addCallbacks(self.succeed, self.fail)
-        if self._waiters.released:
+        if self._blocked.released:
             self.fail(Failure(ended()))  # too late to wait for more than the call itself
-
-    def wedged(self, error: Exception) -> None:
-        """Hear that the pool of the worker that waits is wedged. Thread: any."""
-        self.fail(Failure(error))
 
     def giveUp(self) -> None:
         """Cancel what the call returned: nobody waits any more. Thread: the reactor's."""
@@ -360,6 +338,6 @@ class _Wait(Waiter[Any]):
 
 
 # Those who wait for reactors that are not ours, and whose end nobody tells us.
-_NO_WAITERS = Waiters()
+_NO_WAITERS = BlockedThreads()
 
 showAs("twistlike.internet.threads", globals(), __all__)

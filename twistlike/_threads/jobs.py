@@ -30,25 +30,32 @@ if TYPE_CHECKING:
 
     from twistlike._pool.pool import ThreadPool
     from twistlike._pool.worker import Worker
-    from twistlike._pool.workers import Crew
-    from twistlike._reactor.outstanding import Owing
+    from twistlike._pool.workers import Workers
+    from twistlike._reactor.outstanding import Outstanding
 
-__all__ = ["Door", "FutureDeferred", "JobDeferred", "OwedDeferred", "runInPool", "settle"]
+__all__ = [
+    "FutureDeferred",
+    "JobDeferred",
+    "OutstandingDeferred",
+    "ThreadsafePoster",
+    "runInPool",
+    "settle",
+]
 
 T = TypeVar("T")
 
 _new: Any = object.__new__
 
 
-class Door(Protocol):
-    """The way into a reactor's thread, as an ``Inbox`` offers it."""
+class ThreadsafePoster(Protocol):
+    """The way into a reactor's thread, as an `Inbox` offers it."""
 
     def put(self, call: tuple[Any, ...]) -> None:
         """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
         ...
 
 
-class OwedDeferred(Deferred[T]):
+class OutstandingDeferred(Deferred[T]):
     """A Deferred that a thread has still to fire.
 
     Attributes:
@@ -57,10 +64,10 @@ class OwedDeferred(Deferred[T]):
         unwanted: Whether an outcome that comes after it has fired is to be dropped.
     """
 
-    __slots__ = ("door", "owed")
+    __slots__ = ("outstanding", "poster")
 
-    door: Door
-    owed: set[Owing]
+    poster: ThreadsafePoster
+    outstanding: set[Outstanding]
 
     unwanted = False
 
@@ -76,13 +83,13 @@ class OwedDeferred(Deferred[T]):
             self.errback(failure)
 
 
-def settle(deferred: OwedDeferred[Any], outcome: Any) -> None:
+def settle(deferred: OutstandingDeferred[Any], outcome: Any) -> None:
     """Fire a Deferred with what its function has come to. Thread: the reactor's.
 
     Raises:
         AlreadyCalledError: Somebody else has fired it.
     """
-    deferred.owed.discard(deferred)
+    deferred.outstanding.discard(deferred)
     try:
         if not (deferred.called and deferred.unwanted):
             deferred.callback(outcome)
@@ -91,8 +98,8 @@ def settle(deferred: OwedDeferred[Any], outcome: Any) -> None:
 
 
 def runInPool(
-    door: Door,
-    owed: set[Owing],
+    poster: ThreadsafePoster,
+    outstanding: set[Outstanding],
     pool: ThreadPool,
     function: Callable[..., T],
     args: tuple[Any, ...],
@@ -119,22 +126,22 @@ def runInPool(
         job._state = None
         job.called = False
         job.paused = 0
-    job.door = door
-    job.owed = owed
+    job.poster = poster
+    job.outstanding = outstanding
     job.context = copy_context() or None
     job.function = partial(function, **kwargs) if kwargs else function
     job.args = args
     job.claim = True
-    owed.add(job)
+    outstanding.add(job)
     try:
         pool.put(job)
     except BaseException:
-        owed.discard(job)
+        outstanding.discard(job)
         raise
     return job
 
 
-class JobDeferred(OwedDeferred[T]):
+class JobDeferred(OutstandingDeferred[T]):
     """The Deferred of a function that runs in a thread of a `ThreadPool`, and the pool's job.
 
     Attributes:
@@ -147,33 +154,35 @@ class JobDeferred(OwedDeferred[T]):
         told: Whether it was cancelled while it ran.
     """
 
-    __slots__ = ("args", "claim", "context", "crew", "function", "queued")
+    __slots__ = ("args", "claim", "context", "function", "queued", "workers")
 
     context: Context | None
     function: Callable[..., T] | None
     args: tuple[Any, ...] | None
     claim: bool
-    crew: Crew
+    workers: Workers
     queued: float
 
-    told = False
+    cancelRequested = False
 
     # ---- what the pool calls ---------------------------------------------------------------------
 
     def run(self, worker: Worker, here: Context) -> None:
-        """Run the function in its context or else ``here``, and send its outcome.
+        """Run the function in its context or else `here`, and send its outcome.
 
         Thread: the worker's.
         """
         function: Any = self.function
         args: Any = self.args
         try:
-            # Race: a kill between this and the call leaves the job to `hit`.
+            # Race: a kill between this and the call leaves the job to `interrupted`.
             del self.claim
         except AttributeError:
             worker.tally.skip()
-            if self.told:
-                self.crew.loans.end(self)  # cancelled twice, the second time it seemed to run
+            if self.cancelRequested:
+                self.workers.compensation.end(
+                    self
+                )  # cancelled twice, the second time it seemed to run
             return
         context = self.context
         try:
@@ -200,21 +209,21 @@ class JobDeferred(OwedDeferred[T]):
         self.function = self.args = self.context = None
         try:
             if context:
-                self.door.put((context.run, settle, self, outcome))
+                self.poster.put((context.run, settle, self, outcome))
             else:
-                self.door.put((settle, self, outcome))
+                self.poster.put((settle, self, outcome))
         except ReactorNotRunning:
             pass  # it has ended without us: what is still owed fails
         finally:
-            if self.told:
-                self.crew.loans.end(self)
+            if self.cancelRequested:
+                self.workers.compensation.end(self)
 
     def isAwaited(self) -> bool:
         """Return whether the reactor waits for one job alone. Thread: the worker's."""
-        return len(self.owed) <= 1
+        return len(self.outstanding) <= 1
 
-    def hit(self, error: BaseException) -> bool:
-        """Fail, because the worker was hit by ``error`` outside the function. Thread: the worker's.
+    def interrupted(self, error: BaseException) -> bool:
+        """Fail, because the worker was hit by `error` outside the function. Thread: the worker's.
 
         Returns:
             True: should the outcome have been sent, this one comes later, and is dropped.
@@ -233,7 +242,7 @@ class JobDeferred(OwedDeferred[T]):
         self._send(self.context or Context(), Failure.fromException(error, 0))
         return True
 
-    def drop(self) -> bool:
+    def cancelQueued(self) -> bool:
         """Cancel the job, unless somebody has it. Thread: any."""
         return self.fail(CancelledError())
 
@@ -249,24 +258,24 @@ def _cancel(job: Deferred[Any]) -> None:
     """Keep the function from running, or tell it; the Deferred then fails by itself."""
     assert isinstance(job, JobDeferred)
     job.unwanted = True
-    job.owed.discard(job)
+    job.outstanding.discard(job)
     try:
         del job.claim
     except AttributeError:
-        if job.function is not None and not job.told:
-            job.told = True
-            job.crew.loans.begin(job)
+        if job.function is not None and not job.cancelRequested:
+            job.cancelRequested = True
+            job.workers.compensation.begin(job)
             # Race: the job ended before it was made up for, and saw nothing to settle. It lets go
-            # of the function, then looks at `told`; we set `told`, have it made up for, then look
+            # of the function, then looks at `cancelRequested`; we set `cancelRequested`, have it made up for, then look
             # at the function: one of us settles, and twice does no harm.
             if job.what is None:
-                job.crew.loans.end(job)
+                job.workers.compensation.end(job)
         return
     job.function = job.args = job.context = None
-    job.crew.noteCancelled()
+    job.workers.noteCancelled()
 
 
-class FutureDeferred(OwedDeferred[T]):
+class FutureDeferred(OutstandingDeferred[T]):
     """The Deferred of a `concurrent.futures` future.
 
     Args:
@@ -277,12 +286,14 @@ class FutureDeferred(OwedDeferred[T]):
 
     __slots__ = ("_future",)
 
-    def __init__(self, door: Door, owed: set[Owing], future: Future[T]) -> None:
+    def __init__(
+        self, poster: ThreadsafePoster, outstanding: set[Outstanding], future: Future[T]
+    ) -> None:
         super().__init__(_cancelFuture)
-        self.door = door
-        self.owed = owed
+        self.poster = poster
+        self.outstanding = outstanding
         self._future: Future[T] | None = future
-        owed.add(self)
+        outstanding.add(self)
         future.add_done_callback(self._done)
 
     @property
@@ -303,7 +314,7 @@ class FutureDeferred(OwedDeferred[T]):
         if context := copy_context():
             call = (context.run, *call)
         try:
-            self.door.put(call)
+            self.poster.put(call)
         except ReactorNotRunning:
             pass  # it has ended without us: what is still owed fails
         finally:
@@ -315,7 +326,7 @@ def _cancelFuture(deferred: Deferred[Any]) -> None:
     """Cancel the future; the Deferred then fails by itself."""
     assert isinstance(deferred, FutureDeferred)
     deferred.unwanted = True
-    deferred.owed.discard(deferred)
+    deferred.outstanding.discard(deferred)
     future, deferred._future = deferred._future, None
     if future is not None:
         future.cancel()

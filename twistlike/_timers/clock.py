@@ -1,6 +1,6 @@
 """A clock that stands still until it is told to go on, and a Deferred that fires after a time.
 
-A ``Clock`` belongs to the thread that steps it; ``deferLater`` to that of the clock it is given.
+A `Clock` belongs to the thread that steps it; `deferLater` to that of the clock it is given.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _T = TypeVar("_T")
 
 
 class Clock:
-    """A reactor's timers on a clock that only ``advance`` moves: for tests that do not wait.
+    """A reactor's timers on a clock that only `advance` moves: for tests that do not wait.
 
     Differs from Twisted: a delay that a reactor refuses (negative, NaN) is refused here too; a
-    call runs in the context in which it was asked for; ``calls`` is a new list each time.
+    call runs in the context in which it was asked for; `calls` is a new list each time.
 
     Attributes:
         rightNow: What the clock shows, in seconds.
@@ -49,7 +49,7 @@ class Clock:
     def callLater(
         self, delay: float, callable: Callable[P, object], *args: P.args, **kw: P.kwargs
     ) -> DelayedCall:
-        """Have ``callable(*args, **kw)`` called when the clock is ``delay`` seconds further.
+        """Have `callable(*args, **kw)` called when the clock is `delay` seconds further.
 
         Calls run in the order of their time; equal times in the order in which they were asked
         for, as on a reactor.
@@ -61,7 +61,7 @@ class Clock:
             kw: Its keyword arguments.
 
         Raises:
-            TypeError: If the delay is not a number, or ``callable`` is not callable.
+            TypeError: If the delay is not a number, or `callable` is not callable.
             ValueError: If the delay is negative or NaN.
         """
         return self._queue.callLater(delay, callable, *args, **kw)
@@ -85,7 +85,7 @@ class Clock:
 
         Raises:
             ValueError: If it is NaN.
-            Exception: What a call raises; those after it stay, for the next ``advance``.
+            Exception: What a call raises; those after it stay, for the next `advance`.
         """
         now = self.rightNow + amount
         if isnan(now):
@@ -95,7 +95,7 @@ class Clock:
             call.run()
 
     def pump(self, timings: Iterable[float]) -> None:
-        """Advance once for each of ``timings``, in seconds."""
+        """Advance once for each of `timings`, in seconds."""
         for amount in timings:
             self.advance(amount)
 
@@ -134,9 +134,9 @@ def deferLater(
     """Call a function after a time.
 
     Args:
-        clock: A reactor or a ``Clock``.
+        clock: A reactor or a `Clock`.
         delay: Seconds.
-        callable: What to call; nothing if it is ``None``.
+        callable: What to call; nothing if it is `None`.
         args: Its positional arguments.
         kw: Its keyword arguments.
 

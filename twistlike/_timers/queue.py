@@ -1,13 +1,13 @@
 """Calls that are due at a time: the handle of one, and the queue of them.
 
-All of it belongs to one thread: the reactor's, or the one that steps a ``task.Clock``.
+All of it belongs to one thread: the reactor's, or the one that steps a `task.Clock`.
 
 How it works
 ------------
-The queue is a heap of ``(time, number, call)``; the number counts up, so calls that are due at the
+The queue is a heap of `(time, number, call)`; the number counts up, so calls that are due at the
 same time run in the order in which they were asked for. An entry is never taken out of the middle:
 
-* a call knows the time of the one entry that stands for it (``timeOfEntry``); an entry with another
+* a call knows the time of the one entry that stands for it (`timeOfEntry`); an entry with another
   time is dead, and dropped when it comes to the top. NaN, which equals nothing, is the entry time
   of a call that was cancelled or has run;
 * moving a call later changes only the call; its entry comes to the top at the old time, is found
@@ -15,10 +15,12 @@ same time run in the order in which they were asked for. An entry is never taken
 * moving a call earlier pushes a second entry and leaves the first one dead;
 * when most entries are dead, all of them are swept out.
 
-Calls that are due at once (``callLater(0)``) stand in a line of their own, a plain queue: the clock
-does not go back, so they come in order. What that saves is the heap, half of their cost.
+A new call enters the heap late: it waits in a list of fresh ones until somebody asks what is due.
+Most timers are time limits, which are cancelled long before that, and then never cost the heap
+anything. Calls that are due at once (`callLater(0)`) stand in a line of their own, a plain queue:
+the clock does not go back, so they come in order.
 
-So one comparison with ``timeOfEntry`` tells the hot case, a living call that is moved later, from
+So one comparison with `timeOfEntry` tells the hot case, a living call that is moved later, from
 everything else: no comparison with NaN is true.
 """
 
@@ -31,10 +33,13 @@ from heapq import heapify, heappop, heappush
 from itertools import chain
 from math import inf, isnan, nan
 from time import time as wallClock
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import AlreadyCalled, AlreadyCancelled
 from twistlike._base.naming import showAs
+from twistlike._base.reflect import safe_repr
+from twistlike._defer.background import startCoroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,11 +50,15 @@ if TYPE_CHECKING:
 
     Entry = tuple[float, int, "DelayedCall"]
 
-__all__ = ["DelayedCall", "TimerQueue", "checkDelay"]
+__all__ = ["DelayedCall", "TimerQueue", "checkDelay", "markCancelled"]
 
-# Dead entries are swept out when there are more than this many and more than half of the heap.
+# Dead entries are swept out when there are more than this many and more than half of all entries.
 # Below it a sweep costs more than the memory that it gives back.
 SWEEP_AT = 64
+
+# Most calls have no keyword arguments: they share this mapping, and the empty dictionary that
+# Python has made for each is freed at once.
+_NO_KEYWORDS: Mapping[str, Any] = {}
 
 _new: Any = object.__new__
 
@@ -77,10 +86,10 @@ def checkDelay(delay: float, name: str = "a delay") -> None:
 
 
 class DelayedCall:
-    """The handle of one call that is due at a time; ``callLater`` returns it.
+    """The handle of one call that is due at a time; `callLater` returns it.
 
     Args:
-        time: When it is due, in seconds of the clock ``seconds``.
+        time: When it is due, in seconds of the clock `seconds`.
         func: What to call.
         args: Its positional arguments.
         kw: Its keyword arguments.
@@ -94,8 +103,9 @@ class DelayedCall:
         debug: Whether new ones note where they were asked for; to be set on the class.
         creator: The stack that asked for it, outermost call first; only in debug mode.
 
-    Thread: the one of the clock that it came from. Moving a reactor's call to an earlier time in
-    another thread raises ``WrongThreadError``.
+    Thread: the one of the clock that it came from. Cancelling a reactor's call in another thread,
+    or moving it to an earlier time there, raises `WrongThreadError`. Moving it later does no harm
+    there.
     """
 
     # Slots, for their size and speed; the dictionary is made when somebody adds an attribute.
@@ -146,7 +156,7 @@ class DelayedCall:
     @property
     def seconds(self) -> Callable[[], float]:
         """The clock."""
-        return self.clock.seconds
+        return self.clock.shownSeconds
 
     @property
     def canceller(self) -> Callable[[DelayedCall], object]:
@@ -159,8 +169,8 @@ class DelayedCall:
         return self.clock.resetter
 
     def getTime(self) -> float:
-        """Return when the call is due, in seconds of its clock."""
-        return self.time
+        """Return when the call is due, in seconds of its clock (a reactor: since the epoch)."""
+        return self.time + self.clock.offset
 
     def active(self) -> bool:
         """Return whether the call is still to come: neither run nor cancelled."""
@@ -177,16 +187,14 @@ class DelayedCall:
         Raises:
             AlreadyCalled: If it has run.
             AlreadyCancelled: If it has been cancelled before.
+            WrongThreadError: In another thread than that of the reactor's loop.
         """
         if self.cancelled or self.called:
             raise self._whyInactive()
-        self.cancelled = True
-        self.timeOfEntry = nan
-        self.func = self.args = self.kw = self.context = None
-        self.clock.canceller(self)
+        self.clock.cancel(self)
 
     def reset(self, secondsFromNow: float) -> None:
-        """Make the call due ``secondsFromNow`` seconds from now.
+        """Make the call due `secondsFromNow` seconds from now.
 
         Raises:
             AlreadyCalled: If it has run.
@@ -204,10 +212,10 @@ class DelayedCall:
         if not self.active():
             raise self._whyInactive()
         checkDelay(secondsFromNow)
-        self._moveEarlier(self.seconds() + secondsFromNow)
+        self._moveEarlier(self.clock.seconds() + secondsFromNow)
 
     def delay(self, secondsLater: float) -> None:
-        """Make the call due ``secondsLater`` seconds later than it is now; earlier if negative.
+        """Make the call due `secondsLater` seconds later than it is now; earlier if negative.
 
         Raises:
             AlreadyCalled: If it has run.
@@ -234,7 +242,7 @@ class DelayedCall:
         """Make the call, in a copy of the context in which it was asked for.
 
         For the owner of the queue; the call is no longer active while it runs. What it raises
-        goes through to the caller.
+        goes through to the caller. If it returns a coroutine, that is run.
         """
         func: Any = self.func
         args: Any = self.args
@@ -244,10 +252,9 @@ class DelayedCall:
         self.called = True
         self.timeOfEntry = nan
         self.func = self.args = self.kw = self.context = None
-        if kw:
-            run(func, *args, **kw)
-        else:
-            run(func, *args)
+        result = run(func, *args, **kw) if kw else run(func, *args)
+        if result is not None and type(result) is CoroutineType:
+            run(startCoroutine, result, func)
 
     def _whyInactive(self) -> ValueError:
         return AlreadyCancelled() if self.cancelled else AlreadyCalled()
@@ -280,7 +287,7 @@ class DelayedCall:
         if asked:
             what += f"\n\ntraceback at creation: \n\n{asked}"
         return (
-            f"<DelayedCall {id(self):#x} [{self.time - self.seconds()}s]"
+            f"<DelayedCall {id(self):#x} [{self.time - self.clock.seconds()}s]"
             f" called={int(self.called)} cancelled={int(self.cancelled)}{what}>"
         )
 
@@ -289,6 +296,8 @@ class _Hands:
     """The clock of a call that stands in no queue of ours."""
 
     __slots__ = ("canceller", "resetter", "seconds")
+
+    offset = 0.0
 
     def __init__(
         self,
@@ -299,6 +308,23 @@ class _Hands:
         self.canceller = canceller
         self.resetter = resetter
         self.seconds = seconds
+
+    @property
+    def shownSeconds(self) -> Callable[[], float]:
+        """The clock that users are shown."""
+        return self.seconds
+
+    def cancel(self, call: DelayedCall) -> None:
+        """Cancel a call, and tell the owner."""
+        markCancelled(call)
+        self.canceller(call)
+
+
+def markCancelled(call: DelayedCall) -> None:
+    """Let a call be cancelled, and forget its function and arguments."""
+    call.cancelled = True
+    call.timeOfEntry = nan
+    call.func = call.args = call.kw = call.context = None
 
 
 def _stackOfCaller() -> list[str]:
@@ -316,31 +342,52 @@ class TimerQueue:
 
     Args:
         seconds: The clock.
-        onEarlier: Called with no argument when the next time has become earlier.
+
+    Attributes:
+        seconds: The clock.
+        offset: What users are shown is the clock's time and this, in seconds.
+        alarmTime: A call that is due before this time, in seconds of the clock, makes `setAlarm`
+            be called: minus infinity where nobody waits for it.
 
     Thread: one, whichever; nothing here is safe for two.
     """
 
-    def __init__(
-        self, seconds: Callable[[], float], onEarlier: Callable[[], object] | None = None
-    ) -> None:
+    offset = 0.0
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
         self.seconds = seconds
-        self._onEarlier = onEarlier
+        self.alarmTime = -inf
         self._heap: list[Entry] = []
         self._line: deque[Entry] = deque()
+        self._fresh: list[DelayedCall] = []
         self._asked = 0
         self._dead = 0  # entries that will be dropped when they come to the top
-        # Bound once, not for each call.
-        self.canceller: Callable[[DelayedCall], object] = self._noteDead
-        self.resetter: Callable[[DelayedCall], object] = self._pushEarlier
+        self._sweepAt = SWEEP_AT
+
+    @property
+    def shownSeconds(self) -> Callable[[], float]:
+        """The clock that users are shown."""
+        return self.seconds
+
+    def setAlarm(self, time: float) -> None:
+        """Hear that a call is due earlier than `alarmTime`."""
+
+    def canceller(self, call: DelayedCall) -> None:
+        """Hear that a call has been cancelled: its entry is dead."""
+        self._dead += 1
+
+    def cancel(self, call: DelayedCall) -> None:
+        """Cancel a call that is active. Its entry stays until it is swept out."""
+        markCancelled(call)
+        self._dead += 1
 
     def callLater(
         self, delay: float, func: Callable[P, object], /, *args: P.args, **kw: P.kwargs
     ) -> DelayedCall:
-        """Have ``func(*args, **kw)`` called ``delay`` seconds from now.
+        """Have `func(*args, **kw)` called `delay` seconds from now.
 
         Raises:
-            TypeError: If ``func`` is not callable or the delay is not a number.
+            TypeError: If `func` is not callable or the delay is not a number.
             ValueError: If the delay is negative or NaN.
         """
         return self.add(delay, func, args, kw)
@@ -352,14 +399,14 @@ class TimerQueue:
         args: tuple[Any, ...],
         kw: Mapping[str, Any],
     ) -> DelayedCall:
-        """Do what ``callLater`` does, with the arguments as they are: for who has them so.
+        """Do what `callLater` does, with the arguments as they are: for who has them so.
 
         Raises:
-            TypeError: If ``func`` is not callable or the delay is not a number.
+            TypeError: If `func` is not callable or the delay is not a number.
             ValueError: If the delay is negative or NaN.
         """
         if not callable(func):
-            raise TypeError(f"callLater needs a callable to call, not {func!r}")
+            raise TypeError(f"callLater needs a callable to call, not {safe_repr(func)}")
         try:
             if not delay >= 0:
                 checkDelay(delay)
@@ -370,27 +417,52 @@ class TimerQueue:
         call.time = call.timeOfEntry = time = self.seconds() + delay
         call.func = func
         call.args = args
-        call.kw = kw
+        call.kw = kw or _NO_KEYWORDS
         call.clock = self
         call.context = copy_context() or None
         call.cancelled = call.called = False
         call.number = self._asked = number = self._asked + 1
         if DelayedCall.debug:
             call.creator = _stackOfCaller()
-        entry = (time, number, call)
-        line = self._line
-        if not delay and (not line or line[-1] < entry):
-            line.append(entry)
-            isFirst = line[0] is entry
+        if delay:
+            self._fresh.append(call)
         else:
-            heappush(self._heap, entry)
-            isFirst = self._heap[0] is entry
-        if isFirst and self._onEarlier is not None:
-            self._onEarlier()
+            self._addToLine((time, number, call))
+        if time < self.alarmTime:
+            self.setAlarm(time)
+        if self._dead > self._sweepAt:
+            self._sweepIfMostAreDead()
         return call
 
+    def _addToLine(self, entry: Entry) -> None:
+        line = self._line
+        if not line or line[-1] < entry:
+            line.append(entry)
+        else:
+            heappush(self._heap, entry)  # the clock was set back
+
+    def _enterFresh(self) -> None:
+        """Let the fresh calls enter the heap, those that are still active."""
+        fresh = self._fresh
+        if not fresh:
+            return
+        self._fresh = []
+        entries = [(call.time, call.number, call) for call in fresh if not call.cancelled]
+        self._dead -= len(fresh) - len(entries)
+        for time, _, call in entries:
+            call.timeOfEntry = time
+        heap = self._heap
+        # To push one costs about the logarithm of the heap's size, to build it anew its size.
+        if len(entries) * 8 < len(heap):
+            for entry in entries:
+                heappush(heap, entry)
+        else:
+            heap += entries  # the same list object: a caller further up may hold it
+            heapify(heap)
+
     def nextTime(self) -> float | None:
-        """Return when the next call is due, ``None`` if there is none."""
+        """Return when the next call is due, `None` if there is none."""
+        self._enterFresh()
         heap = self._heap
         line = self._line
         while line or heap:
@@ -408,7 +480,7 @@ class TimerQueue:
             now: The time, in seconds of the clock.
 
         Returns:
-            The call, still active: its ``run()`` makes it. ``None`` if none is due.
+            The call, still active: its `run()` makes it. `None` if none is due.
         """
         return next(self.due(now), None)
 
@@ -421,8 +493,9 @@ class TimerQueue:
             now: The time, in seconds of the clock.
 
         Yields:
-            Each call, still active: its ``run()`` makes it.
+            Each call, still active: its `run()` makes it.
         """
+        self._enterFresh()
         heap = self._heap
         line = self._line
         limit = self._asked
@@ -457,7 +530,9 @@ class TimerQueue:
 
     def calls(self) -> list[DelayedCall]:
         """Return the calls that are still to come, in the order in which they are due."""
-        active = {number: call for _, number, call in self._entries() if call.active()}
+        self._enterFresh()
+        entries = chain(self._heap, self._line)
+        active = {number: call for _, number, call in entries if call.active()}
         return sorted(active.values(), key=lambda call: (call.time, call.number))
 
     def clear(self) -> list[DelayedCall]:
@@ -478,30 +553,38 @@ class TimerQueue:
         """Go by another clock. What waits keeps the time that it still has to wait."""
         shift = seconds() - self.seconds()
         self.seconds = seconds
+        self.postpone(shift)
+
+    def postpone(self, seconds: float) -> None:
+        """Let all calls be due later by a number of seconds."""
         for call in self.calls():
-            call.time += shift
+            call.time += seconds
         self._sweep()
 
-    def _noteDead(self, call: DelayedCall) -> None:
-        """Count an entry that has died: its call was cancelled, or got an earlier one."""
-        self._dead += 1
-        if self._dead > SWEEP_AT and self._dead * 2 > len(self._heap) + len(self._line):
-            self._sweep()
-
-    def _pushEarlier(self, call: DelayedCall) -> None:
+    def resetter(self, call: DelayedCall) -> None:
+        """Hear that a call was moved to an earlier time than that of its entry."""
         call.timeOfEntry = call.time
+        # A fresh one gets a second entry, which equals this one, when it enters the heap.
         heappush(self._heap, (call.time, call.number, call))
-        self._noteDead(call)
-        if self._heap[0][2] is call and self._onEarlier is not None:
-            self._onEarlier()
+        self._dead += 1
+        if call.time < self.alarmTime:
+            self.setAlarm(call.time)
+        if self._dead > self._sweepAt:
+            self._sweepIfMostAreDead()
 
-    def _entries(self) -> chain[Entry]:
-        return chain(self._heap, self._line)
+    def _sweepIfMostAreDead(self) -> None:
+        size = len(self._heap) + len(self._line) + len(self._fresh)
+        if self._dead * 2 > size:
+            self._sweep()
+            size = len(self._heap)
+        self._sweepAt = max(SWEEP_AT, size // 2)
 
     def _sweep(self) -> None:
         """Build the heap anew from the calls that are still to come."""
+        self._enterFresh()
         # By number, because a call that was moved to and fro may have two equal entries.
-        alive = {number: call for time, number, call in self._entries() if call.timeOfEntry == time}
+        entries = chain(self._heap, self._line)
+        alive = {number: call for time, number, call in entries if call.timeOfEntry == time}
         self._dead = 0
         self._line.clear()
         for call in alive.values():

@@ -51,7 +51,7 @@ class FileDescriptor:
     """Something with a file descriptor that reads, and writes what it has buffered.
 
     A subclass has `fileno`, `doRead`, `writeSomeData`, and says what happens at the end by
-    extending `connectionLost`. This class is watched by ``reactor.addReader`` and ``addWriter``.
+    extending `connectionLost`. This class is watched by `reactor.addReader` and `addWriter`.
 
     Args:
         reactor: The reactor.
@@ -75,13 +75,13 @@ class FileDescriptor:
     _tempDataLen = 0  # of the list
     _writeDisconnecting: bool
     _writeDisconnected: bool
-    _congested: bool  # what was taken by the layer below is not all out
+    _congested = False  # what was taken by the layer below is not all out
 
     def __init__(self, reactor: Any = None) -> None:
         self.reactor = reactor
         # What each message looks at is in the object, and not in its class as well: an attribute
         # that is in both costs 40 ns for 8, which made an echo twice as dear.
-        self._writeDisconnecting = self._writeDisconnected = self._congested = False
+        self._writeDisconnecting = self._writeDisconnected = False
         self.connected = self.disconnecting = 0
         self.producer = None
         self.dataBuffer = self._tempDataBuffer = b""
@@ -349,7 +349,7 @@ def isIPAddress(addr: str | bytes, family: int | None = None) -> bool:
 
     Args:
         addr: The text, or ASCII bytes.
-        family: ``socket.AF_INET6`` for an IPv6 address instead.
+        family: `socket.AF_INET6` for an IPv6 address instead.
 
     Raises:
         ValueError: If it is another family.

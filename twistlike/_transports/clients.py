@@ -26,6 +26,7 @@ from twistlike._base.error import (
 )
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._timers.queue import checkDelay
 from twistlike._transports.loop_stream import openConnection
 from twistlike._transports.socket_descriptor import SocketDescriptor
 from twistlike._transports.stream import FIRST_SIZE, Connection
@@ -80,7 +81,6 @@ class BaseClient(Connection):
         self._uncertain = False
         self.connector: Any = connector
         self.protocol = None
-        self._net.open[self] = None
 
     def createInternetSocket(self) -> socket.socket:
         """Return a new socket of the right kind.
@@ -92,6 +92,7 @@ class BaseClient(Connection):
 
     def _prepare(self, bindAddress: Any) -> None:
         """Make and bind the socket now; look the address up on the loop's next turn."""
+        self._net.open[self] = None
         skt = None
         try:
             skt = self.createInternetSocket()
@@ -197,7 +198,7 @@ class BaseClient(Connection):
             return
         if self.protocol is None:
             self.protocol = _NoProtocol()
-            self.connected = self._wasMade = True
+            self.connected = 1
             self.loseConnection()
         else:
             openConnection(self)
@@ -264,12 +265,18 @@ class BaseConnector:
         factory: Makes the protocol, and is told how it goes.
         timeout: Seconds that an attempt may take; `None` for as long as the system likes.
         reactor: The reactor.
+
+    Raises:
+        ValueError: The timeout is negative.
+        TypeError: It is no number.
     """
 
     timeoutID: IDelayedCall | None = None
     factoryStarted: Any = 0
 
     def __init__(self, factory: Any, timeout: float | None, reactor: Any) -> None:
+        if timeout is not None:
+            checkDelay(timeout, "timeout")
         self.state = "disconnected"
         self.reactor: Any = theReactor(reactor)
         self.factory = factory

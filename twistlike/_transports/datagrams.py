@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base.error import ConnectionDone, MessageLengthError, NotListeningError
+from twistlike._base.error import ConnectionDone, MessageLengthError
 from twistlike._base.failure import Failure
 from twistlike._defer.deferred import Deferred
 from twistlike._log.legacy import msg
@@ -186,7 +186,7 @@ class BaseDatagramPort(SocketDescriptor):
             MessageLengthError: It is too long.
             BlockingIOError: The system has no room for it at the moment.
             OSError: The system cannot send it.
-            NotListeningError: The port is closed.
+            RuntimeError: The port is closed.
             WrongThreadError: In another thread than the loop's.
         """
         if self._elsewhere(self.write, datagram, addr):
@@ -196,7 +196,7 @@ class BaseDatagramPort(SocketDescriptor):
     def _send(self, datagram: bytes, addr: Any) -> int | None:
         """Send; `addr` is None for the peer that the system knows."""
         if not self.connected:
-            raise NotListeningError(f"{self!r} is closed: nothing can be sent by it")
+            raise RuntimeError(f"{self!r} is closed: nothing can be sent by it")
         try:
             if addr is None:
                 return self.socket.send(datagram)

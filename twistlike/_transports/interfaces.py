@@ -393,7 +393,7 @@ class IProtocolFactory(Protocol, metaclass=InterfaceType):
 class IHalfCloseableProtocol(Protocol, metaclass=DeclaredInterface):
     """A protocol whose connection goes on when one of its two directions has ended.
 
-    A class declares it by inheriting it besides its `Protocol`, or by zope's ``implementer``.
+    A class declares it by inheriting it besides its `Protocol`, or by zope's `implementer`.
     """
 
     def readConnectionLost(self) -> None:

@@ -64,7 +64,7 @@ class MulticastPort(Port):
         """Return the interface that multicast datagrams leave by.
 
         Returns:
-            Its address; for IPv6 its index. ``"0.0.0.0"`` or 0 where the system chooses.
+            Its address; for IPv6 its index. `"0.0.0.0"` or 0 where the system chooses.
         """
         if self._isIPv6:
             return self.socket.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF)

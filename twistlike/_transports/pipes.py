@@ -4,8 +4,8 @@ Thread: the reactor's.
 
 How it works
 ------------
-A reader or writer has an owner, which hears of it by ``childDataReceived(name, data)`` and
-``childConnectionLost(name, reason)``: a child process, or the standard input and output of this
+A reader or writer has an owner, which hears of it by `childDataReceived(name, data)` and
+`childConnectionLost(name, reason)`: a child process, or the standard input and output of this
 one. The reactor watches the descriptor. A plain file cannot be watched, since it is always ready:
 it is polled, once a turn.
 """

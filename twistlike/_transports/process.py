@@ -35,7 +35,7 @@ class Process(BaseProcess):
         proto: The protocol that hears of it.
         uid: The user to run as; None is this process's.
         gid: The group to run as; None is this process's.
-        childFDs: What the child's descriptors are: ``"r"``, a pipe that we read; ``"w"``, a pipe
+        childFDs: What the child's descriptors are: `"r"`, a pipe that we read; `"w"`, a pipe
             that we write; or the number of a descriptor of ours. All others are closed in it.
 
     Raises:
@@ -202,7 +202,7 @@ class PTYProcess(BaseProcess):
         proto: The protocol that hears of it.
         uid: The user to run as; None is this process's.
         gid: The group to run as; None is this process's.
-        usePTY: True, or the terminal as ``(master, slave, name of the slave)``; both descriptors
+        usePTY: True, or the terminal as `(master, slave, name of the slave)`; both descriptors
             belong to the process from now on.
 
     Raises:

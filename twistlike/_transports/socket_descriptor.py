@@ -83,9 +83,13 @@ class SocketDescriptor(FileDescriptor):
 
     def __init__(self, reactor: Any, context: Context | None = None) -> None:
         super().__init__(theReactor(reactor))
-        self._net: Transports = self.reactor._transports
         self._context: Context = copy_context() if context is None else context
         self._reading = self._writing = False
+
+    @property
+    def _net(self) -> Transports:
+        net: Transports = self.reactor._transports
+        return net
 
     def _take(self, skt: Socket) -> None:
         """Have a socket from now on."""

@@ -2,7 +2,7 @@
 
 How it works
 ------------
-`dataReceived` is called with what one ``recv`` gives. What the protocol writes in that turn is sent
+`dataReceived` is called with what one `recv` gives. What the protocol writes in that turn is sent
 when it returns, in one piece, so that an answer needs no further turn. What is written at other
 times is sent on the loop's next turn. Whatever ends the connection is carried out on a later turn,
 so that `connectionLost` never comes from within `dataReceived`.
@@ -48,7 +48,6 @@ class Connection(SocketDescriptor):
     """
 
     _aborting = False
-    _wasMade = False  # the protocol has its transport
     TLS = False
     _hasConnected = False  # this side has connected, rather than accepted
 
@@ -93,7 +92,6 @@ class Connection(SocketDescriptor):
         self._made()
 
     def _made(self) -> None:
-        self._wasMade = True
         try:
             self.protocol.makeConnection(self)
         except BaseException as error:
@@ -241,9 +239,11 @@ class Connection(SocketDescriptor):
         Raises:
             TypeError: If it is text, say.
             WrongThreadError: In another thread than the loop's; use
-                ``reactor.callFromThread(transport.write, ...)`` there.
+                `reactor.callFromThread(transport.write, ...)` there.
         """
-        if current.runningLoop() is not self._net.loop and self._elsewhere(self.write, data):
+        if current.runningLoop() is not self.reactor._transports.loop and self._elsewhere(
+            self.write, data
+        ):
             return
         if type(data) is not bytes:
             data = asBytes(data)
@@ -425,6 +425,7 @@ class Connection(SocketDescriptor):
         if not hasattr(self, "socket"):
             return  # it has ended
         self._net.open.pop(self, None)
+        hasTransport = self.connected  # the protocol has been given it
         try:
             FileDescriptor.connectionLost(self, reason)
         except BaseException as error:  # its producer's
@@ -436,7 +437,7 @@ class Connection(SocketDescriptor):
             self._close(orderly=reason.check(ConnectionAborted) is None)
             protocol = self.protocol
             del self.protocol, self.socket
-            if self._wasMade:
+            if hasTransport:
                 self._tellLost(protocol, reason)
 
     def _close(self, orderly: bool) -> None:

@@ -98,7 +98,7 @@ class Port(StreamPort):
         port: The number; 0 for any that is free.
         factory: Makes a protocol for each connection.
         backlog: How many connections may wait in the system.
-        interface: The local address; empty for all of IPv4, ``"::"`` for all.
+        interface: The local address; empty for all of IPv4, `"::"` for all.
         reactor: The reactor.
 
     Raises:
@@ -250,11 +250,12 @@ class Connector(BaseConnector):
 
     Raises:
         ServiceNameUnknownError: The port is a name that the system does not know.
+        TypeError: Host or port are something else.
     """
 
     def __init__(
         self,
-        host: str,
+        host: str | bytes,
         port: int | str,
         factory: Any,
         timeout: float | None,
@@ -266,6 +267,12 @@ class Connector(BaseConnector):
                 port = socket.getservbyname(port, "tcp")
             except OSError as error:
                 raise ServiceNameUnknownError(string=f"{error} ({port!r})") from None
+        if not isinstance(port, int):
+            raise TypeError(f"a TCP port is a number or a service's name, not {port!r}")
+        if isinstance(host, bytes):
+            host = host.decode("ascii")
+        if not isinstance(host, str):
+            raise TypeError(f"a host is text, an address or a name, not {host!r}")
         self.host = host
         self.port = port
         if isinstance(bindAddress, str):
@@ -298,7 +305,7 @@ def adoptPort(fileno: int, addressFamily: int, factory: Any, reactor: Any) -> Po
 
     Args:
         fileno: The socket's descriptor. It is duplicated.
-        addressFamily: ``socket.AF_INET`` or ``socket.AF_INET6``.
+        addressFamily: `socket.AF_INET` or `socket.AF_INET6`.
         factory: Makes a protocol for each connection.
         reactor: The reactor.
     """
@@ -315,7 +322,7 @@ def adoptConnection(fileno: int, addressFamily: int, factory: Any, reactor: Any)
 
     Args:
         fileno: The socket's descriptor. It is duplicated.
-        addressFamily: ``socket.AF_INET`` or ``socket.AF_INET6``.
+        addressFamily: `socket.AF_INET` or `socket.AF_INET6`.
         factory: Makes the protocol.
         reactor: The reactor.
 

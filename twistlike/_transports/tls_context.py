@@ -151,7 +151,7 @@ def contextFromFolder(path: str) -> ssl.SSLContext:
 
     Args:
         path: A folder of files in the PEM format, each with a certificate and its key, such as
-            ``example.com.pem``. ``default.pem``, or the first, is for all other names.
+            `example.com.pem`. `default.pem`, or the first, is for all other names.
 
     Raises:
         ValueError: There is no such file.

@@ -9,7 +9,7 @@ the moment or not. So the end of the reactor finds all of them, and what was mad
 loop is watched once there is one.
 
 A loop moves bytes in one of two ways. Where it can watch sockets, connections have sockets of their
-own, watched by ``loop.add_reader``: nothing of Twisted's semantics is lost, and an echo takes no
+own, watched by `loop.add_reader`: nothing of Twisted's semantics is lost, and an echo takes no
 more CPU than an asyncio protocol's, on uvloop hardly more. A loop that cannot (Windows' Proactor
 loop) lends them its transports.
 
@@ -98,9 +98,13 @@ class Transports:
             an exception, that is raised once the connection has ended.
 
     Attributes:
+        external: True: it brings in events from outside, and ends before the triggers "during" the
+            shutdown.
         loop: The loop; `None` while the reactor has none.
         open: All that is open.
     """
+
+    external = True
 
     def __init__(
         self,

@@ -9,7 +9,6 @@ from twistlike._base.address import IPv4Address, IPv6Address
 from twistlike._base.error import (
     CannotListenError,
     InvalidAddressError,
-    NotListeningError,
     UnsupportedAddressFamily,
     UnsupportedSocketType,
 )
@@ -26,7 +25,7 @@ class Port(BaseDatagramPort):
     Args:
         port: Its number; 0 for any that is free.
         proto: The protocol.
-        interface: The address that datagrams are received at; empty for all of IPv4, ``"::"`` for
+        interface: The address that datagrams are received at; empty for all of IPv4, `"::"` for
             all of IPv6.
         maxPacketSize: How many bytes of a datagram are taken; the rest of it is lost.
         reactor: The reactor.
@@ -67,10 +66,10 @@ class Port(BaseDatagramPort):
         """Return the address that datagrams are received at.
 
         Raises:
-            NotListeningError: The port is closed.
+            RuntimeError: The port is closed.
         """
         if not self.connected:
-            raise NotListeningError(f"{self!r} is closed: it has no address")
+            raise RuntimeError(f"{self!r} is closed: it has no address")
         name = self.socket.getsockname()
         if self.addressFamily == socket.AF_INET6:
             return IPv6Address("UDP", *name)
@@ -114,7 +113,7 @@ class Port(BaseDatagramPort):
 
         Args:
             datagram: Its bytes.
-            addr: An address and a port, ``("<broadcast>", port)`` included; None where the port
+            addr: An address and a port, `("<broadcast>", port)` included; None where the port
                 is connected.
 
         Returns:
@@ -127,7 +126,7 @@ class Port(BaseDatagramPort):
             MessageLengthError: It is too long.
             BlockingIOError: The system has no room for it at the moment.
             OSError: The system cannot send it.
-            NotListeningError: The port is closed.
+            RuntimeError: The port is closed.
             WrongThreadError: In another thread than the loop's.
         """
         if self._elsewhere(self.write, datagram, addr):

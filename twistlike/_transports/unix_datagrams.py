@@ -154,7 +154,7 @@ class ConnectedDatagramPort(DatagramPort):
         Raises:
             MessageLengthError: It is too long.
             BlockingIOError: The system has no room for it at the moment.
-            NotListeningError: The port is closed.
+            RuntimeError: The port is closed.
             WrongThreadError: In another thread than the loop's.
         """
         if addr is not None:

@@ -1,4 +1,4 @@
-"""A number in the kernel that one thread counts up to wake another: ``eventfd``, on Linux.
+"""A number in the kernel that one thread counts up to wake another: `eventfd`, on Linux.
 
 Thread: any.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Self
 
-__all__ = ["EventCounter"]
+__all__ = ["Eventfd"]
 
 # Those that are open, and by what the kernel knows each, if it tells. (Somebody may have closed the
 # descriptors of all, as daemons do, and then others have got their numbers.)
@@ -19,7 +19,7 @@ def _identityOf(number: int) -> str | None:
     """Return by what the kernel knows the event counter with that number.
 
     Nothing, if there is something else; None, if the kernel cannot be asked (no descriptor is left
-    to do so, or there is no ``/proc``).
+    to do so, or there is no `/proc`).
     """
     try:
         # Not open(): at the interpreter's end there is none.
@@ -33,7 +33,7 @@ def _identityOf(number: int) -> str | None:
     return next((line for line in lines if line.startswith("eventfd-id:")), "")
 
 
-class EventCounter(int):
+class Eventfd(int):
     """The descriptor of an event counter of the system's, which starts at 0.
 
     It can be read from while the count is not 0, and reading resets that. It is closed when nobody

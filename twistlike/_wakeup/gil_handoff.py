@@ -3,13 +3,13 @@
 A lock does for most. But whoever releases one still has the interpreter (its GIL). The sleeper
 wakes up in vain, asks for the interpreter, sleeps again, and wakes a second time when it is given
 up: on one CPU that makes six switches between threads for a job and its outcome, where two would
-do. A `QuickBell` is rung with the interpreter given up, so the sleeper takes over at once.
+do. A `HandoffLock` is rung with the interpreter given up, so the sleeper takes over at once.
 
 That is what is wanted if the ringer is about to wait for the sleeper. In a flood it is not: the
 sleeper would come after each call, with two switches a call instead of none. And who rings is held
 up until the sleeper sleeps again, or has had the interpreter for as long as others let it
 (`sys.getswitchinterval`, 5 ms). So there is one such bell in a pool, and one for the threads that
-wait for a reactor: `Bells` has it, while nobody sleeps on it.
+wait for a reactor: `HandoffSlot` has it, while nobody sleeps on it.
 
 Thread: any.
 """
@@ -21,19 +21,19 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
-from twistlike._wakeup.eventfd import EventCounter
+from twistlike._wakeup.eventfd import Eventfd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Bells", "QuickBell"]
+__all__ = ["HandoffLock", "HandoffSlot"]
 
 _LONGEST = 2_000_000.0  # seconds: 23 days. poll() takes milliseconds in a C int
 
 _process = object()  # another one in the child of a fork
 
 
-class QuickBell:
+class HandoffLock:
     """A bell that hands the interpreter over to the sleeper; used as a lock that is held.
 
     Attributes:
@@ -52,7 +52,7 @@ class QuickBell:
     def __init__(self) -> None:
         import select  # 1 ms; only threads that wait need it
 
-        self._counter = EventCounter()
+        self._counter = Eventfd()
         poll = select.poll()
         poll.register(self._counter, select.POLLIN)
         self._poll = poll.poll
@@ -71,7 +71,7 @@ class QuickBell:
         return True
 
 
-class Bells:
+class HandoffSlot:
     """The quick bell of a pool, or of the threads that wait for a reactor.
 
     There is one at a time. Who has taken it gives it back if nobody can be about to ring it, or
@@ -79,11 +79,11 @@ class Bells:
     """
 
     def __init__(self) -> None:
-        self._free: list[QuickBell] = []
-        self._last: Callable[[], QuickBell | None] = _nothing
+        self._free: list[HandoffLock] = []
+        self._last: Callable[[], HandoffLock | None] = _nothing
         self._madeIn = _process
 
-    def take(self) -> QuickBell | None:
+    def take(self) -> HandoffLock | None:
         """Return the quick bell, or None: somebody has it, or there can be none."""
         if self._madeIn is not _process:
             self.clear()  # the parent's
@@ -93,20 +93,20 @@ class Bells:
             if self._last() is not None:
                 return None
         try:
-            bell = QuickBell()
+            lock = HandoffLock()
         except (AttributeError, OSError):
             return None
-        self._last = weakref.ref(bell)
-        return bell
+        self._last = weakref.ref(lock)
+        return lock
 
     @property
     def taken(self) -> bool:
         """Whether somebody has it."""
         return not self._free and self._last() is not None
 
-    def giveBack(self, bell: QuickBell) -> None:
+    def giveBack(self, lock: HandoffLock) -> None:
         """Let somebody else have it. Nobody may be about to ring it."""
-        self._free.append(bell)
+        self._free.append(lock)
 
     def clear(self) -> None:
         """Let go of the bell: for now nobody is to come who wants it."""

@@ -1,4 +1,4 @@
-"""The counterpart of ``twisted.internet``: the reactor, Deferreds and threads."""
+"""The counterpart of `twisted.internet`: the reactor, Deferreds and threads."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The name under which ported code finds the handle that ``callLater`` returns."""
+"""The name under which ported code finds the handle that `callLater` returns."""
 
 from __future__ import annotations
 

@@ -3,9 +3,9 @@
 Rooms: `_net.endpoints`, `_net.hostname_endpoint`, `_net.endpoint_strings`, `_net.tls_endpoints`.
 
 Differs from Twisted: `HostnameEndpoint` lets address families take turns, and tries the next
-address as soon as one has failed; ``tcp6`` is a client's kind, too, and ``fd`` a server's; parsers
-of installed packages are entry points of the group ``twistlike.endpoints``. Not offered:
-``haproxy``, ``onion`` and other kinds of Twisted's plugins, unless Twisted is loaded besides.
+address as soon as one has failed; `tcp6` is a client's kind, too, and `fd` a server's; parsers
+of installed packages are entry points of the group `twistlike.endpoints`. Not offered:
+`haproxy`, `onion` and other kinds of Twisted's plugins, unless Twisted is loaded besides.
 """
 
 from __future__ import annotations

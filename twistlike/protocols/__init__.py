@@ -1,3 +1,3 @@
-"""The counterpart of ``twisted.protocols``: protocols of general use."""
+"""The counterpart of `twisted.protocols`: protocols of general use."""
 
 __all__: list[str] = []

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from twistlike._pool.compensation import Loan
+from twistlike._pool.compensation import BlockedWorker
 from twistlike._pool.errors import PoolSizeError, PoolStoppedError, PoolWedgedError
 from twistlike._pool.jobs import Job
 from twistlike._pool.pool import ThreadPool, afterFork, checkCancelled, currentPool
 from twistlike._pool.stats import Histogram, PoolStats, StuckWorker, WorkerStats
 
 __all__ = [
+    "BlockedWorker",
     "Histogram",
     "Job",
-    "Loan",
     "PoolSizeError",
     "PoolStats",
     "PoolStoppedError",

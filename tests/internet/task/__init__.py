@@ -1,1 +1,0 @@
-"""Tests of ``twistlike.internet.task``, a file for each of its modules."""

@@ -1,0 +1,34 @@
+"""Coroutines that nobody awaits: they are run, and their errors are reported.
+
+Thread: the one in which the coroutine is to run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twistlike._base.functions import describeWithPlace
+from twistlike._defer.coroutines import ensureDeferred
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from twistlike._base.failure import Failure
+
+__all__ = ["startCoroutine"]
+
+
+def startCoroutine(coroutine: Coroutine[Any, Any, object], function: Callable[..., object]) -> None:
+    """Run a coroutine, in the present context, and report its error.
+
+    Args:
+        coroutine: What a coroutine function returned whose result nobody takes.
+        function: The coroutine function, for the report.
+    """
+    ensureDeferred(coroutine).addErrback(_failed, function)
+
+
+def _failed(failure: Failure, function: Callable[..., object]) -> None:
+    from twistlike._log.report import report  # only an error that nobody handles needs it
+
+    report(failure, f"the coroutine of {describeWithPlace(function)} failed", source=function)

@@ -1,0 +1,90 @@
+"""Ends what is left on a loop: its tasks, its generators, its default executor; then closes it.
+
+Thread: the loop's.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Task
+    from collections.abc import Iterable
+
+__all__ = ["END_LIMIT", "closeLoop", "endTasks", "hasTasks"]
+
+# How long what is left on a loop may take to end once its reactor has, in seconds: its tasks, its
+# generators, its own default executor. As long as a reactor waits for its threads by default.
+END_LIMIT = 5.0
+
+# Tasks that were cancelled and have not ended: they are not waited for a second time.
+_stuck: weakref.WeakSet[Task[Any]] = weakref.WeakSet()
+
+
+def hasTasks(loop: AbstractEventLoop) -> bool:
+    """Return whether a loop has tasks that have not ended. Thread: the loop's."""
+    import asyncio  # not at the top: see the module's docstring
+
+    return bool(asyncio.all_tasks(loop))
+
+
+async def endTasks(limit: float) -> None:
+    """Cancel what runs on the running loop, and wait for its end: tasks, then generators.
+
+    What fails meanwhile goes to the loop's exception handler, and so does what does not end within
+    the limit; it is not waited for again.
+
+    Args:
+        limit: How long to wait, in seconds. Cancelling ends the wait at once.
+    """
+    import asyncio  # not at the top: see the module's docstring
+
+    loop = asyncio.get_running_loop()
+    tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)} - set(_stuck)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        limit = await _await(tasks, limit, loop)
+    await _await({loop.create_task(loop.shutdown_asyncgens())}, limit, loop)
+
+
+async def _await(tasks: Iterable[Task[Any]], limit: float, loop: AbstractEventLoop) -> float:
+    """Wait for the end of tasks; report those that have failed, or have not ended in time.
+
+    Returns:
+        The limit for whatever comes next: 0 if the wait was cancelled.
+    """
+    import asyncio  # not at the top: see the module's docstring
+
+    try:
+        await asyncio.wait(tasks, timeout=limit)
+    except asyncio.CancelledError:
+        limit = 0.0
+    for task in tasks:
+        _lookAt(task, loop)
+    return limit
+
+
+def _lookAt(task: Task[Any], loop: AbstractEventLoop) -> None:
+    """Report a task that should have ended if it has not, or has failed."""
+    if not task.done():
+        _stuck.add(task)
+        message = "the reactor ends without waiting any longer for a task that was told to end"
+        loop.call_exception_handler({"message": message, "task": task})
+    elif not task.cancelled() and (error := task.exception()) is not None:
+        message = "a task failed while the reactor ended"
+        loop.call_exception_handler({"message": message, "exception": error, "task": task})
+
+
+def closeLoop(loop: AbstractEventLoop) -> None:
+    """End what is left on a loop that has stopped, as `asyncio.run` does, and close it."""
+    try:
+        loop.run_until_complete(endTasks(END_LIMIT))
+        if sys.version_info >= (3, 12):
+            loop.run_until_complete(loop.shutdown_default_executor(END_LIMIT))
+        else:
+            loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
