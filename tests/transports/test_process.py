@@ -281,9 +281,10 @@ def test_any_descriptors_can_be_pipes_or_ours(path: str | None) -> None:
 
 @pytest.mark.parametrize("path", [None, "/"])
 def test_descriptors_do_not_overwrite_each_other(path: str | None) -> None:
-    """The numbers that the child wants are those which our own ends of the pipes have."""
-    first = os.dup(0)
-    os.close(first)
+    """The numbers that the child wants are those which copies of our ends could have."""
+    free = os.dup(0)
+    os.close(free)
+    first = free + 80  # after both ends of 40 pipes: where their copies would come
     wanted = range(first, first + 40)
 
     async def main(reactor: Any) -> Recorder:
