@@ -284,7 +284,7 @@ def test_descriptors_do_not_overwrite_each_other(path: str | None) -> None:
     """The numbers that the child wants are those which copies of our ends could have."""
     free = os.dup(0)
     os.close(free)
-    first = free + 80  # after both ends of 40 pipes: where their copies would come
+    first = free + 95  # after both ends of 40 pipes: where their copies would come
     wanted = range(first, first + 40)
 
     async def main(reactor: Any) -> Recorder:
