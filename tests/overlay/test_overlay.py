@@ -272,7 +272,7 @@ def test_reloading_the_package_leaves_one_finder() -> None:
 
 
 def test_a_missing_method_of_the_reactor_says_what_serves_instead() -> None:
-    """`reactor.spawnProcess` is an AttributeError that names asyncio's counterpart."""
+    """`reactor.addEvent` is an AttributeError that names asyncio's counterpart."""
     from twistlike._reactor.not_offered import NOT_OFFERED, NotOffered
 
     reactor = NotOffered()
@@ -290,17 +290,17 @@ def test_what_the_reactor_has_wins_over_what_it_lacks() -> None:
     from twistlike._reactor.not_offered import NotOffered
 
     class Own(NotOffered):
-        def listenTCP(self) -> str:
+        def addEvent(self) -> str:
             return "own"
 
     class Reactor(Own, NotOffered):
         pass
 
     reactor = Reactor()
-    vars(reactor)["listenUDP"] = "replaced"
-    assert (reactor.listenTCP(), getattr(reactor, "listenUDP", None)) == ("own", "replaced")
-    assert {"listenTCP", "listenUDP"} <= set(dir(reactor))
-    assert "listenSSL" not in dir(reactor)
+    vars(reactor)["removeEvent"] = "replaced"
+    assert (reactor.addEvent(), getattr(reactor, "removeEvent", None)) == ("own", "replaced")
+    assert {"addEvent", "removeEvent"} <= set(dir(reactor))
+    assert "removeEvent" not in dir(Reactor())
 
 
 def test_each_missing_name_is_one_of_a_twisted_reactor_and_not_of_ours() -> None:

@@ -14,33 +14,11 @@ from typing import NoReturn
 
 __all__ = ["NOT_OFFERED", "NotOffered"]
 
-_CONNECT = "asyncio.open_connection, or loop.create_connection for a protocol"
-_LISTEN = "asyncio.start_server, or loop.create_server for a protocol"
-_TLS = "with ssl= for TLS"
-_UDP = "asyncio's loop.create_datagram_endpoint"
-_RESOLVER = "a subclass of your loop with a getaddrinfo of its own"
 _WINDOWS = "asyncio's Proactor loop, which waits for events by itself"
 
 NOT_OFFERED = {
     "addEvent": _WINDOWS,
-    "adoptDatagramPort": f"{_UDP} with sock=",
-    "adoptStreamConnection": "asyncio's loop.connect_accepted_socket",
-    "adoptStreamPort": "asyncio.start_server with sock=",
-    "connectSSL": f"{_CONNECT}, {_TLS}",
-    "connectTCP": _CONNECT,
-    "connectUNIX": "asyncio.open_unix_connection",
-    "connectUNIXDatagram": f"{_UDP} with family=socket.AF_UNIX",
-    "installNameResolver": _RESOLVER,
-    "installResolver": _RESOLVER,
-    "listenMulticast": f"{_UDP} and the socket's own options",
-    "listenSSL": f"{_LISTEN}, {_TLS}",
-    "listenTCP": _LISTEN,
-    "listenUDP": _UDP,
-    "listenUNIX": "asyncio.start_unix_server",
-    "listenUNIXDatagram": f"{_UDP} with family=socket.AF_UNIX",
-    "nameResolver": "reactor.resolve, or asyncio's loop.getaddrinfo",
     "removeEvent": _WINDOWS,
-    "spawnProcess": "asyncio.create_subprocess_exec, awaited in a Deferred coroutine",
 }
 """Attribute of Twisted's reactors: what serves instead where ours has none."""
 

@@ -9,7 +9,6 @@ __all__ = ["INSTEAD", "insteadOf"]
 
 _STREAMS = "asyncio's own streams (asyncio.open_connection, asyncio.start_server)"
 _REACTOR = "twisted.internet.asyncioreactor, which is the one kind of reactor here"
-_PROCESSES = "asyncio.create_subprocess_exec, awaited in a Deferred coroutine"
 _ROTATING = "the standard library's logging.handlers"
 
 INSTEAD = {
@@ -19,12 +18,10 @@ INSTEAD = {
     "conch": "asyncssh, awaited in a Deferred coroutine",
     "cred": "your web framework's authentication",
     "enterprise": "threads.deferToThreadPool around your database module, or an asyncio driver",
-    "internet.abstract": _STREAMS,
     "internet.cfreactor": _REACTOR,
     "internet.default": _REACTOR,
     "internet.defer.deferredGenerator": "inlineCallbacks",
     "internet.defer.waitForDeferred": "inlineCallbacks",
-    "internet.endpoints": _STREAMS,
     "internet.epollreactor": _REACTOR,
     "internet.gireactor": _REACTOR,
     "internet.glib2reactor": _REACTOR,
@@ -35,16 +32,8 @@ INSTEAD = {
     "internet.kqreactor": _REACTOR,
     "internet.pollreactor": _REACTOR,
     "internet.posixbase": _REACTOR,
-    "internet.process": _PROCESSES,
-    "internet.protocol": _STREAMS,
     "internet.selectreactor": _REACTOR,
     "internet.serialport": "pyserial-asyncio, or reactor.addReader with pyserial",
-    "internet.ssl": "the standard library's ssl with asyncio's streams",
-    "internet.stdio": "asyncio's connect_read_pipe and connect_write_pipe",
-    "internet.tcp": _STREAMS,
-    "internet.udp": "asyncio's create_datagram_endpoint",
-    "internet.unix": "asyncio.open_unix_connection and asyncio.start_unix_server",
-    "internet.utils": _PROCESSES,
     "mail": "aiosmtplib or the standard library's email",
     "names": "reactor.resolve(name), which asks the system in the pool",
     "persisted": "the standard library's pickle or sqlite3",
