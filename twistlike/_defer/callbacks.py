@@ -8,31 +8,47 @@ None, or the arguments. Four kinds of entries are not calls of somebody's functi
 - `(CONTINUE, CONTINUE, deferred)`: a callback of that Deferred returned this one. It takes over
   the result, and this one is left with None.
 - `(RESUME, RESUME, coroutine)`: a Deferred coroutine waits here. It takes the result, too.
-- `(KEEP, KEEP, waiter)`: somebody waits here, and leaves the result to those who come after.
-- `(COLLECT, index, list)`: a `DeferredList` notes the result as the one at that index.
+- `(KEEP, KEEP, waiter)`: a task waits here, and leaves the result to those who come after.
+- `(COLLECT, index, collector)`: a `DeferredList` or a race notes the result of that index.
 
-Mostly a coroutine, a task or a `DeferredList` that waits is the only one who wants to know. Then
-its entry stands in the place of the list, itself in `_state`, and `resume` runs the entry.
+Mostly a coroutine, a task or a `DeferredList` is the only one that waits. Then its entry stands in
+the place of the list, the waiter itself in `_state`, and `resume` runs the entry.
 
 `runCallbacks` runs a fired Deferred's entries. What an entry sets going (a Deferred that continues,
 a coroutine that ended and so fired its own Deferred) comes back to the same loop, which keeps those
 that it has not finished on a stack of its own. So a chain of any length runs at once and without
 recursion.
+
+A callback may also fire another Deferred itself, whose callbacks run inside of that call, as in
+Twisted: code that releases a lock, puts into a queue, or calls `callback`. Such runs nest. `nesting`
+counts them, and once there are some, `runNested` looks at the interpreter's stack: when half of it
+is in use, the Deferred is paused and queued, and a run further out goes on with it. So the order is
+Twisted's up to the depth at which Twisted is near its RecursionError, and no depth is too much.
+
+Threads
+-------
+A Deferred that something on an asyncio loop waits for may only be fired in that loop's thread. The
+waiter stands in `_state` (of the Deferred that is still to fire), and its `thread` says which that
+is. `bindThread` hands this on to what will fire the Deferred: the end of a chain, the source of
+`chainDeferred`, the parts of a list.
 """
 
 # pyright: reportPossiblyUnboundVariable=false
 # In runCallbacks, where each name costs, "following" and "inner" are set where they are read.
 from __future__ import annotations
 
-from types import MappingProxyType, NoneType
+import sys
+from _thread import _local
+from collections import deque
+from types import MappingProxyType, MethodType, NoneType
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
-from twistlike._defer.base import DeferredBase
 from twistlike._defer.debug import DebugInfo
+from twistlike._defer.fields import DeferredFields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from twistlike._defer.deferred import Deferred
 
@@ -42,18 +58,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLLECT",
+    "CONTINUE",
     "KEEP",
+    "NEAR",
     "NON_DEFERRED_TYPES",
     "NO_KEYWORDS",
     "PASS",
     "RESUME",
     "RUNNING",
+    "ChainSource",
     "addWaiter",
     "bindThread",
     "chain",
+    "chainEnd",
+    "nesting",
+    "removeEntry",
     "resume",
     "runCallbacks",
     "runIfReady",
+    "runNested",
 ]
 
 
@@ -87,6 +110,25 @@ NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 NON_DEFERRED_TYPES = frozenset((NoneType, bool, int, float, str, bytes, list, tuple, dict, set))
 
 
+class ChainSource:
+    """Says of a Deferred that it was given to another's `Deferred.chainDeferred`.
+
+    Attributes:
+        source: The Deferred that is to fire it.
+    """
+
+    __slots__ = ("source",)
+
+    thread = None  # waiters on a loop have one
+
+    def __init__(self, source: DeferredFields[Any]) -> None:
+        self.source = source
+
+    def bind(self, target: DeferredFields[Any], waiter: Any) -> Iterable[DeferredFields[Any]]:
+        """Return the Deferreds that fire `target`, for which `waiter` waits now."""
+        return (self.source,)
+
+
 def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
     """Let a fired Deferred, whose result is another one, wait for that one's result."""
     outer.result = inner
@@ -94,9 +136,7 @@ def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
     outer._state = inner
     if outer._callbacks is not None:
         for entry in _listed(outer):
-            waits = type(entry) is tuple and (entry[0] is KEEP or entry[0] is RESUME)
-            if waits and entry[2].thread is not None:
-                bindThread(inner, entry[2])
+            if type(entry) is tuple and _bindFor(entry, inner):
                 break
     entry = (CONTINUE, CONTINUE, outer)
     if inner._callbacks is None:
@@ -105,7 +145,27 @@ def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
         _listed(inner).append(entry)
 
 
-def _listed(deferred: DeferredBase[Any]) -> list[Any]:
+def _bindFor(entry: Any, inner: Deferred[Any]) -> bool:
+    """Bind a Deferred to the thread of the waiter behind an entry, if it has one."""
+    kind = entry[0]
+    if kind is KEEP or kind is RESUME:
+        waiter = entry[2]
+    elif kind is COLLECT:
+        entry[2]._addSource(inner)
+        return False
+    elif type(kind) is MethodType and isinstance(kind.__self__, DeferredFields):
+        waiter = kind.__self__._state  # chainDeferred's
+        if kind.__self__.called or waiter is None:
+            return False
+    else:
+        return False
+    if waiter.thread is None:
+        return False
+    bindThread(inner, waiter)
+    return True
+
+
+def _listed(deferred: DeferredFields[Any]) -> list[Any]:
     """Return the entries of a Deferred that has some, as the list that it has from now on."""
     callbacks = deferred._callbacks
     if type(callbacks) is tuple:
@@ -115,12 +175,12 @@ def _listed(deferred: DeferredBase[Any]) -> list[Any]:
 
 
 def addWaiter(deferred: Deferred[Any], entry: Any) -> None:
-    """Add the entry of somebody who waits for a Deferred that has no result for them yet."""
+    """Add the entry of a waiter to a Deferred that has no result for it yet."""
     if deferred._callbacks is None:
         deferred._callbacks = entry
     else:
         callbacks = _listed(deferred)
-        last = callbacks[-1]
+        last = callbacks[-1] if callbacks else None
         if type(last) is tuple and last[0] is RESUME:
             # Two that wait in a row both get the outcome. (In Twisted the second gets None.)
             callbacks[-1] = (KEEP, KEEP, last[2])
@@ -129,20 +189,162 @@ def addWaiter(deferred: Deferred[Any], entry: Any) -> None:
         bindThread(deferred, entry[2])
 
 
-def bindThread(deferred: DeferredBase[Any], waiter: Any) -> None:
-    """Let nothing fire a Deferred, or what it waits for, in another thread than the waiter's."""
+def removeEntry(deferred: Deferred[Any], target: Any) -> None:
+    """Remove the entry of a waiter, or of a Deferred that continues, if it is there."""
+    entries = deferred._callbacks
+    if type(entries) is tuple:
+        if entries[2] is target:
+            deferred._callbacks = None
+    elif entries is not None:
+        for index, entry in enumerate(entries):
+            if type(entry) is tuple and entry[2] is target:
+                del entries[index]
+                return
+
+
+def chainEnd(deferred: DeferredFields[Any]) -> tuple[DeferredFields[Any], bool]:
+    """Follow the results that are Deferreds.
+
+    Returns:
+        the last one, and False; or one in a circle of Deferreds that wait for each other, and True.
+    """
+    landmark, steps, limit = deferred, 0, 2
     while deferred.called:
-        state = deferred._state
-        if not isinstance(state, DeferredBase) or state is deferred:
+        inner = deferred.result if deferred.paused else None
+        if not isinstance(inner, DeferredFields):
+            break
+        if inner is landmark:
+            return inner, True
+        deferred = inner
+        steps += 1
+        if steps == limit:  # a circle is found within twice its length
+            landmark = deferred
+            limit *= 2
+    return deferred, False
+
+
+def bindThread(deferred: DeferredFields[Any], waiter: Any) -> None:
+    """Let nothing fire a Deferred, or what it waits for, in another thread than the waiter's."""
+    todo: list[DeferredFields[Any]] = []
+    while True:
+        deferred, _ = chainEnd(deferred)
+        if not deferred.called:
+            before = deferred._state
+            if before is None:
+                deferred._state = waiter
+            elif before.thread is None:
+                deferred._state = waiter
+                if hasattr(before, "bind"):
+                    todo.extend(before.bind(deferred, waiter))
+        if not todo:
             return
-        deferred = state
-    if deferred._state is None or deferred._state.thread is None:
-        deferred._state = waiter
+        deferred = todo.pop()
 
 
 def runIfReady(deferred: Deferred[Any]) -> None:
     """Run the callbacks of a fired Deferred, unless something keeps them from it."""
     if deferred.called and deferred._state is None and not deferred.paused:
+        if nesting[0] < NEAR:
+            runCallbacks(deferred, deferred.result)
+        else:
+            runNested(deferred)
+
+
+# Runs inside of runs
+
+# How many runs of callbacks are inside of each other. All threads count here, since a place for
+# each thread costs 60 ns for each run, and a run that is left by an exception is not taken off: it
+# is a hint, which runNested corrects.
+nesting = [0]
+
+NEAR = 8
+"""From this many nested runs on, the stack is looked at; again after as many more."""
+
+# Of the interpreter's frames, which may be 1,000: half of them, so that what callbacks do has room.
+_MOST_FRAMES = 500
+
+
+class _Here(_local):
+    """What each thread has queued; None where no run is there to go on with it."""
+
+    queue: deque[tuple[Callable[[Any], object], Any]] | None = None
+
+
+_here = _Here()
+
+
+def _stackIsDeep() -> bool:
+    """Return whether half of the stack is in use."""
+    try:
+        sys._getframe(min(sys.getrecursionlimit() // 2, _MOST_FRAMES))
+    except ValueError:
+        return False
+    return True
+
+
+def _countRuns() -> int:
+    """Return how many runs of callbacks this thread is in."""
+    runs = 0
+    frame = sys._getframe(1).f_back
+    while frame is not None:
+        runs += frame.f_code in _RUNS
+        frame = frame.f_back
+    return runs
+
+
+def runNested(deferred: Any, function: Callable[[Any], object] | None = None) -> None:
+    """Run a fired Deferred's callbacks inside of other runs; where the stack is deep, by one of
+    those, after this has returned.
+
+    Args:
+        deferred: one that has fired and is neither paused nor running.
+        function: what to call with it instead.
+    """
+    queue = _here.queue
+    if queue is not None and _stackIsDeep():
+        if function is None:
+            deferred.paused += 1  # so that all who look at it see that it is not through
+            function = _runQueued
+        queue.append((function, deferred))
+        return
+    outermost = queue is None
+    if queue is None:
+        before = _countRuns()
+        queue = _here.queue = deque()
+    else:
+        before = nesting[0]
+    nesting[0] = 0
+    try:
+        if function is None:
+            runCallbacks(deferred, deferred.result)
+        else:
+            function(deferred)
+    finally:
+        del deferred  # see the end of runCallbacks
+        try:
+            _runQueue(queue)
+        finally:
+            nesting[0] = before
+            if outermost:
+                _here.queue = None
+
+
+def _runQueue(queue: deque[tuple[Callable[[Any], object], Any]]) -> None:
+    """Go on with what was queued, all of it, whatever is raised."""
+    try:
+        while queue:
+            function, argument = queue.popleft()
+            function(argument)
+            del argument
+    finally:
+        if queue:
+            _runQueue(queue)
+
+
+def _runQueued(deferred: Any) -> None:
+    """Take back the pause of runNested."""
+    deferred.paused -= 1
+    if not deferred.paused and deferred._state is None:
         runCallbacks(deferred, deferred.result)
 
 
@@ -154,10 +356,11 @@ def resume(current: Deferred[Any], result: Any) -> None:
     kind, index, waiter = current._callbacks
     current._callbacks = None
     current._state = RUNNING
+    nesting[0] += 1
     try:
         if kind is COLLECT:
             following = None
-            failed = type(result) not in NON_DEFERRED_TYPES and isinstance(result, Failure)
+            failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
             if waiter._collect(result, index, failed):
                 current.result = None
             elif failed:
@@ -174,6 +377,7 @@ def resume(current: Deferred[Any], result: Any) -> None:
     current._state = None
     if current._callbacks is not None or kind is None:
         runCallbacks(current, current.result)
+    nesting[0] -= 1
     del current, result, waiter, following  # see the end of runCallbacks
 
 
@@ -205,8 +409,9 @@ def runCallbacks(current: Any, result: Any) -> None:
     stack: list[_Frame] | None = None
     taken: Any = None  # an error that somebody who waits has got: not to be reported
     raised = False  # whether an exception may know this frame
-    failed = type(result) not in NON_DEFERRED_TYPES and isinstance(result, Failure)
+    failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
     current._state = RUNNING
+    nesting[0] += 1
     callback: Any
     following: Any
     inner: Any
@@ -265,7 +470,8 @@ def runCallbacks(current: Any, result: Any) -> None:
                 result = current.result = _failureOf(error)
                 failed = raised = True
                 continue
-            if isinstance(result, DeferredBase):
+            # Of the class: an object's own answer may be anybody's code.
+            if issubclass(type(result), DeferredFields):
                 inner = result
                 if not inner.called or inner.paused:
                     callback = PENDING
@@ -273,7 +479,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                 result = inner.result
                 if type(result) in NON_DEFERRED_TYPES:  # two calls of isinstance less
                     failed = False
-                elif isinstance(result, DeferredBase):
+                elif issubclass(type(result), DeferredFields):
                     if result is current:
                         result = _warnSelf(entry, failed, result)
                         if result is not current:
@@ -283,13 +489,13 @@ def runCallbacks(current: Any, result: Any) -> None:
                     callback = PENDING
                     break
                 else:
-                    failed = isinstance(result, Failure)
+                    failed = issubclass(type(result), Failure)
                 current.result = result
                 inner.result = None
                 if inner._debugInfo is not None:
                     inner._debugInfo.failResult = None
                 continue
-            failed = isinstance(result, Failure)
+            failed = issubclass(type(result), Failure)
         else:
             # All have run. An error that is left is reported if nobody comes for it.
             current._callbacks = None
@@ -304,13 +510,14 @@ def runCallbacks(current: Any, result: Any) -> None:
             if stack is None:
                 if failed:
                     break
+                nesting[0] -= 1
                 return
             if not stack:
                 break
             if stack[-1][1]:
                 current, _, result = stack.pop()
                 current.result = taken = result
-                failed = type(result) not in NON_DEFERRED_TYPES and isinstance(result, Failure)
+                failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
                 continue
             callback = following = None
 
@@ -351,6 +558,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                 if not stack:
                     if raised:
                         break
+                    nesting[0] -= 1
                     return
                 following = None
             else:
@@ -369,12 +577,16 @@ def runCallbacks(current: Any, result: Any) -> None:
             current = following
             taken = None
         result = current.result
-        failed = type(result) not in NON_DEFERRED_TYPES and isinstance(result, Failure)
+        failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
         current._state = RUNNING
+    nesting[0] -= 1
     # The frames in an exception's traceback hold their callers' frames, and so this one with its
     # variables. None of them may lead back to a Deferred that holds the exception.
     entries = entry = extra = current = following = outer = inner = result = None
     taken = frame = stack = None
+
+
+_RUNS = frozenset((runCallbacks.__code__, resume.__code__))
 
 
 def _warnSelf(entry: Any, failed: bool, result: Any) -> Any:

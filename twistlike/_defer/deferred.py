@@ -15,20 +15,32 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
-from twistlike._defer.base import DeferredBase
 from twistlike._defer.callbacks import (
     KEEP,
+    NEAR,
     NO_KEYWORDS,
     NON_DEFERRED_TYPES,
     PASS,
     RUNNING,
+    ChainSource,
     addWaiter,
+    bindThread,
+    chainEnd,
+    nesting,
+    removeEntry,
     resume,
     runCallbacks,
+    runNested,
 )
 from twistlike._defer.debug import DebugInfo, currentStack
-from twistlike._defer.errors import AlreadyCalledError, CancelledError
-from twistlike._defer.small import failthru, passthru
+from twistlike._defer.errors import (
+    AlreadyCalledError,
+    CancelledError,
+    cancelledToTimedOutError,
+    failthru,
+    passthru,
+)
+from twistlike._defer.fields import DeferredFields
 from twistlike._defer.task_future import FutureAdapter
 from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
@@ -52,7 +64,7 @@ _new: Any = object.__new__
 NO_TASKS = frozenset((NoneType, TaskProxy))
 
 
-class Deferred(DeferredBase[_T]):
+class Deferred(DeferredFields[_T]):
     """A result that will be there later, or an error, and the callbacks that wait for it.
 
     `await` gives the result in Deferred coroutines and in asyncio's tasks alike.
@@ -221,7 +233,10 @@ class Deferred(DeferredBase[_T]):
             except AttributeError:  # the entry of somebody who waits, see _run
                 self._callbacks = [callbacks, callback]
         if self.called and self._state is None and not self.paused:
-            runCallbacks(self, self.result)
+            if nesting[0] < NEAR:
+                runCallbacks(self, self.result)
+            else:
+                runNested(self)
             try:
                 return self
             finally:
@@ -266,7 +281,10 @@ class Deferred(DeferredBase[_T]):
             except AttributeError:  # the entry of somebody who waits, see _run
                 self._callbacks = [callbacks, entry]
         if self.called and self._state is None and not self.paused:
-            runCallbacks(self, self.result)
+            if nesting[0] < NEAR:
+                runCallbacks(self, self.result)
+            else:
+                runNested(self)
             try:
                 return self
             finally:
@@ -316,12 +334,61 @@ class Deferred(DeferredBase[_T]):
             except AttributeError:  # the entry of somebody who waits, see _run
                 self._callbacks = [callbacks, entry]
         if self.called and self._state is None and not self.paused:
-            runCallbacks(self, self.result)
+            if nesting[0] < NEAR:
+                runCallbacks(self, self.result)
+            else:
+                runNested(self)
             try:
                 return self
             finally:
                 del self  # see the end of runCallbacks
         return self
+
+    def chainDeferred(self, d: Deferred[_T]) -> Deferred[None]:
+        """Fire another Deferred with this one's result; this one goes on with None."""
+        if not d.called:
+            if d._state is None:
+                d._state = ChainSource(self)
+            elif d._state.thread is not None:
+                bindThread(self, d._state)
+        return self.addCallbacks(d.callback, d.errback)
+
+    def addTimeout(
+        self,
+        timeout: float,
+        clock: IReactorTime,
+        onTimeoutCancel: Callable[[_T | Failure, float], _U | Failure] | None = None,
+    ) -> Deferred[_T | _U]:
+        """Cancel this Deferred if it has not fired within some time.
+
+        Args:
+            timeout: seconds.
+            clock: what measures them: a reactor, or a clock of a test.
+            onTimeoutCancel: called with what came of the cancel and with the timeout, if it came to
+                that; what it returns or raises takes its place. Without it, a `CancelledError`
+                becomes a `TimeoutError`.
+        """
+        timedOut = False
+
+        def expire() -> None:
+            nonlocal timedOut
+            timedOut = True
+            self.cancel()
+
+        def convert(outcome: Any) -> Any:
+            if not timedOut:
+                return outcome
+            return (onTimeoutCancel or cancelledToTimedOutError)(outcome, timeout)
+
+        def stopClock(outcome: Any) -> Any:
+            if delayed.active():
+                delayed.cancel()
+            return outcome
+
+        delayed = clock.callLater(timeout, expire)
+        # Two callbacks, as in Twisted: what onTimeoutCancel returns may be a Deferred.
+        outcome: Deferred[Any] = self.addBoth(convert).addBoth(stopClock)
+        return outcome
 
     # Firing
 
@@ -339,7 +406,12 @@ class Deferred(DeferredBase[_T]):
             # _checkThread, without the call: what a coroutine or a task awaits comes here.
             if self._state.thread is not None and self._state.thread != get_ident():
                 self._checkThread()
-            if type(self._callbacks) is tuple and not self.paused and not Deferred.debug:
+            if (
+                type(self._callbacks) is tuple
+                and not self.paused
+                and not Deferred.debug
+                and nesting[0] < NEAR
+            ):
                 self.called = True
                 self._canceller = None
                 self.result = result
@@ -355,7 +427,10 @@ class Deferred(DeferredBase[_T]):
         if (
             self._callbacks is not None or type(result) not in NON_DEFERRED_TYPES
         ) and not self.paused:
-            runCallbacks(self, result)
+            if nesting[0] < NEAR:
+                runCallbacks(self, result)
+            else:
+                runNested(self)
             del self, result  # see the end of runCallbacks
 
     def errback(self, fail: Failure | BaseException | None = None) -> None:
@@ -415,7 +490,10 @@ class Deferred(DeferredBase[_T]):
         if self.called and self._state is not RUNNING:
             # As in Twisted, one that waits for another does so no longer if it is unpaused by hand.
             self._state = None
-            runCallbacks(self, self.result)
+            if nesting[0] < NEAR:
+                runCallbacks(self, self.result)
+            else:
+                runNested(self)
 
     # Cancelling
 
@@ -485,7 +563,68 @@ class Deferred(DeferredBase[_T]):
 
     __iter__ = __await__
 
-    # What Twisted's consumers look at
+    # Coroutines and futures. What makes them knows Deferred, so it is imported when it is needed.
+
+    @classmethod
+    def fromCoroutine(cls, coro: Coroutine[Any, Any, _U] | Generator[Any, Any, _U]) -> Deferred[_U]:
+        """Run a coroutine, and return a Deferred of its result.
+
+        It may await Deferreds, and on a loop whatever asyncio's tasks may.
+
+        Raises:
+            NotACoroutineError: it is none.
+        """
+        from twistlike._defer.coroutines import fromCoroutine
+
+        return fromCoroutine(coro)
+
+    @classmethod
+    def fromFuture(cls, future: Future[_U]) -> Deferred[_U]:
+        """Return a Deferred of what an asyncio future or task comes to.
+
+        Cancelling it cancels the future. A future that is cancelled fails it with `CancelledError`
+        (in Twisted with asyncio's).
+
+        Thread: that of the future's loop.
+        """
+        from twistlike._defer.futures import fromFuture
+
+        return fromFuture(future)
+
+    def asFuture(self, loop: AbstractEventLoop) -> Future[_T]:
+        """Return an asyncio future of this Deferred's result, which it takes.
+
+        Cancelling the future cancels the Deferred, and a Deferred that was cancelled cancels the
+        future (in Twisted the future fails with `CancelledError`). Inside a task, `await` takes a
+        Deferred itself.
+
+        Thread: the loop's.
+        """
+        from twistlike._defer.futures import asFuture
+
+        return asFuture(self, loop)
+
+    # Texts, and what Twisted's own code reads
+
+    @property
+    def _chainedTo(self) -> Any:
+        """The Deferred whose result this one is to get, or None."""
+        state = self._state
+        if self.called:
+            return state if isinstance(state, Deferred) else None
+        return state.source if isinstance(state, ChainSource) else None
+
+    def __str__(self) -> str:
+        name = self._shownAs or type(self).__name__
+        inner = self._chainedTo
+        if inner is not None:
+            return f"<{name} at 0x{id(self):x} waiting on Deferred at 0x{id(inner):x}>"
+        if hasattr(self, "result"):
+            return f"<{name} at 0x{id(self):x} current result: {self.result!r}>"
+        return f"<{name} at 0x{id(self):x}>"
+
+    __repr__ = __str__
+
 
     @property
     def _runningCallbacks(self) -> bool:
