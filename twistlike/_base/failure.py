@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
     from twistlike._base.frames import Frame
 
-__all__ = ["DefaultException", "Failure", "NoCurrentExceptionError", "startDebugMode"]
+__all__ = [
+    "DefaultException",
+    "Failure",
+    "NoCurrentExceptionError",
+    "startDebugMode",
+    "withTraceback",
+]
 
 _PUBLIC = "twistlike.python.failure"
 """The module under whose name all this is shown, pickled and imported."""
@@ -40,6 +46,11 @@ _SLOTS = ("captureVars", "count", "tb", "type", "value")
 
 _nextCount = _counter(1).__next__
 _new = BaseException.__new__
+
+withTraceback: Any = BaseException.with_traceback
+"""Set an exception's traceback, and return the exception. Its class may refuse `__traceback__ =`,
+as frozen dataclasses do, or have a method of that name."""
+
 _ownDict: Any = BaseException.__dict__["__dict__"]
 
 _debugging = False  # set once by startDebugMode
@@ -143,7 +154,7 @@ class Failure(BaseException):
             while skip > 1 and tb is not None:
                 tb = tb.tb_next
                 skip -= 1
-            error.__traceback__ = tb
+            withTraceback(error, tb)
         self = _new(cls)
         self.count = _nextCount()
         self.type = type(error)
@@ -217,14 +228,14 @@ class Failure(BaseException):
     def raiseException(self) -> NoReturn:
         """Raise the exception itself, with the traceback that it had when it was caught."""
         try:
-            raise self.value.with_traceback(self.tb)
+            raise withTraceback(self.value, self.tb)
         finally:
             del self
 
     def throwExceptionIntoGenerator(self, g: Generator[Any, Any, Any]) -> Any:
         """Raise the exception where a generator waits; return what the generator yields next."""
         try:
-            return g.throw(self.value.with_traceback(self.tb))
+            return g.throw(withTraceback(self.value, self.tb))
         finally:
             del self, g
 
@@ -306,7 +317,7 @@ class Failure(BaseException):
         self.tb = None
         self.pickled = 1
         if isinstance(self.value, BaseException):
-            self.value.__traceback__ = None
+            withTraceback(self.value, None)
 
     # Copies
 

@@ -115,18 +115,22 @@ class ChainSource:
 
     Attributes:
         source: The Deferred that is to fire it.
+        before: What stood in its `_state`.
     """
 
-    __slots__ = ("source",)
+    __slots__ = ("before", "source")
 
     thread = None  # waiters on a loop have one
 
-    def __init__(self, source: DeferredFields[Any]) -> None:
+    def __init__(self, source: DeferredFields[Any], before: Any) -> None:
         self.source = source
+        self.before = before
 
     def bind(self, target: DeferredFields[Any], waiter: Any) -> Iterable[DeferredFields[Any]]:
         """Return the Deferreds that fire `target`, for which `waiter` waits now."""
-        return (self.source,)
+        if hasattr(self.before, "bind"):
+            return [self.source, *self.before.bind(target, waiter)]
+        return [self.source]
 
 
 def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
@@ -361,8 +365,10 @@ def resume(current: Deferred[Any], result: Any) -> None:
         if kind is COLLECT:
             following = None
             failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
-            if waiter._collect(result, index, failed):
-                current.result = None
+            noted = waiter._collect(result, index, failed)
+            if noted:
+                if noted is not KEEP:
+                    current.result = None
             elif failed:
                 kind = None  # runCallbacks sees to it that it is reported
         else:
@@ -459,9 +465,13 @@ def runCallbacks(current: Any, result: Any) -> None:
                             if following is not None:
                                 break
                             taken = result
-                        elif extra._collect(result, errback, failed):
-                            result = current.result = None
-                            failed = False
+                        else:
+                            noted = extra._collect(result, errback, failed)
+                            if noted is KEEP:
+                                taken = result
+                            elif noted:
+                                result = current.result = None
+                                failed = False
                         continue
                     if type(result) in NON_DEFERRED_TYPES:
                         failed = False

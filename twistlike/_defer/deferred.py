@@ -13,8 +13,9 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike._base.error import WrongThreadError
-from twistlike._base.failure import Failure
+from twistlike._base.failure import Failure, withTraceback
 from twistlike._base.naming import showAs
+from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
     KEEP,
     NEAR,
@@ -30,6 +31,7 @@ from twistlike._defer.callbacks import (
     removeEntry,
     resume,
     runCallbacks,
+    runIfReady,
     runNested,
 )
 from twistlike._defer.debug import DebugInfo, currentStack
@@ -59,6 +61,10 @@ _V = TypeVar("_V")
 
 _new: Any = object.__new__
 
+NOT_AWAITED = (
+    "{} was iterated over, or went on before it had fired: write `await d`, or `yield d` inside"
+    " of inlineCallbacks"
+)
 
 # What is the current task of a loop where it is none of asyncio's that awaits a Deferred.
 NO_TASKS = frozenset((NoneType, TaskProxy))
@@ -347,9 +353,9 @@ class Deferred(DeferredFields[_T]):
     def chainDeferred(self, d: Deferred[_T]) -> Deferred[None]:
         """Fire another Deferred with this one's result; this one goes on with None."""
         if not d.called:
-            if d._state is None:
-                d._state = ChainSource(self)
-            elif d._state.thread is not None:
+            if d._state is None or d._state.thread is None:
+                d._state = ChainSource(self, d._state)
+            else:
                 bindThread(self, d._state)
         return self.addCallbacks(d.callback, d.errback)
 
@@ -373,7 +379,7 @@ class Deferred(DeferredFields[_T]):
         def expire() -> None:
             nonlocal timedOut
             timedOut = True
-            self.cancel()
+            self._cancelSurely()
 
         def convert(outcome: Any) -> Any:
             if not timedOut:
@@ -469,10 +475,13 @@ class Deferred(DeferredFields[_T]):
         self._debugInfo.invoker = currentStack(skip)
 
     def _checkThread(self) -> None:
-        """Before it fires: raise WrongThreadError if a loop in another thread waits for it."""
-        if self._state.thread not in (None, get_ident()):
+        """Raise WrongThreadError if a loop in another thread waits for this, which has not fired.
+
+        Whoever takes something off a list for this Deferred calls it before that.
+        """
+        if self._state is not None and self._state.thread not in (None, get_ident()):
             raise WrongThreadError(
-                f"{self!r} was fired in another thread than that of the asyncio loop which waits"
+                f"{safe_repr(self)} was fired in another thread than that of the asyncio loop which waits"
                 " for it; use reactor.callFromThread(d.callback, result)"
             )
 
@@ -505,33 +514,105 @@ class Deferred(DeferredFields[_T]):
         Raises:
             WrongThreadError: something on an asyncio loop in another thread waits for it.
         """
+        # Cancelling nests as firing does: a list cancels its parts, a coroutine what it waits for.
+        depth = nesting[0]
+        if depth >= NEAR:
+            runNested(self, Deferred._cancelSurely)
+            return
+        nesting[0] = depth + 1
+        try:
+            self._cancelNow()
+        finally:
+            nesting[0] = depth
+
+    def _cancelNow(self) -> None:
+        """Do what `cancel` does."""
         target: Deferred[Any] = self
+        landmark, steps, limit = target, 0, 2
         while target.called:
             # Fired: what can be cancelled is the Deferred that it waits for, if it does.
             inner = target.result
-            if not isinstance(inner, Deferred):
+            if not issubclass(type(inner), Deferred):
                 return
-            if type(inner).cancel is not Deferred.cancel:
+            if inner is landmark:
+                target._leaveCircle()
+                return
+            kind = type(inner)
+            if (
+                kind.cancel is not Deferred.cancel
+                or kind._cancelNow is not Deferred._cancelNow
+            ):
                 inner.cancel()
                 return
             target = inner
+            steps += 1
+            if steps == limit:
+                landmark = target
+                limit *= 2
         if target._state is not None:
             target._checkThread()
         if target._canceller is not None:
             target._canceller(target)
         else:
-            # Whoever was to fire it does not know that it was cancelled, and will fire it.
+            # What was to fire it does not know that it was cancelled, and will fire it.
             target._suppressAlreadyCalled = True
         if not target.called:
             target.errback(Failure(CancelledError()))
+
+    def _leaveCircle(self) -> None:
+        """Fail with CancelledError: this waits for a Deferred that, in the end, waits for this."""
+        removeEntry(self.result, self)
+        self._state = None
+        self.paused -= 1
+        self.result = Failure(CancelledError())
+        if not self.paused:
+            runCallbacks(self, self.result)
+
+    def _cancelSurely(self) -> bool:
+        """Cancel this; if a canceller raises, report that, and fail with `CancelledError`.
+
+        Returns:
+            False if it cannot be fired here.
+        """
+        try:
+            self.cancel()
+            return True
+        except BaseException:
+            from twistlike._log.report import report  # for errors of cancellers only
+
+            report(Failure(), "A canceller raised", source=self)
+        end, circular = chainEnd(self)
+        if end.called or circular:
+            return False
+        end._suppressAlreadyCalled = True
+        try:
+            end.errback(Failure(CancelledError()))  # type: ignore[attr-defined]
+        except WrongThreadError:
+            return False
+        return True
+
+    def _cancelFor(self, waiter: Any) -> bool:
+        """Cancel this for a task or a coroutine that waits for it.
+
+        Returns:
+            False if no outcome will come of it: `waiter` does not wait any more.
+        """
+        if self._cancelSurely():
+            end, _ = chainEnd(self)
+            if not (end.called and end.paused):  # else somebody has paused it
+                return True
+        removeEntry(self, waiter)
+        return False
 
     # Awaiting
 
     def __await__(self) -> Generator[Any, Any, _T]:
         """Wait for the result, in a Deferred coroutine or in an asyncio task; it is left here."""
-        if self.called and not self.paused and not isinstance(self.result, Deferred):
+        if self.called and not self.paused:
+            if self._callbacks is not None:
+                runIfReady(self)  # left behind one that was paused
             result = self.result
-            if type(result) in NON_DEFERRED_TYPES or not isinstance(result, Failure):
+            if type(result) in NON_DEFERRED_TYPES or not issubclass(type(result), Failure):
                 return result  # type: ignore[no-any-return]
             info = self._debugInfo
             if info is not None:
@@ -541,6 +622,8 @@ class Deferred(DeferredFields[_T]):
             if loop is None or type(current.currentTask(loop)) in NO_TASKS:
                 # A Deferred coroutine, or another driver in Twisted's manner: it sends the result.
                 result = yield self
+                if result is None and not self.called:
+                    raise RuntimeError(NOT_AWAITED.format(safe_repr(self)))
                 return result  # type: ignore[no-any-return]
             waiter = FutureAdapter(self, loop)
             if self._callbacks is None and self._state is None and not self.called:
@@ -548,13 +631,24 @@ class Deferred(DeferredFields[_T]):
                 self._state = waiter
             else:
                 addWaiter(self, (KEEP, KEEP, waiter))
-            yield waiter
+            try:
+                yield waiter
+            except BaseException:
+                if waiter._deferred is not None:
+                    removeEntry(self, waiter)  # whatever iterated over this has been dropped
+                elif hasattr(self, "_giveBack"):
+                    # Cancelled in the very turn in which it was handed a lock or an item.
+                    self._giveBack(waiter.outcome)
+                raise
+            if waiter._deferred is not None:
+                removeEntry(self, waiter)
+                raise RuntimeError(NOT_AWAITED.format(safe_repr(self)))
             result = waiter.outcome
             del waiter  # it keeps the outcome: see below
-            if type(result) in NON_DEFERRED_TYPES or not isinstance(result, Failure):
+            if type(result) in NON_DEFERRED_TYPES or not issubclass(type(result), Failure):
                 return result  # type: ignore[no-any-return]
         # No frame of the exception's traceback may keep the Deferred that keeps the exception.
-        error = result.value.with_traceback(result.tb)
+        error = withTraceback(result.value, result.tb)
         del self, result
         try:
             raise error
@@ -620,7 +714,7 @@ class Deferred(DeferredFields[_T]):
         if inner is not None:
             return f"<{name} at 0x{id(self):x} waiting on Deferred at 0x{id(inner):x}>"
         if hasattr(self, "result"):
-            return f"<{name} at 0x{id(self):x} current result: {self.result!r}>"
+            return f"<{name} at 0x{id(self):x} current result: {safe_repr(self.result)}>"
         return f"<{name} at 0x{id(self):x}>"
 
     __repr__ = __str__

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
+from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import chain
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError
@@ -12,7 +13,24 @@ from twistlike._defer.errors import CancelledError
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
 
-__all__ = ["asFuture", "fromFuture", "outcomeOf"]
+__all__ = ["asFuture", "fromFuture", "isFuture", "outcomeOf"]
+
+
+def isFuture(value: Any) -> bool:
+    """Return whether something is a future by asyncio's protocol.
+
+    The class is asked, and not by `getattr` alone: a mock, a proxy for a server, or a class whose
+    metaclass answers has any attribute that is asked for.
+    """
+    kind = type(value)
+    try:
+        if not hasattr(kind, "_asyncio_future_blocking"):
+            return False
+        if not any("_asyncio_future_blocking" in vars(base) for base in kind.__mro__):
+            return False
+        return value._asyncio_future_blocking is not None
+    except Exception:
+        return False
 
 
 def outcomeOf(future: Any) -> Any:
@@ -63,12 +81,12 @@ def asFuture(deferred: Deferred[Any], loop: AbstractEventLoop) -> Future[Any]:
     def forward(outcome: Any) -> None:
         if future.done():
             return
-        if not isinstance(outcome, Failure):
+        if not issubclass(type(outcome), Failure):
             future.set_result(outcome)
         elif isinstance(outcome.value, CancelledError):
             future.cancel()
         else:
-            future.set_exception(outcome.value)
+            future.set_exception(_forFuture(outcome.value))
 
     def checkCancel(future: Future[Any]) -> None:
         if future.cancelled():
@@ -77,3 +95,13 @@ def asFuture(deferred: Deferred[Any], loop: AbstractEventLoop) -> Future[Any]:
     future.add_done_callback(checkCancel)
     deferred.addBoth(forward)
     return future
+
+
+def _forFuture(error: Any) -> BaseException:
+    """Return an error as asyncio's futures take it; StopIteration as CPython 3.12 has it."""
+    if isinstance(error, BaseException) and not isinstance(error, StopIteration):
+        return error
+    replacement = RuntimeError(f"{safe_repr(error)} cannot be raised into a Future")
+    if isinstance(error, BaseException):
+        replacement.__cause__ = error
+    return replacement
