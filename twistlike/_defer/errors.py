@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twistlike._base.failure import Failure
@@ -46,8 +47,18 @@ class CancelledError(Exception):
     """
 
 
-class TimeoutError(Exception):
-    """A Deferred had no result in time."""
+class TimeoutError(builtins.TimeoutError):
+    """A Deferred had no result in time.
+
+    Differs from Twisted: `except TimeoutError` finds it without an import, too.
+    """
+
+    def __init__(self, *args: object) -> None:
+        """Keep the arguments as any exception does, and not as an OSError's number and text."""
+        super().__init__()
+        self.args = args
+
+    __str__ = BaseException.__str__
 
 
 class NotACoroutineError(TypeError):
