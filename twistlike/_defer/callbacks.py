@@ -74,6 +74,7 @@ __all__ = [
     "nesting",
     "removeEntry",
     "resume",
+    "run",
     "runCallbacks",
     "runIfReady",
     "runNested",
@@ -248,17 +249,26 @@ def bindThread(deferred: DeferredFields[Any], waiter: Any) -> None:
 def runIfReady(deferred: Deferred[Any]) -> None:
     """Run the callbacks of a fired Deferred, unless something keeps them from it."""
     if deferred.called and deferred._state is None and not deferred.paused:
-        if nesting[0] < NEAR:
-            runCallbacks(deferred, deferred.result)
-        else:
-            runNested(deferred)
+        run(deferred)
+
+
+def run(deferred: Deferred[Any]) -> None:
+    """Run the callbacks of a Deferred that has fired and is neither paused nor running."""
+    depth = nesting[0]
+    if depth < NEAR:
+        nesting[0] = depth + 1
+        runCallbacks(deferred, deferred.result)
+        nesting[0] = depth
+    else:
+        runNested(deferred)
+    del deferred  # see the end of runCallbacks
 
 
 # Runs inside of runs
 
-# How many runs of callbacks are inside of each other. All threads count here, since a place for
-# each thread costs 60 ns for each run, and a run that is left by an exception is not taken off: it
-# is a hint, which runNested corrects.
+# How many runs of callbacks are inside of each other. One number for all threads, as a place for
+# each would cost 60 ns for each run, and one that an exception leaves too high: it is a hint, which
+# runNested corrects.
 nesting = [0]
 
 NEAR = 8
@@ -296,39 +306,37 @@ def _countRuns() -> int:
     return runs
 
 
-def runNested(deferred: Any, function: Callable[[Any], object] | None = None) -> None:
-    """Run a fired Deferred's callbacks inside of other runs; where the stack is deep, by one of
-    those, after this has returned.
+def runNested(deferred: Any, cancel: Callable[[Any], object] | None = None) -> None:
+    """Run a fired Deferred's callbacks, `NEAR` runs deep or more. Where the stack is deep, too, a
+    run further out does it, after this has returned.
 
     Args:
         deferred: one that has fired and is neither paused nor running.
-        function: what to call with it instead.
+        cancel: what to call with it instead; it raises nothing.
     """
     queue = _here.queue
     if queue is not None and _stackIsDeep():
-        if function is None:
+        if cancel is None:
             deferred.paused += 1  # so that all who look at it see that it is not through
-            function = _runQueued
-        queue.append((function, deferred))
+        queue.append((cancel or _runQueued, deferred))
         return
+    depth = nesting[0]
     outermost = queue is None
     if queue is None:
-        before = _countRuns()
+        depth = _countRuns()
         queue = _here.queue = deque()
-    else:
-        before = nesting[0]
     nesting[0] = 0
     try:
-        if function is None:
+        if cancel is None:
             runCallbacks(deferred, deferred.result)
         else:
-            function(deferred)
+            cancel(deferred)
     finally:
         del deferred  # see the end of runCallbacks
         try:
             _runQueue(queue)
         finally:
-            nesting[0] = before
+            nesting[0] = depth
             if outermost:
                 _here.queue = None
 
@@ -353,26 +361,20 @@ def _runQueued(deferred: Any) -> None:
 
 
 def resume(current: Deferred[Any], result: Any) -> None:
-    """Run the only entry of a Deferred that has fired: that of somebody who waits.
+    """Run the only entry of a Deferred that has fired: that of a waiter.
 
     What `runCallbacks` does, for the most frequent case, at half of its cost.
     """
     kind, index, waiter = current._callbacks
     current._callbacks = None
     current._state = RUNNING
-    nesting[0] += 1
+    if kind is COLLECT:
+        _collectOne(current, result, index, waiter)
+        return
+    depth = nesting[0]
+    nesting[0] = depth + 1
     try:
-        if kind is COLLECT:
-            following = None
-            failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
-            noted = waiter._collect(result, index, failed)
-            if noted:
-                if noted is not KEEP:
-                    current.result = None
-            elif failed:
-                kind = None  # runCallbacks sees to it that it is reported
-        else:
-            following = waiter._resume(result)
+        following = waiter._resume(result)
     except BaseException as error:
         kind = following = None
         current.result = _failureOf(error)
@@ -383,8 +385,24 @@ def resume(current: Deferred[Any], result: Any) -> None:
     current._state = None
     if current._callbacks is not None or kind is None:
         runCallbacks(current, current.result)
-    nesting[0] -= 1
+    nesting[0] = depth
     del current, result, waiter, following  # see the end of runCallbacks
+
+
+def _collectOne(current: Deferred[Any], result: Any, index: int, collector: Any) -> None:
+    """Run the only entry of a Deferred that has fired: that of a collector."""
+    failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
+    try:
+        noted = collector._collect(result, index, failed)
+    except BaseException as error:
+        failed, noted = True, False
+        current.result = _failureOf(error)
+    if noted and noted is not KEEP:
+        current.result = None
+    current._state = None
+    if current._callbacks is not None or (failed and not noted):
+        runCallbacks(current, current.result)  # it sees to it that an error is reported
+    del current, result, collector  # see the end of runCallbacks
 
 
 def _unwind(stack: list[_Frame] | None, following: Deferred[Any] | None) -> _Frame | None:
@@ -417,7 +435,6 @@ def runCallbacks(current: Any, result: Any) -> None:
     raised = False  # whether an exception may know this frame
     failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
     current._state = RUNNING
-    nesting[0] += 1
     callback: Any
     following: Any
     inner: Any
@@ -520,7 +537,6 @@ def runCallbacks(current: Any, result: Any) -> None:
             if stack is None:
                 if failed:
                     break
-                nesting[0] -= 1
                 return
             if not stack:
                 break
@@ -568,7 +584,6 @@ def runCallbacks(current: Any, result: Any) -> None:
                 if not stack:
                     if raised:
                         break
-                    nesting[0] -= 1
                     return
                 following = None
             else:
@@ -589,7 +604,6 @@ def runCallbacks(current: Any, result: Any) -> None:
         result = current.result
         failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
         current._state = RUNNING
-    nesting[0] -= 1
     # The frames in an exception's traceback hold their callers' frames, and so this one with its
     # variables. None of them may lead back to a Deferred that holds the exception.
     entries = entry = extra = current = following = outer = inner = result = None

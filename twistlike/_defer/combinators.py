@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
-from twistlike._defer.callbacks import COLLECT, KEEP, NON_DEFERRED_TYPES, bindThread, chainEnd
+from twistlike._defer.callbacks import (
+    COLLECT,
+    KEEP,
+    NON_DEFERRED_TYPES,
+    bindThread,
+    chainEnd,
+    nesting,
+)
 from twistlike._defer.coroutines import fromAwaitable, start
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._defer.errors import CancelledError, FailureGroup, FirstError
@@ -148,6 +155,16 @@ class Collector(Deferred[_T]):
         """
         raise NotImplementedError
 
+    def _fire(self, result: Any) -> None:
+        """Fire. As a run inside of the part's, this is counted here: `resume` does not count it."""
+        depth = nesting[0]
+        nesting[0] = depth + 1
+        try:
+            self.callback(result)
+        finally:
+            nesting[0] = depth
+            del self, result  # see the end of runCallbacks
+
     def _asCallback(self, result: Any, index: int, succeeded: bool) -> Any:
         """Do what `_collect` does, as a callback."""
         return None if self._collect(result, index, not succeeded) else result
@@ -213,7 +230,7 @@ class DeferredList(Collector[list[tuple[bool, Any]]]):
             self.fireOnOneErrback = True
         self._firesOnOne = self.fireOnOneCallback  # in a slot, since each result asks for it
         if not self._parts and not fireOnOneCallback:
-            self.callback(self.resultList)
+            self._fire(self.resultList)
         self._watch(name)
 
     _shownName = "DeferredList"  # in errors
@@ -228,12 +245,12 @@ class DeferredList(Collector[list[tuple[bool, Any]]]):
         self.finishedCount = finished = self.finishedCount + 1
         if failed:
             if self.fireOnOneErrback and not self.called:
-                self.errback(Failure(FirstError(result, index)))
+                self._fire(Failure(FirstError(result, index)))
         elif self._firesOnOne and not self.called:
             first: Any = (result, index)
-            self.callback(first)
+            self._fire(first)
         if finished == len(results) and not self.called:
-            self.callback(results)
+            self._fire(results)
         return failed and self._mayDrop(result)
 
     def _mayDrop(self, failure: Failure) -> Any:
@@ -255,7 +272,7 @@ class DeferredList(Collector[list[tuple[bool, Any]]]):
         self._cancelled = True
         self._cancelParts()
         if not self._parts and not self.called:
-            self.errback(Failure(CancelledError()))  # nothing else will ever fire it
+            self._fire(Failure(CancelledError()))  # nothing else will ever fire it
 
 
 class _Gathered(DeferredList):
@@ -289,10 +306,10 @@ class _Gathered(DeferredList):
         self.finishedCount = finished = self.finishedCount + 1
         if failed:
             if not self.called:
-                self.errback(Failure(FirstError(result, index)))
+                self._fire(Failure(FirstError(result, index)))
             return self._mayDrop(result)
         if finished == len(results) and not self.called:
-            self.callback(results)
+            self._fire(results)
         return False
 
 
@@ -343,13 +360,14 @@ class _Race(Collector[Any]):
         if failed:
             failures[index] = result
             if len(failures) == len(self._parts) and not self.called:
-                self.errback(FailureGroup([failures[index] for index in sorted(failures)]))
+                group = FailureGroup([failures[index] for index in sorted(failures)])
+                self._fire(Failure(group))
         elif not self.called and not self._won:
             self._won = True
             for other, deferred in enumerate(self._parts):
                 if other != index:
                     deferred._cancelSurely()
-            self.callback((index, result))
+            self._fire((index, result))
         return True
 
 

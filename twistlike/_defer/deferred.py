@@ -30,6 +30,7 @@ from twistlike._defer.callbacks import (
     nesting,
     removeEntry,
     resume,
+    run,
     runCallbacks,
     runIfReady,
     runNested,
@@ -60,6 +61,10 @@ _U = TypeVar("_U")
 _V = TypeVar("_V")
 
 _new: Any = object.__new__
+
+# From how many nested runs on a firing is not run at once. None in debug mode, in which it is noted:
+# so one comparison is enough for both.
+_mostNested = NEAR
 
 NOT_AWAITED = (
     "{} was iterated over, or went on before it had fired: write `await d`, or `yield d` inside"
@@ -239,10 +244,7 @@ class Deferred(DeferredFields[_T]):
             except AttributeError:  # the entry of somebody who waits, see _run
                 self._callbacks = [callbacks, callback]
         if self.called and self._state is None and not self.paused:
-            if nesting[0] < NEAR:
-                runCallbacks(self, self.result)
-            else:
-                runNested(self)
+            run(self)
             try:
                 return self
             finally:
@@ -287,10 +289,7 @@ class Deferred(DeferredFields[_T]):
             except AttributeError:  # the entry of somebody who waits, see _run
                 self._callbacks = [callbacks, entry]
         if self.called and self._state is None and not self.paused:
-            if nesting[0] < NEAR:
-                runCallbacks(self, self.result)
-            else:
-                runNested(self)
+            run(self)
             try:
                 return self
             finally:
@@ -340,10 +339,7 @@ class Deferred(DeferredFields[_T]):
             except AttributeError:  # the entry of somebody who waits, see _run
                 self._callbacks = [callbacks, entry]
         if self.called and self._state is None and not self.paused:
-            if nesting[0] < NEAR:
-                runCallbacks(self, self.result)
-            else:
-                runNested(self)
+            run(self)
             try:
                 return self
             finally:
@@ -408,36 +404,40 @@ class Deferred(DeferredFields[_T]):
         if self.called:
             self._firedAgain()
             return
-        if self._state is not None:
+        state = self._state
+        if state is not None:
             # _checkThread, without the call: what a coroutine or a task awaits comes here.
-            if self._state.thread is not None and self._state.thread != get_ident():
+            thread = state.thread
+            if thread is not None and thread != get_ident():
                 self._checkThread()
-            if (
-                type(self._callbacks) is tuple
-                and not self.paused
-                and not Deferred.debug
-                and nesting[0] < NEAR
-            ):
+            if type(self._callbacks) is tuple and nesting[0] < _mostNested and not self.paused:
                 self.called = True
                 self._canceller = None
                 self.result = result
                 resume(self, result)
-                del self, result  # see the end of runCallbacks
+                del self, result, state  # see the end of runCallbacks
                 return
             self._state = None
         self.called = True
         self._canceller = None
         self.result = result
-        if Deferred.debug:
-            self._noteInvoker(2)
-        if (
+        depth = nesting[0]
+        if depth >= _mostNested:
+            self._fireNested()
+        elif (
             self._callbacks is not None or type(result) not in NON_DEFERRED_TYPES
         ) and not self.paused:
-            if nesting[0] < NEAR:
-                runCallbacks(self, result)
-            else:
-                runNested(self)
+            nesting[0] = depth + 1
+            runCallbacks(self, result)
+            nesting[0] = depth
             del self, result  # see the end of runCallbacks
+
+    def _fireNested(self) -> None:
+        """Run the callbacks, deep inside of other runs, or in debug mode."""
+        if Deferred.debug:
+            self._noteInvoker(3)
+        if not self.paused:
+            run(self)
 
     def errback(self, fail: Failure | BaseException | None = None) -> None:
         """Fire: have the errbacks called, now, with the error.
@@ -499,10 +499,7 @@ class Deferred(DeferredFields[_T]):
         if self.called and self._state is not RUNNING:
             # As in Twisted, one that waits for another does so no longer if it is unpaused by hand.
             self._state = None
-            if nesting[0] < NEAR:
-                runCallbacks(self, self.result)
-            else:
-                runNested(self)
+            run(self)
 
     # Cancelling
 
@@ -790,7 +787,9 @@ def fail(result: Failure | BaseException | None = None) -> Deferred[Any]:
 
 def setDebugging(on: bool) -> None:
     """Let Deferreds made from now on remember where they were made and fired, or not."""
+    global _mostNested
     Deferred.debug = bool(on)
+    _mostNested = 0 if on else NEAR
 
 
 def getDebugging() -> bool:
