@@ -51,6 +51,7 @@ withTraceback: Any = BaseException.with_traceback
 """Set an exception's traceback, and return the exception. Its class may refuse `__traceback__ =`,
 as frozen dataclasses do, or have a method of that name."""
 
+_tracebackOf: Any = BaseException.__dict__["__traceback__"].__get__
 _ownDict: Any = BaseException.__dict__["__dict__"]
 
 _debugging = False  # set once by startDebugMode
@@ -122,14 +123,19 @@ class Failure(BaseException):
             exc_type = exc_tb = None
             if _debugging:
                 _debug(exc_value)
-        if isinstance(exc_value, Failure):
+        if issubclass(_type(exc_value), Failure):
             self._setAttributes(exc_value._attributes())
             return
-        self.type = exc_value.__class__ if exc_type is None else exc_type
+        if exc_type is None:
+            try:
+                exc_type = exc_value.__class__
+            except BaseException:
+                exc_type = _type(exc_value)
+        self.type = exc_type
         self.value = exc_value
         self.captureVars = captureVars
-        if exc_tb is None and isinstance(exc_value, BaseException):
-            exc_tb = exc_value.__traceback__
+        if exc_tb is None and issubclass(_type(exc_value), BaseException):
+            exc_tb = _tracebackOf(exc_value)
         self.tb = exc_tb
 
     @classmethod
@@ -148,7 +154,10 @@ class Failure(BaseException):
         """
         if _debugging:
             _debug(error)
-        tb = error.__traceback__
+        try:
+            tb = error.__traceback__
+        except BaseException:  # its class answers for all attributes, and raises
+            tb = _tracebackOf(error)
         if skip and tb is not None:
             tb = tb.tb_next
             while skip > 1 and tb is not None:
@@ -157,7 +166,7 @@ class Failure(BaseException):
             withTraceback(error, tb)
         self = _new(cls)
         self.count = _nextCount()
-        self.type = type(error)
+        self.type = _type(error)
         self.value = error
         self.captureVars = False
         self.tb = tb
@@ -316,7 +325,7 @@ class Failure(BaseException):
             self._places = places
         self.tb = None
         self.pickled = 1
-        if isinstance(self.value, BaseException):
+        if issubclass(_type(self.value), BaseException):
             withTraceback(self.value, None)
 
     # Copies
@@ -378,7 +387,7 @@ class Failure(BaseException):
 
     def getErrorMessage(self) -> str:
         """Return the text of the exception, or where `str` of it fails, a text about that."""
-        if isinstance(self.value, Failure):
+        if issubclass(_type(self.value), Failure):
             return self.value.getErrorMessage()
         return safe_str(self.value)
 
@@ -454,7 +463,7 @@ class Failure(BaseException):
             write(f"*--- End of Failure #{self.count} ---\n")
 
     def _writeChained(self, write: Callable[[str], object], detail: str) -> None:
-        if isinstance(self.value, Failure):
+        if issubclass(_type(self.value), Failure):
             write(" (chained Failure)\n")
             self.value._write(write, detail)
 

@@ -158,7 +158,7 @@ def _bindFor(entry: Any, inner: Deferred[Any]) -> bool:
     elif kind is COLLECT:
         entry[2]._addSource(inner)
         return False
-    elif type(kind) is MethodType and isinstance(kind.__self__, DeferredFields):
+    elif type(kind) is MethodType and issubclass(type(kind.__self__), DeferredFields):
         waiter = kind.__self__._state  # chainDeferred's
         if kind.__self__.called or waiter is None:
             return False
@@ -216,7 +216,7 @@ def chainEnd(deferred: DeferredFields[Any]) -> tuple[DeferredFields[Any], bool]:
     landmark, steps, limit = deferred, 0, 2
     while deferred.called:
         inner = deferred.result if deferred.paused else None
-        if not isinstance(inner, DeferredFields):
+        if not issubclass(type(inner), DeferredFields):
             break
         if inner is landmark:
             return inner, True

@@ -118,7 +118,7 @@ class Collector(Deferred[_T]):
 
     def _watchOther(self, name: str, deferred: Any, index: int) -> None:
         """Ask what adds callbacks in its own way: a subclass, or another library's Deferred."""
-        if isinstance(deferred, CoroutineType) or isFuture(deferred):
+        if issubclass(type(deferred), CoroutineType) or isFuture(deferred):
             raise TypeError(
                 f"{name} takes Deferreds; number {index} is {safe_repr(deferred)}: write"
                 f" {'Deferred.fromFuture' if isFuture(deferred) else 'ensureDeferred'}(...)"
@@ -177,7 +177,7 @@ class Collector(Deferred[_T]):
         """
         self._checkThread()
         for deferred in self._parts:
-            if isinstance(deferred, Deferred):
+            if issubclass(type(deferred), Deferred):
                 deferred._cancelSurely()
             else:
                 deferred.cancel()
@@ -290,7 +290,7 @@ class _Gathered(DeferredList):
     @property
     def resultList(self) -> list[Any]:
         return [
-            None if result is _MISSING else (not isinstance(result, Failure), result)
+            None if result is _MISSING else (not issubclass(type(result), Failure), result)
             for result in self._results
         ]
 

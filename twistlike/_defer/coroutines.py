@@ -37,7 +37,7 @@ from twistlike._defer.callbacks import (
 from twistlike._defer.debug import DebugInfo, currentStack
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError, NotACoroutineError
-from twistlike._defer.futures import isFuture, outcomeOf
+from twistlike._defer.futures import classHas, isFuture, outcomeOf
 from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
 
@@ -233,7 +233,7 @@ class CoroutineDeferred(Deferred[_T]):
             self._state = None
             state = state._state
         elif self._orphaned:
-            if isinstance(outcome, Failure):
+            if issubclass(type(outcome), Failure):
                 DebugInfo().failResult = outcome  # nobody can handle it: it is reported
             return None
         else:
@@ -278,7 +278,7 @@ class CoroutineDeferred(Deferred[_T]):
         if isFuture(value):
             return self._waitForFuture(value, loop)
         if self._isGenerator():
-            if isinstance(value, GeneratorType):
+            if type(value) is GeneratorType:
                 return start(value)
             return fromAwaitable(value) or value
         return value
@@ -344,7 +344,7 @@ class CoroutineDeferred(Deferred[_T]):
         line: list[CoroutineDeferred[Any]] = []
         inner: Any = self
         circular = False
-        while isinstance(inner, CoroutineDeferred):
+        while issubclass(type(inner), CoroutineDeferred):
             circular = inner._isCancelling()
             if circular or not inner._becomeUnfinished():
                 break
@@ -470,23 +470,22 @@ def fromAwaitable(awaitable: Any) -> Deferred[Any] | None:
         awaitable: a Deferred (which is returned itself), a coroutine (which starts now), an asyncio
             future or task, or anything else with `__await__`.
     """
-    if isinstance(awaitable, Deferred):
+    if issubclass(type(awaitable), Deferred):
         return awaitable
-    if isinstance(awaitable, CoroutineType):
+    if type(awaitable) is CoroutineType:
         return start(awaitable)
     if isFuture(awaitable):
         return Deferred.fromFuture(awaitable)
-    if hasattr(type(awaitable), "__await__"):
+    if classHas(awaitable, "__await__"):
         return start(_await(awaitable))
     return None
 
 
 def _startsWith(coro: Any) -> bool:
     """Return whether something can be driven: coroutines, also Cython's, and generators."""
-    if isinstance(coro, (CoroutineType, GeneratorType)):
+    if type(coro) in (CoroutineType, GeneratorType):
         return True
-    # Of the class: an object's own answer may be anybody's code, and "yes" to everything.
-    return all(hasattr(type(coro), name) for name in ("__await__", "send", "throw", "close"))
+    return all(classHas(coro, name) for name in ("__await__", "send", "throw", "close"))
 
 
 def fromCoroutine(coro: Any) -> Deferred[Any]:
@@ -504,7 +503,7 @@ def ensureDeferred(
     Raises:
         NotACoroutineError: it is neither.
     """
-    if isinstance(coro, Deferred):
+    if issubclass(type(coro), Deferred):
         return coro
     if _startsWith(coro):
         return start(coro)
@@ -530,7 +529,7 @@ def inlineCallbacks(f: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, De
                 f"inlineCallbacks requires {f!r} to produce a generator; instead caught"
                 " returnValue being used in a non-generator"
             ) from None
-        if not isinstance(gen, GeneratorType):
+        if type(gen) is not GeneratorType:
             raise TypeError(
                 f"inlineCallbacks requires {f!r} to produce a generator; instead got {safe_repr(gen)}"
             )

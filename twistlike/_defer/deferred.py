@@ -452,7 +452,7 @@ class Deferred(DeferredFields[_T]):
         """
         if fail is None:
             fail = Failure(captureVars=self.debug)
-        elif not isinstance(fail, Failure):
+        elif not issubclass(type(fail), Failure):
             fail = Failure(fail)
         try:
             Deferred.callback(self, fail)

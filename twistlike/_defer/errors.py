@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._base.reflect import safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,7 @@ class FirstError(Exception):
         self.index = index
 
     def __repr__(self) -> str:
-        return f"FirstError[#{self.index}, {self.subFailure.value!r}]"
+        return f"FirstError[#{self.index}, {safe_repr(self.subFailure.value)}]"
 
     def __str__(self) -> str:
         return f"FirstError[#{self.index}, {self.subFailure}]"
@@ -173,7 +174,7 @@ def cancelledToTimedOutError(value: Any, timeout: float) -> Any:
         value: what a Deferred came to that was cancelled because it took too long.
         timeout: how long it was given, in seconds.
     """
-    if isinstance(value, Failure):
+    if issubclass(type(value), Failure):
         value.trap(CancelledError)
         raise TimeoutError(timeout, "Deferred")
     return value

@@ -16,18 +16,24 @@ if TYPE_CHECKING:
 __all__ = ["asFuture", "fromFuture", "isFuture", "outcomeOf"]
 
 
-def isFuture(value: Any) -> bool:
-    """Return whether something is a future by asyncio's protocol.
+def classHas(value: object, name: str) -> bool:
+    """Return whether an object's class, or a base of it, defines a name.
 
-    The class is asked, and not by `getattr` alone: a mock, a proxy for a server, or a class whose
-    metaclass answers has any attribute that is asked for.
+    `hasattr` would ask the object, or the metaclass, and so anybody's code: a mock, a proxy for a
+    server or a lazy class has any attribute that is asked for, or raises.
     """
-    kind = type(value)
+    return any(name in _namesOf(base) for base in _basesOf(type(value)))
+
+
+_basesOf: Any = type.__dict__["__mro__"].__get__
+_namesOf: Any = type.__dict__["__dict__"].__get__
+
+
+def isFuture(value: Any) -> bool:
+    """Return whether something is a future by asyncio's protocol."""
+    if not classHas(value, "_asyncio_future_blocking"):
+        return False
     try:
-        if not hasattr(kind, "_asyncio_future_blocking"):
-            return False
-        if not any("_asyncio_future_blocking" in vars(base) for base in kind.__mro__):
-            return False
         return value._asyncio_future_blocking is not None
     except Exception:
         return False
@@ -83,7 +89,7 @@ def asFuture(deferred: Deferred[Any], loop: AbstractEventLoop) -> Future[Any]:
             return
         if not issubclass(type(outcome), Failure):
             future.set_result(outcome)
-        elif isinstance(outcome.value, CancelledError):
+        elif issubclass(type(outcome.value), CancelledError):
             future.cancel()
         else:
             future.set_exception(_forFuture(outcome.value))
