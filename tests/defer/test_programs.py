@@ -84,7 +84,7 @@ def whatIsNotCallable(lib: Lib) -> None:
             getattr(d, adder)(bad)
             d.addErrback(lambda f: lib.note(f.type))
             d.callback(1)
-    lib.defer.succeed(1).addCallbacks(None, str).addErrback(lambda f: lib.note(f.value))
+    lib.defer.succeed(1).addCallbacks(None, str).addErrback(lambda f: lib.note(f.type))
     lib.note(lib.defer.fail(KeyError()).addCallbacks(None, lambda f: "handled"))
 
 

@@ -44,6 +44,7 @@ from types import MappingProxyType, MethodType, NoneType
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
+from twistlike._base.reflect import safe_repr
 from twistlike._defer.debug import DebugInfo
 from twistlike._defer.fields import DeferredFields
 
@@ -494,6 +495,8 @@ def runCallbacks(current: Any, result: Any) -> None:
                         failed = False
                         continue
             except BaseException as error:
+                if error.__class__ is TypeError:
+                    error = _explain(error, current, entry, failed)
                 result = current.result = _failureOf(error)
                 failed = raised = True
                 continue
@@ -611,6 +614,20 @@ def runCallbacks(current: Any, result: Any) -> None:
 
 
 _RUNS = frozenset((runCallbacks.__code__, resume.__code__))
+
+
+def _explain(error: TypeError, current: Deferred[Any], entry: Any, failed: bool) -> TypeError:
+    """Return a better error where what was added as a callback cannot be called."""
+    function = entry[failed] if type(entry) is tuple else entry
+    if callable(function):
+        return error
+    better = TypeError(
+        f"{'an errback' if failed else 'a callback'} of {safe_repr(current)} is"
+        f" {safe_repr(function)}, which cannot be called; defer.setDebugging(True), called before"
+        " the Deferred is made, shows where that was"
+    )
+    better.__cause__ = error
+    return better
 
 
 def _warnSelf(entry: Any, failed: bool, result: Any) -> Any:

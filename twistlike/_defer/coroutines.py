@@ -115,8 +115,6 @@ class CoroutineDeferred(Deferred[_T]):
     loop: AbstractEventLoop | None  # the loop on which it waits
     thread: int | None  # and its thread
 
-    # The Deferred has failed because a canceller raised, and the coroutine has gone on.
-    _orphaned = False
     _atBorder = False  # whether it has ever waited for something of asyncio's
 
     def __init__(self, coro: Any) -> None:

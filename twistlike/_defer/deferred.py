@@ -466,7 +466,12 @@ class Deferred(DeferredFields[_T]):
             return
         if self._debugInfo is not None and self.debug:
             raise AlreadyCalledError("\n" + self._debugInfo._getDebugTracebacks())
-        raise AlreadyCalledError
+        error = AlreadyCalledError()
+        error.hint = (
+            f"{safe_repr(self)} has been fired before; defer.setDebugging(True), called before it"
+            " is made, shows where"
+        )
+        raise error
 
     def _noteInvoker(self, skip: int) -> None:
         """Remember who fires this (debug mode): the stack without the `skip` innermost frames."""
@@ -573,11 +578,11 @@ class Deferred(DeferredFields[_T]):
         """
         try:
             self.cancel()
+            if self._orphaned:
+                _reportCanceller(self.result, self)  # it has failed with that, as Twisted's do
             return True
         except BaseException:
-            from twistlike._log.report import report  # for errors of cancellers only
-
-            report(Failure(), "A canceller raised", source=self)
+            _reportCanceller(Failure(), self)
         end, circular = chainEnd(self)
         if end.called or circular:
             return False
@@ -752,6 +757,12 @@ def _shown(entry: Any) -> tuple[Any, Any]:
         else:
             pairs.append((function, *(extra[failed] if type(extra) is tuple else args)))
     return (pairs[0], pairs[1])
+
+
+def _reportCanceller(failure: Failure, deferred: Deferred[Any]) -> None:
+    from twistlike._log.report import report  # for errors of cancellers only
+
+    report(failure, "A canceller raised", source=deferred)
 
 
 def succeed(result: _T) -> Deferred[_T]:

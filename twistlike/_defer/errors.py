@@ -37,8 +37,17 @@ _T = TypeVar("_T")
 class AlreadyCalledError(Exception):
     """A Deferred was to be fired, but it has fired already.
 
-    In debug mode (`setDebugging`) the text says where it was made and fired.
+    The text says which one it is, and in debug mode (`setDebugging`) where it was made and fired.
+
+    Attributes:
+        hint: The text, where no argument is given. (Twisted's has no arguments outside of debug
+            mode, and no text.)
     """
+
+    hint = ""
+
+    def __str__(self) -> str:
+        return super().__str__() or self.hint
 
 
 class CancelledError(Exception):

@@ -71,5 +71,8 @@ class DeferredFields(_Awaitable[_T]):
 
     _suppressAlreadyCalled: bool = False  # it was cancelled, so a first firing is no mistake
 
+    # A coroutine's has failed because a canceller raised, and the coroutine has gone on.
+    _orphaned: bool = False
+
     debug: bool = False
     _shownAs: str = ""  # the name of the class in texts, where it is not the class's own
