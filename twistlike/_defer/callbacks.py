@@ -19,11 +19,7 @@ a coroutine that ended and so fired its own Deferred) comes back to the same loo
 that it has not finished on a stack of its own. So a chain of any length runs at once and without
 recursion.
 
-A callback may also fire another Deferred itself, whose callbacks run inside of that call, as in
-Twisted: code that releases a lock, puts into a queue, or calls `callback`. Such runs nest. `nesting`
-counts them, and once there are some, `runNested` looks at the interpreter's stack: when half of it
-is in use, the Deferred is paused and queued, and a run further out goes on with it. So the order is
-Twisted's up to the depth at which Twisted is near its RecursionError, and no depth is too much.
+A callback may also fire another Deferred itself: that run is inside of this one. See `nesting`.
 
 Threads
 -------
@@ -37,9 +33,6 @@ is. `bindThread` hands this on to what will fire the Deferred: the end of a chai
 # In runCallbacks, where each name costs, "following" and "inner" are set where they are read.
 from __future__ import annotations
 
-import sys
-from _thread import _local
-from collections import deque
 from types import MappingProxyType, MethodType, NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +42,7 @@ from twistlike._defer.debug import DebugInfo
 from twistlike._defer.fields import DeferredFields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from twistlike._defer.deferred import Deferred
 
@@ -61,7 +54,6 @@ __all__ = [
     "COLLECT",
     "CONTINUE",
     "KEEP",
-    "NEAR",
     "NON_DEFERRED_TYPES",
     "NO_KEYWORDS",
     "PASS",
@@ -75,10 +67,7 @@ __all__ = [
     "nesting",
     "removeEntry",
     "resume",
-    "run",
     "runCallbacks",
-    "runIfReady",
-    "runNested",
 ]
 
 
@@ -247,118 +236,10 @@ def bindThread(deferred: DeferredFields[Any], waiter: Any) -> None:
         deferred = todo.pop()
 
 
-def runIfReady(deferred: Deferred[Any]) -> None:
-    """Run the callbacks of a fired Deferred, unless something keeps them from it."""
-    if deferred.called and deferred._state is None and not deferred.paused:
-        run(deferred)
-
-
-def run(deferred: Deferred[Any]) -> None:
-    """Run the callbacks of a Deferred that has fired and is neither paused nor running."""
-    depth = nesting[0]
-    if depth < NEAR:
-        nesting[0] = depth + 1
-        runCallbacks(deferred, deferred.result)
-        nesting[0] = depth
-    else:
-        runNested(deferred)
-    del deferred  # see the end of runCallbacks
-
-
-# Runs inside of runs
-
 # How many runs of callbacks are inside of each other. One number for all threads, as a place for
 # each would cost 60 ns for each run, and one that an exception leaves too high: it is a hint, which
 # runNested corrects.
 nesting = [0]
-
-NEAR = 8
-"""From this many nested runs on, the stack is looked at; again after as many more."""
-
-# Of the interpreter's frames, which may be 1,000: half of them, so that what callbacks do has room.
-_MOST_FRAMES = 500
-
-
-class _Here(_local):
-    """What each thread has queued; None where no run is there to go on with it."""
-
-    queue: deque[tuple[Callable[[Any], object], Any]] | None = None
-
-
-_here = _Here()
-
-
-def _stackIsDeep() -> bool:
-    """Return whether half of the stack is in use."""
-    try:
-        sys._getframe(min(sys.getrecursionlimit() // 2, _MOST_FRAMES))
-    except ValueError:
-        return False
-    return True
-
-
-def _countRuns() -> int:
-    """Return how many runs of callbacks this thread is in."""
-    runs = 0
-    frame = sys._getframe(1).f_back
-    while frame is not None:
-        runs += frame.f_code in _RUNS
-        frame = frame.f_back
-    return runs
-
-
-def runNested(deferred: Any, cancel: Callable[[Any], object] | None = None) -> None:
-    """Run a fired Deferred's callbacks, `NEAR` runs deep or more. Where the stack is deep, too, a
-    run further out does it, after this has returned.
-
-    Args:
-        deferred: one that has fired and is neither paused nor running.
-        cancel: what to call with it instead; it raises nothing.
-    """
-    queue = _here.queue
-    if queue is not None and _stackIsDeep():
-        if cancel is None:
-            deferred.paused += 1  # so that all who look at it see that it is not through
-        queue.append((cancel or _runQueued, deferred))
-        return
-    depth = nesting[0]
-    outermost = queue is None
-    if queue is None:
-        depth = _countRuns()
-        queue = _here.queue = deque()
-    nesting[0] = 0
-    try:
-        if cancel is None:
-            runCallbacks(deferred, deferred.result)
-        else:
-            cancel(deferred)
-    finally:
-        del deferred  # see the end of runCallbacks
-        try:
-            _runQueue(queue)
-        finally:
-            nesting[0] = depth
-            if outermost:
-                _here.queue = None
-
-
-def _runQueue(queue: deque[tuple[Callable[[Any], object], Any]]) -> None:
-    """Go on with what was queued, all of it, whatever is raised."""
-    try:
-        while queue:
-            function, argument = queue.popleft()
-            function(argument)
-            del argument
-    finally:
-        if queue:
-            _runQueue(queue)
-
-
-def _runQueued(deferred: Any) -> None:
-    """Take back the pause of runNested."""
-    deferred.paused -= 1
-    if not deferred.paused and deferred._state is None:
-        runCallbacks(deferred, deferred.result)
 
 
 def resume(current: Deferred[Any], result: Any) -> None:
@@ -546,7 +427,9 @@ def runCallbacks(current: Any, result: Any) -> None:
             if stack[-1][1]:
                 current, _, result = stack.pop()
                 current.result = taken = result
-                failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
+                failed = type(result) not in NON_DEFERRED_TYPES and issubclass(
+                    type(result), Failure
+                )
                 continue
             callback = following = None
 
@@ -611,9 +494,6 @@ def runCallbacks(current: Any, result: Any) -> None:
     # variables. None of them may lead back to a Deferred that holds the exception.
     entries = entry = extra = current = following = outer = inner = result = None
     taken = frame = stack = None
-
-
-_RUNS = frozenset((runCallbacks.__code__, resume.__code__))
 
 
 def _explain(error: TypeError, current: Deferred[Any], entry: Any, failed: bool) -> TypeError:

@@ -16,6 +16,7 @@ from twistlike._defer.callbacks import (
     chainEnd,
     nesting,
 )
+from twistlike._defer.cancelling import cancelSurely
 from twistlike._defer.coroutines import fromAwaitable, start
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._defer.errors import CancelledError, FailureGroup, FirstError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FAILURE",
     "SUCCESS",
+    "Collector",
     "DeferredList",
     "execute",
     "gatherResults",
@@ -178,7 +180,7 @@ class Collector(Deferred[_T]):
         self._checkThread()
         for deferred in self._parts:
             if issubclass(type(deferred), Deferred):
-                deferred._cancelSurely()
+                cancelSurely(deferred)
             else:
                 deferred.cancel()
 
@@ -258,7 +260,9 @@ class DeferredList(Collector[list[tuple[bool, Any]]]):
         if self.consumeErrors:
             return True
         # What has been cancelled with the list is no error that somebody forgot.
-        return KEEP if self._cancelled and issubclass(type(failure.value), CancelledError) else False
+        return (
+            KEEP if self._cancelled and issubclass(type(failure.value), CancelledError) else False
+        )
 
     def _cancelNow(self) -> None:
         """Cancel those that have not fired, if this has not fired.
@@ -366,7 +370,7 @@ class _Race(Collector[Any]):
             self._won = True
             for other, deferred in enumerate(self._parts):
                 if other != index:
-                    deferred._cancelSurely()
+                    cancelSurely(deferred)
             self._fire((index, result))
         return True
 

@@ -32,12 +32,14 @@ from twistlike._defer.callbacks import (
     addWaiter,
     removeEntry,
     runCallbacks,
-    runIfReady,
 )
+from twistlike._defer.cancelling import cancelFor
 from twistlike._defer.debug import DebugInfo, currentStack
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError, NotACoroutineError
 from twistlike._defer.futures import classHas, isFuture, outcomeOf
+from twistlike._defer.nesting import runIfReady
+from twistlike._defer.task_future import whenTaskWaits
 from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
 
@@ -155,6 +157,8 @@ class CoroutineDeferred(Deferred[_T]):
             standIn = self._standIn
             if standIn is None or standIn._loop is not loop:
                 standIn = self._standIn = TaskProxy(self, loop)
+                for tell in tuple(whenTaskWaits):
+                    tell()
             elif standIn._must_cancel:
                 if hasattr(self._waitingOn, "_giveBack"):
                     # Cancelled in the very turn in which it is handed a lock or an item.
@@ -317,11 +321,14 @@ class CoroutineDeferred(Deferred[_T]):
 
     def _futureAwaited(self, future: Any) -> None:
         if self._waitingOn is future:
+            del future  # a frame of its error's traceback may lead here
             self._wake()
 
     def _futureYielded(self, future: Any) -> None:
         if self._waitingOn is future:
-            self._wake(outcomeOf(future))
+            self._waitingOn = outcomeOf(future)
+            del future  # a frame of its error's traceback may lead here
+            self._wake(self._waitingOn)
 
     def _wake(self, outcome: Any = None) -> None:
         """Go on after something of asyncio's."""
@@ -428,7 +435,7 @@ class CoroutineDeferred(Deferred[_T]):
     def _cancelDeferred(self) -> None:
         """Cancel the Deferred that is waited for. (The task proxy calls this, in its own turn.)"""
         waiting = self._waitingOn
-        if issubclass(type(waiting), Deferred) and not waiting._cancelFor(self):
+        if issubclass(type(waiting), Deferred) and not cancelFor(waiting, self):
             self._wake()
 
 

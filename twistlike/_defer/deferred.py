@@ -18,7 +18,6 @@ from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
     KEEP,
-    NEAR,
     NO_KEYWORDS,
     NON_DEFERRED_TYPES,
     PASS,
@@ -26,15 +25,12 @@ from twistlike._defer.callbacks import (
     ChainSource,
     addWaiter,
     bindThread,
-    chainEnd,
     nesting,
     removeEntry,
     resume,
-    run,
     runCallbacks,
-    runIfReady,
-    runNested,
 )
+from twistlike._defer.cancelling import cancelSurely, leaveCircle
 from twistlike._defer.debug import DebugInfo, currentStack
 from twistlike._defer.errors import (
     AlreadyCalledError,
@@ -44,6 +40,7 @@ from twistlike._defer.errors import (
     passthru,
 )
 from twistlike._defer.fields import DeferredFields
+from twistlike._defer.nesting import NEAR, run, runIfReady, runNested
 from twistlike._defer.task_future import FutureAdapter
 from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
@@ -375,7 +372,7 @@ class Deferred(DeferredFields[_T]):
         def expire() -> None:
             nonlocal timedOut
             timedOut = True
-            self._cancelSurely()
+            cancelSurely(self)
 
         def convert(outcome: Any) -> Any:
             if not timedOut:
@@ -519,7 +516,7 @@ class Deferred(DeferredFields[_T]):
         # Cancelling nests as firing does: a list cancels its parts, a coroutine what it waits for.
         depth = nesting[0]
         if depth >= NEAR:
-            runNested(self, Deferred._cancelSurely)
+            runNested(self, cancelSurely)
             return
         nesting[0] = depth + 1
         try:
@@ -537,13 +534,10 @@ class Deferred(DeferredFields[_T]):
             if not issubclass(type(inner), Deferred):
                 return
             if inner is landmark:
-                target._leaveCircle()
+                leaveCircle(target)
                 return
             kind = type(inner)
-            if (
-                kind.cancel is not Deferred.cancel
-                or kind._cancelNow is not Deferred._cancelNow
-            ):
+            if kind.cancel is not Deferred.cancel or kind._cancelNow is not Deferred._cancelNow:
                 inner.cancel()
                 return
             target = inner
@@ -560,51 +554,6 @@ class Deferred(DeferredFields[_T]):
             target._suppressAlreadyCalled = True
         if not target.called:
             target.errback(Failure(CancelledError()))
-
-    def _leaveCircle(self) -> None:
-        """Fail with CancelledError: this waits for a Deferred that, in the end, waits for this."""
-        removeEntry(self.result, self)
-        self._state = None
-        self.paused -= 1
-        self.result = Failure(CancelledError())
-        if not self.paused:
-            runCallbacks(self, self.result)
-
-    def _cancelSurely(self) -> bool:
-        """Cancel this; if a canceller raises, report that, and fail with `CancelledError`.
-
-        Returns:
-            False if it cannot be fired here.
-        """
-        try:
-            self.cancel()
-            if self._orphaned:
-                _reportCanceller(self.result, self)  # it has failed with that, as Twisted's do
-            return True
-        except BaseException:
-            _reportCanceller(Failure(), self)
-        end, circular = chainEnd(self)
-        if end.called or circular:
-            return False
-        end._suppressAlreadyCalled = True
-        try:
-            end.errback(Failure(CancelledError()))  # type: ignore[attr-defined]
-        except WrongThreadError:
-            return False
-        return True
-
-    def _cancelFor(self, waiter: Any) -> bool:
-        """Cancel this for a task or a coroutine that waits for it.
-
-        Returns:
-            False if no outcome will come of it: `waiter` does not wait any more.
-        """
-        if self._cancelSurely():
-            end, _ = chainEnd(self)
-            if not (end.called and end.paused):  # else somebody has paused it
-                return True
-        removeEntry(self, waiter)
-        return False
 
     # Awaiting
 
@@ -721,7 +670,6 @@ class Deferred(DeferredFields[_T]):
 
     __repr__ = __str__
 
-
     @property
     def _runningCallbacks(self) -> bool:
         return self._state is RUNNING
@@ -757,12 +705,6 @@ def _shown(entry: Any) -> tuple[Any, Any]:
         else:
             pairs.append((function, *(extra[failed] if type(extra) is tuple else args)))
     return (pairs[0], pairs[1])
-
-
-def _reportCanceller(failure: Failure, deferred: Deferred[Any]) -> None:
-    from twistlike._log.report import report  # for errors of cancellers only
-
-    report(failure, "A canceller raised", source=deferred)
 
 
 def succeed(result: _T) -> Deferred[_T]:

@@ -13,7 +13,7 @@ from twistlike._defer.errors import CancelledError
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
 
-__all__ = ["asFuture", "fromFuture", "isFuture", "outcomeOf"]
+__all__ = ["asFuture", "classHas", "fromFuture", "isFuture", "outcomeOf"]
 
 
 def classHas(value: object, name: str) -> bool:

@@ -6,16 +6,22 @@ Thread: the one of the task's loop.
 from __future__ import annotations
 
 from _thread import get_ident
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from twistlike._defer.cancelling import cancelFor
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable
     from contextvars import Context
 
     from twistlike._defer.deferred import Deferred
 
-__all__ = ["FutureAdapter"]
+__all__ = ["FutureAdapter", "whenTaskWaits"]
+
+whenTaskWaits: set[Callable[[], object]] = set()
+"""What is called when a task begins to wait for a Deferred: a reactor that has no loop yet, and has
+been asked for something, attaches to the task's. (The Deferred may be one that it has to fire.)"""
 
 
 class FutureAdapter:
@@ -43,6 +49,9 @@ class FutureAdapter:
     _context: Context | None
 
     def __init__(self, deferred: Deferred[Any], loop: AbstractEventLoop) -> None:
+        if whenTaskWaits:
+            for tell in tuple(whenTaskWaits):
+                tell()
         self._asyncio_future_blocking = True
         self._deferred: Deferred[Any] | None = deferred
         self.loop = loop
@@ -100,7 +109,7 @@ class FutureAdapter:
             False: so the task raises `CancelledError` when it goes on, whatever the outcome is.
         """
         deferred = self._deferred
-        if deferred is not None and not deferred._cancelFor(self):
+        if deferred is not None and not cancelFor(deferred, self):
             self._resume(None)
         return False
 

@@ -97,7 +97,9 @@ def report(
                     _report(*collected, None)
                 del batch, collected
             for failure, message, source in here.collected:
-                writeToStderr(message, RuntimeError("a log handler or observer fails again"), failure)
+                writeToStderr(
+                    message, RuntimeError("a log handler or observer fails again"), failure
+                )
             here.collected = []
             here.depth = 1
     finally:

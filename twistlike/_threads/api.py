@@ -296,6 +296,7 @@ def _blockingCall(
         return wait.outcome()
     finally:
         blocked.leave(wait)
+        del wait  # it leads to the error in whose traceback this frame is
 
 
 def _waitFor(wait: _Wait, timeout: float | None) -> bool:
