@@ -174,7 +174,7 @@ class Failure(BaseException):
 
     @classmethod
     def _withoutTraceback(cls, value: BaseException) -> Self:
-        """Return a Failure for an exception that was never raised. (twisted.web calls this.)"""
+        """Return a Failure for an exception that was never raised; twisted.web calls this."""
         return cls.fromException(value, 0)
 
     # Which error it is
@@ -388,7 +388,7 @@ class Failure(BaseException):
     def getErrorMessage(self) -> str:
         """Return the text of the exception, or where `str` of it fails, a text about that."""
         if issubclass(_type(self.value), Failure):
-            return self.value.getErrorMessage()
+            return self.value.getErrorMessage()  # type: ignore[no-any-return]
         return safe_str(self.value)
 
     def getBriefTraceback(self) -> str:

@@ -149,8 +149,9 @@ def _bindFor(entry: Any, inner: Deferred[Any]) -> bool:
         entry[2]._addSource(inner)
         return False
     elif type(kind) is MethodType and issubclass(type(kind.__self__), DeferredFields):
-        waiter = kind.__self__._state  # chainDeferred's
-        if kind.__self__.called or waiter is None:
+        target: Any = kind.__self__  # chainDeferred's
+        waiter = target._state
+        if target.called or waiter is None:
             return False
     else:
         return False
@@ -205,7 +206,7 @@ def chainEnd(deferred: DeferredFields[Any]) -> tuple[DeferredFields[Any], bool]:
     """
     landmark, steps, limit = deferred, 0, 2
     while deferred.called:
-        inner = deferred.result if deferred.paused else None
+        inner: Any = deferred.result if deferred.paused else None
         if not issubclass(type(inner), DeferredFields):
             break
         if inner is landmark:
@@ -496,7 +497,9 @@ def runCallbacks(current: Any, result: Any) -> None:
     taken = frame = stack = None
 
 
-def _explain(error: TypeError, current: Deferred[Any], entry: Any, failed: bool) -> TypeError:
+def _explain(
+    error: BaseException, current: Deferred[Any], entry: Any, failed: bool
+) -> BaseException:
     """Return a better error where what was added as a callback cannot be called."""
     function = entry[failed] if type(entry) is tuple else entry
     if callable(function):

@@ -63,7 +63,8 @@ class _ListState:
         """
         target.thread = waiter.thread
         target.loop = waiter.loop
-        return target._others
+        others: Iterable[Deferred[Any]] = target._others
+        return others
 
 
 _LIST_STATE = _ListState()
@@ -320,7 +321,7 @@ class _Gathered(DeferredList):
 def _parseDeferredListResult(  # pyright: ignore[reportUnusedFunction]
     resultList: list[tuple[bool, _T]], fireOnOneErrback: bool = False, /
 ) -> list[_T]:
-    """Return a `DeferredList`'s results without the notes of which succeeded. (For ported code.)"""
+    """Return a `DeferredList`'s results without the notes of which succeeded, for ported code."""
     return [result for _, result in resultList]
 
 

@@ -433,7 +433,7 @@ class CoroutineDeferred(Deferred[_T]):
         self._wake(Failure(asyncioCancelledError()))
 
     def _cancelDeferred(self) -> None:
-        """Cancel the Deferred that is waited for. (The task proxy calls this, in its own turn.)"""
+        """Cancel the Deferred that is waited for; the task proxy calls this, in its own turn."""
         waiting = self._waitingOn
         if issubclass(type(waiting), Deferred) and not cancelFor(waiting, self):
             self._wake()
@@ -476,7 +476,7 @@ def fromAwaitable(awaitable: Any) -> Deferred[Any] | None:
             future or task, or anything else with `__await__`.
     """
     if issubclass(type(awaitable), Deferred):
-        return awaitable
+        return awaitable  # type: ignore[no-any-return]
     if type(awaitable) is CoroutineType:
         return start(awaitable)
     if isFuture(awaitable):
@@ -509,7 +509,7 @@ def ensureDeferred(
         NotACoroutineError: it is neither.
     """
     if issubclass(type(coro), Deferred):
-        return coro
+        return coro  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
     if _startsWith(coro):
         return start(coro)
     raise NotACoroutineError(f"{safe_repr(coro)} is not a coroutine or a Deferred")
@@ -536,7 +536,8 @@ def inlineCallbacks(f: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, De
             ) from None
         if type(gen) is not GeneratorType:
             raise TypeError(
-                f"inlineCallbacks requires {f!r} to produce a generator; instead got {safe_repr(gen)}"
+                f"inlineCallbacks requires {f!r} to produce a generator; instead got"
+                f" {safe_repr(gen)}"
             )
         return start(gen)
 

@@ -46,8 +46,11 @@ from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from asyncio import AbstractEventLoop, Future
+    from collections.abc import Callable, Coroutine, Generator, Mapping
     from typing import Concatenate, ParamSpec
+
+    from twistlike._base.interfaces import IReactorTime
 
     _P = ParamSpec("_P")
 
@@ -59,8 +62,8 @@ _V = TypeVar("_V")
 
 _new: Any = object.__new__
 
-# From how many nested runs on a firing is not run at once. None in debug mode, in which it is noted:
-# so one comparison is enough for both.
+# From how many nested runs on a firing takes the longer way. In debug mode each does, to be noted:
+# one comparison is enough for both.
 _mostNested = NEAR
 
 NOT_AWAITED = (
@@ -483,8 +486,8 @@ class Deferred(DeferredFields[_T]):
         """
         if self._state is not None and self._state.thread not in (None, get_ident()):
             raise WrongThreadError(
-                f"{safe_repr(self)} was fired in another thread than that of the asyncio loop which waits"
-                " for it; use reactor.callFromThread(d.callback, result)"
+                f"{safe_repr(self)} was fired in another thread than that of the asyncio loop which"
+                " waits for it; use reactor.callFromThread(d.callback, result)"
             )
 
     # Pausing
@@ -587,9 +590,11 @@ class Deferred(DeferredFields[_T]):
             except BaseException:
                 if waiter._deferred is not None:
                     removeEntry(self, waiter)  # whatever iterated over this has been dropped
-                elif hasattr(self, "_giveBack"):
-                    # Cancelled in the very turn in which it was handed a lock or an item.
-                    self._giveBack(waiter.outcome)
+                else:
+                    giveBack: Any = getattr(self, "_giveBack", None)
+                    if giveBack is not None:
+                        # Cancelled in the very turn in which it was handed a lock or an item.
+                        giveBack(waiter.outcome)
                 raise
             if waiter._deferred is not None:
                 removeEntry(self, waiter)

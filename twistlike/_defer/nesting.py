@@ -2,11 +2,11 @@
 
 How it works
 ------------
-A callback may fire another Deferred itself, whose callbacks run inside of that call, as in
-Twisted: code that releases a lock, puts into a queue, or calls `callback`. Such runs nest. `nesting`
-counts them, and once there are some, `runNested` looks at the interpreter's stack: when half of it
-is in use, the Deferred is paused and queued, and a run further out goes on with it. So the order is
-Twisted's up to the depth at which Twisted is near its RecursionError, and no depth is too much.
+A callback may fire another Deferred itself, whose callbacks run inside of that call, as in Twisted:
+it releases a lock, puts into a queue, or calls `callback`. Such runs nest. `nesting` counts them,
+and once there are some, `runNested` looks at the interpreter's stack: when half of it is in use,
+the Deferred is paused and queued, and a run further out goes on with it. So the order is Twisted's
+up to about the depth at which Twisted gets a RecursionError, and no depth is too much.
 """
 
 from __future__ import annotations
@@ -64,8 +64,9 @@ def _countRuns() -> int:
 
 
 def runNested(deferred: Any, cancel: Callable[[Any], object] | None = None) -> None:
-    """Run a fired Deferred's callbacks, `NEAR` runs deep or more. Where the stack is deep, too, a
-    run further out does it, after this has returned.
+    """Run a fired Deferred's callbacks, `NEAR` runs deep or more.
+
+    Where the stack is deep, too, a run further out does it, after this has returned.
 
     Args:
         deferred: one that has fired and is neither paused nor running.

@@ -50,8 +50,9 @@ _findLoop: Callable[[], asyncio.AbstractEventLoop | None] = _noLoop
 
 
 def setLoopFinder(find: Callable[[], asyncio.AbstractEventLoop | None]) -> None:
-    """Set what tells for which loop a thread works that runs none: a worker may be the last to let
-    go of a Deferred whose error nobody handles.
+    """Set what tells for which loop a thread works that runs none.
+
+    A worker may be the last to let go of a Deferred whose error nobody handles.
 
     Args:
         find: Called in any thread, also from `__del__`.
@@ -93,10 +94,9 @@ def report(
             while here.collected and here.depth <= _MOST_DEPTH:
                 batch, here.collected = here.collected, []
                 here.depth += 1
-                for collected in batch:
-                    _report(*collected, None)
-                del batch, collected
-            for failure, message, source in here.collected:
+                while batch:
+                    _report(*batch.pop(0), None)
+            for failure, message, _ in here.collected:
                 writeToStderr(
                     message, RuntimeError("a log handler or observer fails again"), failure
                 )
@@ -274,9 +274,7 @@ def _log(failure: Failure, message: str, source: object, thread: str) -> None:
 
 
 def _printable(thing: object) -> object:
-    """`thing` if it has a working repr, else a text: a loop's handler cannot deal with one that
-    raises.
-    """
+    """Return `thing` if its repr works, else a text: a loop's handler does not expect an error."""
     try:
         repr(thing)
     except BaseException:
