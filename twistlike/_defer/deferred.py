@@ -194,6 +194,10 @@ class Deferred(DeferredFields[_T]):
             callback: called as `callback(result, *callbackArgs, **callbackKeywords)`.
             errback: called as `errback(failure, *errbackArgs, **errbackKeywords)`; without it, a
                 Failure goes on to those added later.
+            callbackArgs: see there.
+            callbackKeywords: see there.
+            errbackArgs: see there.
+            errbackKeywords: see there.
 
         Returns:
             this Deferred.
@@ -455,7 +459,7 @@ class Deferred(DeferredFields[_T]):
         elif not issubclass(type(fail), Failure):
             fail = Failure(fail)
         try:
-            Deferred.callback(self, fail)
+            Deferred.callback(self, fail)  # type: ignore[misc]
         finally:
             del self, fail
 
