@@ -82,7 +82,6 @@ LAZY: dict[str, dict[str, str]] = {
     "_defer": {
         "twistlike._defer.coroutines": "cycle: Deferred.fromCoroutine is Twisted's name",
         "twistlike._defer.futures": "cycle: Deferred.fromFuture is Twisted's name",
-        "twistlike._base.failure": REPORTS,
         "twistlike._log.report": REPORTS,
     },
     "_net": {
@@ -138,6 +137,7 @@ MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 50  # without its docstring
 
 LONG: dict[str, str] = {
+    "_defer.deferred": "the Deferred, whole: 90 lines are overloads for type checkers",
     "_defer.coroutines:_resume": "a step of a coroutine: taken apart, each await would make one "
     "call more",
     "_defer.callbacks:runCallbacks": "the loop that runs callbacks: taken apart, each callback "

@@ -99,7 +99,10 @@ class BlockingCall(Generic[T]):
         """Return the value or raise the error, after `wait` has returned true."""
         failure, self._failure = self._failure, None
         if failure is not None:
-            failure.raiseException()
+            try:
+                failure.raiseException()
+            finally:
+                del self, failure  # this frame is in the traceback now
         return self._value  # type: ignore[return-value]
 
 

@@ -291,6 +291,7 @@ def _blockingCall(
         return wait.outcome()
     finally:
         blocked.leave(wait)
+        del wait  # it leads to the error in whose traceback this frame is
 
 
 class _Wait(LendingWaiter):
