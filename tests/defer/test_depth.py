@@ -151,8 +151,9 @@ def stepAfterStep() -> None:
         steps += 1
         return succeed(None).addCallback(step) if steps < DEPTH else None
 
-    ended: list[None] = []
-    succeed(None).addCallback(step).addCallback(ended.append)
+    ended: list[Any] = []
+    first: Deferred[Any] = succeed(None)
+    first.addCallback(step).addCallback(ended.append)
     assert ended == [None]
 
 
