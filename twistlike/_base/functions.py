@@ -1,0 +1,81 @@
+"""Checks and descriptions of the functions that users give us to call. Thread: any.
+
+A description has a function's name and place, and never its arguments: those may be secrets.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from types import FunctionType, MethodType
+from typing import Any
+
+__all__ = ["ASYNC", "checkFunction", "describe", "describeWithPlace"]
+
+ASYNC = 0x80 | 0x200
+"""In the `co_flags` of coroutine functions and asynchronous generators, as `inspect` has them.
+
+That module is slow to import.
+"""
+
+
+def describe(function: object) -> str:
+    """Return a function's module and name, without its arguments. Never raises."""
+    try:
+        target: Any = _withoutArguments(function)
+        named = target if isinstance(getattr(target, "__qualname__", None), str) else type(target)
+        module = getattr(named, "__module__", None)
+        return f"{module}.{named.__qualname__}" if module else str(named.__qualname__)
+    except Exception:
+        return object.__repr__(function)
+
+
+def describeWithPlace(function: object) -> str:
+    """Return a function's module and name, and where its code is if it has any. Never raises."""
+    name = describe(function)
+    try:
+        code = _codeOf(function)
+    except Exception:
+        return name
+    return name if code is None else f"{name} ({code.co_filename}:{code.co_firstlineno})"
+
+
+def checkFunction(function: object, caller: str) -> None:
+    """Refuse what cannot run in a thread.
+
+    Args:
+        function: What a user wants to have called.
+        caller: The name of the function that was asked for that.
+
+    Raises:
+        TypeError: If it is not callable, or is a coroutine function.
+    """
+    if not callable(function):
+        found = "None" if function is None else f"an object of type {type(function).__qualname__}"
+        raise TypeError(
+            f"{caller} takes a function to call, not {found}; give the function's arguments to"
+            f" {caller} after it"
+        )
+    code = _codeOf(function)
+    if code is not None and code.co_flags & ASYNC:
+        raise TypeError(
+            f"{caller} takes a function that blocks, and {describeWithPlace(function)} is a"
+            " coroutine function: a thread would only make its coroutine, and run none of it. Await"
+            " it in the loop, or have it run in a loop of the thread's own: asyncio.run(...)"
+        )
+
+
+def _withoutArguments(function: object) -> object:
+    # By the exact type: there are objects that have an attribute of any name, or none but errors.
+    while type(function) is partial:
+        function = function.func
+    return function
+
+
+def _codeOf(function: object) -> Any:
+    """Return the code that a call of `function` runs first, if it is Python's, else None."""
+    target = _withoutArguments(function)
+    if type(target) not in (FunctionType, MethodType):
+        target = vars(type(target)).get("__call__")  # not by getattr: that may be anybody's code
+    if type(target) is MethodType:
+        target = target.__func__
+    return target.__code__ if type(target) is FunctionType else None
