@@ -648,5 +648,5 @@ def test_exit_handler_that_comes_too_late() -> None:
         ],
         timeout=9,
     )
-    assert "cannot schedule new futures after shutdown" in transcript.stdout
+    assert "cannot schedule new futures after interpreter shutdown" in transcript.stdout
     assert (transcript.stderr, transcript.returncode) == ("", 0)

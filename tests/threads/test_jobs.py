@@ -150,11 +150,11 @@ def test_a_job_that_ends_while_it_is_told(hall: Hall, monkeypatch: pytest.Monkey
     compensation = hall.pool._workers.compensation
     begin = compensation.begin
 
-    def late(loan: object) -> None:
+    def late(blocked: object) -> None:
         go.set()
-        assert hall.came.acquire(timeout=WAIT)  # it has ended, and looked at "told"
+        assert hall.came.acquire(timeout=WAIT)  # it has ended, and looked at `cancelRequested`
         hall.came.release()
-        begin(loan)
+        begin(blocked)
 
     monkeypatch.setattr(compensation, "begin", late)
     job.cancelRequested = False
@@ -169,7 +169,7 @@ def test_a_kill_outside_of_the_function(
 ) -> None:
     """A worker that is hit before or after the function: the Deferred fires, once."""
     struck: list[str] = []
-    run, send = JobDeferred.run, JobDeferred._send
+    run, send = JobDeferred.run, JobDeferred.deliverResult
 
     def hitRun(job: JobDeferred[Any], worker: Worker, context: Context) -> None:
         if not struck:
@@ -186,7 +186,7 @@ def test_a_kill_outside_of_the_function(
             raise SystemExit
 
     if moment == "sending":
-        monkeypatch.setattr(JobDeferred, "_send", hitSend)
+        monkeypatch.setattr(JobDeferred, "deliverResult", hitSend)
     else:
         monkeypatch.setattr(JobDeferred, "run", hitRun)
     first, second = outcomes(hall.run(int, "1")), outcomes(hall.run(int, "2"))
@@ -241,7 +241,7 @@ def test_an_outcome_that_comes_after_the_end(hall: Hall) -> None:
     hall.pool.stop()
     hall.closed = False
     for job in jobs:
-        job._send(Context(), "late")
+        job.deliverResult(Context(), "late")
     hall.open(2)
     assert [failure.type for (failure,) in found] == [ReactorNotRunning] * 2
 

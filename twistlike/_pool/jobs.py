@@ -51,7 +51,8 @@ class QueuedJob:
         cancelRequested: Whether it was cancelled while it ran.
     """
 
-    __slots__ = ()
+    if not TYPE_CHECKING:  # mypy would take these for all the attributes that there are
+        __slots__ = ()  # subclasses name the slots: a second base class may have some, too
 
     context: Context | None
     function: Callable[..., Any] | None
@@ -253,7 +254,7 @@ class Job(QueuedJob):
         # Before the outcome is delivered: what `onResult` sets going may take the memory again. And
         # a kill from outside that comes from here on finds the job delivered, see `interrupted`:
         # there is no point between these lines and the call at which a thread can be killed.
-        self.function = self.args = self.context = self._onResult = None
+        self.function = self.args = self._onResult = None
         try:
             if onResult is not None:
                 if context is None:
@@ -270,7 +271,7 @@ class Job(QueuedJob):
         """Call `onResult(False, failure)`, or report the error if there is none. Thread: any."""
         onResult = self._onResult
         function = self.function
-        self.function = self.args = self.context = self._onResult = None
+        self.function = self.args = self._onResult = None
         try:
             if onResult is None:
                 what = "failed" if hasRun else "did not run"

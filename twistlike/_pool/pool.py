@@ -154,8 +154,8 @@ class ThreadPool(ThreadPoolExecutor):
         old = self._workers
         self._resizing = threading.RLock()
         if old.open and not old.started:
-            # No thread of the parent's works on it: a program that becomes a daemon before it starts
-            # the pool finds its jobs there.
+            # No thread of the parent's works on it: a program that becomes a daemon before it
+            # starts the pool finds its jobs there.
             old.lock = threading.RLock()
             return
         old.abandonAfterFork()
@@ -180,7 +180,7 @@ class ThreadPool(ThreadPoolExecutor):
     def enqueueCall(
         self, function: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
-        """Do what `callInThread` does, with the arguments as they are: for callers that have them so.
+        """Do what `callInThread` does, for callers that have the arguments in this form.
 
         Raises:
             PoolStoppedError: The pool was stopped.
@@ -231,12 +231,16 @@ class ThreadPool(ThreadPoolExecutor):
         *args: _P.args,
         **kw: _P.kwargs,
     ) -> None:
-        """Run `func(*args, **kw)` in a worker, then `onResult(True, result)` or `onResult(False,
-        failure)` there.
+        """Run `func(*args, **kw)` in a worker, and hand its outcome to `onResult` there.
+
+        Args:
+            onResult: Called with True and the result, or with False and the failure.
+            func: The function, with its arguments after it.
 
         Raises:
             PoolStoppedError: The pool was stopped.
             RuntimeError: There is no worker, and no thread could be started.
+            TypeError: It is not callable, or a coroutine function.
         """
         self.enqueue(onResult, func, args, kw)
 
@@ -247,12 +251,12 @@ class ThreadPool(ThreadPoolExecutor):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] = {},
     ) -> Job:
-        """Run `function(*args, **kwargs)` in a worker, as `callInThreadWithCallback` does, and return
-        its job.
+        """Do what `callInThreadWithCallback` does, and return the job.
 
         Raises:
             PoolStoppedError: The pool was stopped.
             RuntimeError: There is no worker, and no thread could be started.
+            TypeError: It is not callable, or a coroutine function.
         """
         checkFunction(function, "callInThreadWithCallback")
         if kwargs:
@@ -350,7 +354,7 @@ class ThreadPool(ThreadPoolExecutor):
             workers.reap()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Refuse new jobs and end the workers once the queue is empty, as `concurrent.futures` has it.
+        """Refuse new jobs, and end the workers once the queue is empty, as any executor.
 
         Args:
             wait: Return only when they have ended.

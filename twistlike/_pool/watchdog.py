@@ -192,10 +192,10 @@ def _checkUp(workers: Workers, now: float) -> bool:
     workers.compensation.checkUp(now)
     age = ageOfOldest(workers, now)
     if age > workers.queueWarnAfter and now >= workers.nextWarning:
-        # One that has not ended is stuck in somebody's handler.
-        if workers.warner is None or not workers.warner.is_alive():
-            if _warn(workers, age):
-                workers.nextWarning = now + WARN_INTERVAL
+        # A warner that has not ended is stuck in somebody's handler.
+        stuck = workers.warner is not None and workers.warner.is_alive()
+        if not stuck and _warn(workers, age):
+            workers.nextWarning = now + WARN_INTERVAL
     return True
 
 

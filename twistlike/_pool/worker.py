@@ -273,10 +273,10 @@ class Worker:
             workers.idle.append(self)
         else:
             workers.idle.insert(0, self)
-        # Race: a submitter appends, finds nobody idle, and leaves; we had looked at the queue
-        # before that. It appends before it looks at `wakeDeadline` or `idle`, we publish ourselves in
-        # `idle` and reset `wakeDeadline` before we look at the queue once more: one of us sees the other.
-        # The same for `surplus`, and for `open`.
+        # Race: a submitter appends, finds no worker idle, and leaves; we had looked at the queue
+        # before that. It appends before it looks at `wakeDeadline` or `idle`, we publish ourselves
+        # in `idle` and reset `wakeDeadline` before we look at the queue once more: one of us sees
+        # the other. The same for `surplus`, and for `open`.
         workers.wakeDeadline = 0.0
         if workers.queue or workers.surplus or not workers.open:
             if not self._withdraw():

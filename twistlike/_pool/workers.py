@@ -1,12 +1,12 @@
-"""The workers of a pool and the queue that they share. Any thread may call; nothing blocks for long.
+"""The workers of a pool, and the queue that they share. Thread: any; nothing blocks for long.
 
 How it works
 ------------
 - Permits. A worker needs a permit to live. There are as many permits as there may be workers; they
-  are in `freePermits`, or held by workers. Growing the pool adds permits; shrinking it takes some out
-  of `freePermits`, and for those that are held it leaves a token in `surplus`: the next worker that
-  sees one leaves, and its permit with it. Tokens are moved by single atomic operations of lists, so the
-  sum holds under any interleaving, and in a signal handler, without a lock.
+  are in `freePermits`, or held by workers. Growing the pool adds permits; shrinking it takes some
+  out of `freePermits`, and for those that are held it leaves a token in `surplus`: the next worker
+  that sees one leaves, and its permit with it. Tokens are moved by single atomic operations of
+  lists, so the sum holds under any interleaving, and in a signal handler, without a lock.
 - Waking. `wakeDeadline` is 0 if no worker is on the way to the queue, else the time until which one
   is, or until which it is known that none is free. A submitter appends, then looks at
   `wakeDeadline`: one comparison if all is in hand. It is a time and not a flag so that a wakeup
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PoolState", "Workers", "setExiting", "threadsOf"]
 
-# Seconds after which a wakeup that no worker has answered is made again. A tenth of a second is long
-# for a thread to wake up, and costs at most ten needless looks a second.
+# Seconds after which a wakeup that no worker has answered is made again. A tenth of a second is
+# long for a thread to wake up, and costs at most ten needless looks a second.
 WAKE_AGAIN = 0.1
 
 # How many calls may nest on the way to a started thread, `Thread.start` included. If there is no
@@ -84,7 +84,10 @@ def _haveRoom(depth: int) -> None:
 
 
 class Workers:
-    """The queue and the workers of a pool from `start` to `stop`. One that starts again gets new ones."""
+    """The queue and the workers of a pool, from `start` to `stop`.
+
+    A pool that starts again gets new ones.
+    """
 
     def __init__(self, pool: ThreadPool) -> None:
         # Weak: a pool that nobody holds any more is collected, and its workers leave.
@@ -199,8 +202,8 @@ class Workers:
                     worker = Worker(self, number)
                     self.members.add(worker)
                     # Race: the last worker of a closed pool leaves, and the end is noted, while we
-                    # start another. We count the new one, then look at `sealed`; `_finish` seals, then
-                    # counts. If both see the other, we step back, and see to the end ourselves.
+                    # start another. We count the new one, then look at `sealed`; `_finish` seals,
+                    # then counts. If both see the other, we step back, and note the end ourselves.
                     if self.sealed:
                         self._undoStart(worker, number)
                         return False

@@ -323,7 +323,7 @@ class _Wait(BlockingCall[Any]):
         kwargs: Mapping[str, Any],
         blocked: BlockedThreads,
     ) -> None:
-        super().__init__(blocked.handoff.take())
+        super().__init__(blocked.handoff)
         self._f = f
         self._args = args
         self._kwargs = kwargs

@@ -123,7 +123,7 @@ class HandoffSlot:
         self._calm = _CALM_MIN  # in use from the first wait on
 
     def take(self) -> HandoffLock | None:
-        """Return the lock, or None: somebody has it, waits were long lately, or there can be none."""
+        """Return the lock, or None: it is taken, waits were long lately, or there can be none."""
         self._calm += 1
         if self._calm <= self._calmNeeded:
             return None
@@ -152,11 +152,11 @@ class HandoffSlot:
             self._free.append(lock)
 
     def noteLong(self) -> None:
-        """Note that a woken thread computed for long: use the lock only after enough short waits."""
-        if self._calm > self._calmNeeded:  # the lock was in use
-            long = self._calm > _CALM_MAX  # it has been calm for so long: begin anew
-            needed = _CALM_MIN if long else min(_CALM_MAX, 2 * self._calmNeeded)
-            self._calmNeeded = max(_CALM_MIN, needed)
+        """Note that a woken thread computed for long: so give no lock out until it is calm."""
+        if self._calm > 2 * _CALM_MAX:
+            self._calmNeeded = _CALM_MIN  # it has been calm for so long: begin anew
+        elif self._calm > self._calmNeeded:  # the lock was in use
+            self._calmNeeded = max(_CALM_MIN, min(_CALM_MAX, 2 * self._calmNeeded))
         self._calm = 0
 
     def clear(self) -> None:

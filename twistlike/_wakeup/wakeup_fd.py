@@ -50,6 +50,8 @@ class WakeupFd(int):
     """
 
     poll: Callable[[float, int], list[Any]]
+    _epoll: Any
+    _armed: int
 
     def __new__(cls) -> Self:
         """Open one."""
@@ -125,14 +127,15 @@ def _isOurs(epoll: Any, number: int) -> bool:
 
 
 def _afterFork() -> None:
-    """In the child: have epoll instances of its own. With the parent's, it would wake the parent."""
+    """In the child: have epoll instances of its own. By the parent's, it would wake the parent."""
     import select
 
     for number, epoll in list(_open.items()):
         if not _isOurs(epoll, number):
             continue
         try:
-            os.dup2(select.epoll().fileno(), epoll.fileno(), inheritable=False)
+            own = select.epoll()
+            os.dup2(own.fileno(), epoll.fileno(), inheritable=False)
             epoll.register(number, 0)
         except OSError:
             os.close(epoll.fileno())  # no descriptor is left: nobody is woken by this one any more
