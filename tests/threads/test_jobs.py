@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextvars import Context, ContextVar
 from typing import Any
 
@@ -319,18 +320,30 @@ def test_the_debug_mode_knows_where_a_job_was_asked_for(hall: Hall) -> None:
     job.cancel()
 
 
+class Handing(Executor):
+    """An executor that has the future already."""
+
+    def __init__(self, future: Future[Any]) -> None:
+        self._future = future
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return the future."""
+        return self._future
+
+
 def test_a_future_that_is_not_a_pools_job(hall: Hall) -> None:
     """Its outcome comes the same way; cancelling the Deferred cancels it."""
-    from concurrent.futures import Future
-
     good: Future[int] = Future()
     bad: Future[int] = Future()
     dropped: Future[int] = Future()
     futures = [good, bad, dropped]
-    deferreds = [FutureDeferred(hall, hall.outstanding, future) for future in futures]
+    deferreds = [
+        FutureDeferred(hall, hall.outstanding, int).submit(Handing(future), (), {})
+        for future in futures
+    ]
     found = [outcomes(deferred) for deferred in deferreds]
     assert len(hall.outstanding) == 3
-    assert deferreds[0].what is good
+    assert deferreds[0].what is int
     good.set_result(3)
     bad.set_exception(ValueError("bad"))
     deferreds[2].cancel()

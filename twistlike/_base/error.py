@@ -7,6 +7,7 @@ test.
 
 from __future__ import annotations
 
+import builtins
 import errno as _errno
 import sys
 from typing import Any
@@ -228,8 +229,11 @@ class UserError(ConnectError):
     MESSAGE = "User aborted connection"
 
 
-class TimeoutError(UserError):
-    """Something took longer than it was allowed to take."""
+class TimeoutError(UserError, builtins.TimeoutError):
+    """Something took longer than it was allowed to take.
+
+    Differs from Twisted: it is a builtin TimeoutError as well.
+    """
 
     MESSAGE = "User timeout caused connection failure"
 

@@ -9,13 +9,22 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
-__all__ = ["ASYNC", "checkFunction", "describe", "describeWithPlace"]
+__all__ = ["ASYNC", "checkFunction", "describe", "describeWithPlace", "haveRoom"]
 
 ASYNC = 0x80 | 0x200
 """In the `co_flags` of coroutine functions and asynchronous generators, as `inspect` has them.
 
 That module is slow to import.
 """
+
+
+def haveRoom(depth: int) -> None:
+    """Raise RecursionError unless the stack has room for so many calls of Python functions.
+
+    For what must not be interrupted halfway by that error.
+    """
+    if depth:
+        haveRoom(depth - 1)
 
 
 def describe(function: object) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 from contextvars import Context
 from enum import Enum
-from threading import TIMEOUT_MAX, Lock
+from threading import Lock
 from time import monotonic
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
-from twistlike._base.functions import describeWithPlace
+from twistlike._base.functions import checkFunction, describeWithPlace
 from twistlike._pool.stats import BOUNDS, Tally
 from twistlike._wakeup.gil_handoff import HandoffLock
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Worker", "WorkerState", "currentWorker"]
 
 _local = threading.local()
+
+# How many quick jobs are not looked at between two that are.
+_LOT = 3
 
 # Seconds that an idle worker sleeps on the pool's `HandoffLock`, before it goes on to sleep on its
 # own lock. Nobody asks for jobs one after another with such a pause between them, and a lock needs
@@ -166,14 +170,15 @@ class Worker:
             # Reset before we look at the queue: a submitter that relied on our coming had appended
             # before, so we see its job; one that appends later sees the reset, and calls again.
             workers.wakeDeadline = 0.0
-            self.busySince = begin = monotonic()
-            woken = first = True
+            self.since = self.busySince = begin = monotonic()
+            woken = True
             awaited = False
             waited = 0.0
+            first = tally.taken
+            unseen = lot = 0
             try:
                 for item in source:
                     self.item = item
-                    self.since = begin
                     if woken:
                         # One sleeper is woken at a time: it wakes the next, if there is work left.
                         woken = False
@@ -182,45 +187,57 @@ class Worker:
                     if type(item) is tuple:
                         # Not unpacked: names would keep the function and its arguments alive
                         # while a later job, which is no tuple, runs.
-                        queued = item[3]
                         try:
                             if (context := item[0]) is None:
-                                item[1](*item[2])
+                                result = item[1](*item[2])
                             else:
-                                context.run(item[1], *item[2])
+                                result = context.run(item[1], *item[2])
+                            if type(result) is CoroutineType:
+                                result.close()
+                                checkFunction(item[1], "callInThread")  # raises, for most
+                            result = None
                         except BaseException as error:
                             self._callFailed(error, item[1])
                     else:
-                        queued = item.queued
                         try:
                             item.run(self, empty)
                         except BaseException as error:
                             self._jobFailed(error, item)
                     self.item = None
+                    tally.taken += 1
+                    # While jobs are quick, one in four is looked at: looking costs as much as the
+                    # rest of this loop. Four that take less than 0.1 ms are four quick ones.
+                    if unseen < lot and queue and not empty and not surplus:
+                        unseen += 1
+                        continue
                     # One look at the clock is the end of this job and the beginning of the next.
                     end = monotonic()
-                    wait = begin - queued
-                    waited += wait
+                    wait = begin - (item[3] if type(item) is tuple else item.queued)
                     if not low <= wait < high:
                         low, high = tally.waitedFor(wait)
-                    tally.taken += 1
-                    if end - begin >= quick:
+                    waited += wait * (unseen + 1)
+                    unseen = 0
+                    if end - begin < quick:
+                        lot = _LOT
+                    else:
+                        lot = 0
                         tally.ranFor(end - begin)
                         tally.waitSeconds += waited
                         waited = 0.0
-                        if first:
+                        if tally.taken == first + 1:
                             workers.handoff.noteLong()
-                    first = False
-                    begin = end
+                    self.since = begin = end
                     if empty:
-                        self._count(begin, waited)
+                        tally.runSeconds += begin - self.busySince
+                        tally.waitSeconds += waited
                         return True
                     if surplus or not queue:
                         awaited = not isinstance(item, tuple) and item.isAwaited()
                         break
             except IndexError:
                 pass  # another worker was quicker
-            self._count(begin, waited)
+            tally.runSeconds += begin - self.busySince
+            tally.waitSeconds += waited
             # Nothing of the last job stays alive in this frame while we sleep.
             item = context = None
             if not self._rest(begin, awaited):
@@ -236,7 +253,7 @@ class Worker:
         Returns:
             False if the worker shall leave.
         """
-        self.since = now
+        self.since = self.busySince = now
         if not self.workers.open and not self.workers.queue:
             return False
         workers = self.workers
@@ -244,15 +261,13 @@ class Worker:
         handoff = workers.handoff
         lock = handoff.take() if awaited else None
         if lock is not None:
-            idleWait = workers.idleWait()
-            longEnough = 0 <= idleWait <= _HANDOFF_WAIT
             self.wakeLock = lock
-            woken = self._sleep(True, idleWait if longEnough else _HANDOFF_WAIT)
+            woken = self._sleep(True, _HANDOFF_WAIT)
             self.wakeLock = self._lock
             handoff.giveBack(lock)
             if woken:
                 return True
-            if longEnough:
+            if workers.idleTimeout <= _HANDOFF_WAIT:
                 return not workers.retire(self)
         # The worker that sleeps on the `HandoffLock` comes first.
         first = not (awaited and handoff.taken)
@@ -281,7 +296,7 @@ class Worker:
         if workers.queue or workers.surplus or not workers.open:
             if not self._withdraw():
                 self.wakeLock.acquire()  # taken off the list by someone who wakes us just now
-        elif not self.wakeLock.acquire(True, min(limit, TIMEOUT_MAX)):
+        elif not self.wakeLock.acquire(True, limit):
             # Race: someone took us off the list while our time ran out. Whoever takes us off wakes
             # us: if we are not on the list any more a job counts on us, and we wait for that.
             if self._withdraw():
@@ -299,13 +314,6 @@ class Worker:
         except ValueError:
             return False
         return True
-
-    def _count(self, now: float, waited: float) -> None:
-        """Add the times of the jobs since the last rest."""
-        tally = self.tally
-        tally.runSeconds += now - self.busySince
-        tally.waitSeconds += waited
-        self.since = self.busySince = now
 
     def _callFailed(self, error: BaseException, function: object) -> None:
         self.tally.failed += 1

@@ -30,7 +30,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
 from twistlike._base.failure import Failure
-from twistlike._base.functions import describe
+from twistlike._base.functions import describe, haveRoom
 from twistlike._pool import watchdog
 from twistlike._pool.compensation import Compensation
 from twistlike._pool.errors import PoolStoppedError
@@ -77,12 +77,6 @@ class PoolState(Enum):
     STOPPED = "stopped"
 
 
-def _haveRoom(depth: int) -> None:
-    """Raise RecursionError unless the stack has room for so many calls of Python functions."""
-    if depth:
-        _haveRoom(depth - 1)
-
-
 class Workers:
     """The queue and the workers of a pool, from `start` to `stop`.
 
@@ -106,7 +100,7 @@ class Workers:
         self.ended = False
         self.minimum = pool.min
         self.maximum = pool.max
-        self.idleTimeout = pool.idleTimeout
+        self.idleTimeout = min(pool.idleTimeout, threading.TIMEOUT_MAX)
         self.members: set[Worker] = set()
         self.leaving: list[threading.Thread] = []
         # Re-entrant, since a finalizer or a signal handler may come in while this thread holds it.
@@ -145,7 +139,6 @@ class Workers:
         Raises:
             RecursionError: There is no room on the stack; no worker was taken or started.
         """
-        _haveRoom(3)
         # Race: a worker falls idle while we find none. We set `wakeDeadline` before we look; it
         # publishes itself, then resets `wakeDeadline`, then looks at the queue. If we do not see
         # it, its reset comes after our setting.
@@ -153,17 +146,17 @@ class Workers:
         try:
             if self._wake() or self._grow():
                 return
-        except Exception:
-            self.wakeDeadline = 0.0
+        except BaseException as error:
+            # Perhaps no worker comes: a signal's handler has raised, or the stack has no room, or
+            # there is no thread. The last is no matter if there are workers: the job waits for one.
+            if not isinstance(error, Exception) or isinstance(error, RecursionError):
+                self.wakeDeadline = 0.0
+                raise
             if not self.members:
-                if item is not None:
-                    raise
-                return
-            # The job waits for one of them.
-            self.wakeDeadline = now + WAKE_AGAIN
-        except BaseException:
-            self.wakeDeadline = 0.0  # perhaps no worker comes: a signal's handler raised, or a kill
-            raise
+                self.wakeDeadline = 0.0
+                if item is None:
+                    return
+                raise
         self.watch()
 
     def _wake(self, position: int = -1) -> bool:
@@ -174,11 +167,14 @@ class Workers:
         """
         try:
             # `for`: a signal handler that raises cannot come between taking a worker and waking it.
-            for worker in iter(partial(self.idle.pop, position), None):
+            for worker in iter(partial(self.idle.pop, 0) if position == 0 else self.idle.pop, None):
                 try:
                     worker.wakeLock.release()
                 except OSError:  # of a `HandoffLock`, whose descriptor somebody else has closed
                     worker.wakeLock.releaseSpare()  # type: ignore[union-attr]
+                except RecursionError:  # CPython 3.11 counts calls of C functions, too
+                    self.idle.append(worker)
+                    raise
                 return True
         except IndexError:
             pass
@@ -187,14 +183,14 @@ class Workers:
     def watch(self) -> None:
         """Have the watchdog look after jobs that are queued while no worker is free."""
         if self.started and not self.watched:
-            _haveRoom(_START_DEPTH)
+            haveRoom(_START_DEPTH)
             watchdog.watch(self)
 
     def _grow(self) -> bool:
         """Start a worker if there is a permit. Raises what starting a thread raises."""
         if not self.freePermits:
             return False
-        _haveRoom(_START_DEPTH)
+        haveRoom(_START_DEPTH)
         try:
             for number in iter(self.freePermits.pop, None):
                 worker: Worker | None = None

@@ -58,25 +58,25 @@ class BlockingCall(Generic[T]):
 
     def succeed(self, value: T) -> None:
         """Bring the value. Thread: any."""
-        if self._claim():
-            self._value = value
-            self._wake()
+        try:
+            self._open.pop()
+        except IndexError:
+            return
+        self._value = value
+        self._wake()
 
     def fail(self, failure: Failure) -> None:
         """Bring the error. Thread: any."""
-        if self._claim():
-            self._failure = failure
-            self._wake()
-
-    def _claim(self) -> bool:
         try:
-            return self._open.pop()
+            self._open.pop()
         except IndexError:
-            return False
+            return
+        self._failure = failure
+        self._wake()
 
     def _wake(self) -> None:
         lock = self._lock
-        if not isinstance(lock, HandoffLock):
+        if type(lock) is not HandoffLock:
             lock.release()
             return
         begin = monotonic()
@@ -126,7 +126,12 @@ class BlockingCall(Generic[T]):
             reuse: Whether another thread may have the lock.
         """
         lock = self._lock
-        if isinstance(lock, HandoffLock) and (self._woken or self._claim()):
+        if type(lock) is HandoffLock:
+            if not self._woken:
+                try:
+                    self._open.pop()
+                except IndexError:
+                    return  # somebody is about to release it
             self._lock = _UNUSED
             if reuse:
                 self._slot.giveBack(lock)

@@ -5,10 +5,12 @@ Each docstring says which thread may call it.
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
+from twistlike._base.functions import ASYNC, checkFunction, describe, describeWithPlace
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._eventloop.loops import runningLoop
@@ -43,8 +45,11 @@ __all__ = [
 
 T = TypeVar("T")
 
-# A worker that waits for no longer than this, in seconds, does not lend its place in its pool: a
-# spare one is not started before that anyway, and lending costs a third of a quick blocking call.
+# In the place of a function that was not given: then the reactor is missing.
+_missing: Any = object()
+
+# A worker that waits for no longer than this, in seconds, does not say so to its pool: a spare one is
+# not started before that anyway, and saying so costs a third of a quick blocking call.
 _SOON = 0.01
 
 
@@ -63,9 +68,12 @@ def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Defer
 
     Raises:
         ReactorNotRunning: If the reactor has ended: the function will not be called.
+        TypeError: It is not callable, or a coroutine function.
 
     Thread: the reactor's.
     """
+    if type(f) is not FunctionType or f.__code__.co_flags & ASYNC:
+        checkFunction(f, "deferToThread")
     reactor = currentReactor()
     if reactor._life.loop is None:
         reactor._life.acceptWork("deferToThread")
@@ -84,7 +92,8 @@ def deferToThreadPool(
 
     Args:
         reactor: In whose thread the Deferred fires.
-        threadpool: A `ThreadPool`, or any `concurrent.futures.Executor`: processes, too.
+        threadpool: A `ThreadPool`, which is started if that was not done, or any
+            `concurrent.futures.Executor`: processes, too.
         f: The function, with its arguments after it.
 
     Returns:
@@ -92,23 +101,27 @@ def deferToThreadPool(
 
     Raises:
         ReactorNotRunning: If the reactor has ended: the function will not be called.
+        TypeError: It is not callable, or a coroutine function.
 
     Thread: the reactor's.
     """
+    checkFunction(f, "deferToThreadPool")
     poster: ThreadsafePoster
     outstanding: set[Outstanding]
     if isinstance(reactor, Reactor):
         reactor._life.acceptWork("deferToThreadPool")
         poster, outstanding = reactor._inbox, reactor._outstanding.calls
     else:
-        poster, outstanding = _ForeignDoor(reactor), set()
+        poster, outstanding = _ForeignReactor(reactor), set()
     if _isThreadPool(threadpool):
+        if not threadpool.started and not threadpool.joined and threadpool.owner is None:
+            threadpool.start()  # as `submit` does. A reactor starts its own pool when it runs
         return runInPool(poster, outstanding, threadpool, f, args, kwargs)
-    return FutureDeferred(poster, outstanding, threadpool.submit(f, *args, **kwargs))
+    return FutureDeferred(poster, outstanding, f).submit(threadpool, args, kwargs)
 
 
 def _isThreadPool(executor: Executor) -> TypeGuard[ThreadPool]:
-    # Not isinstance: see parts/pools, the pool is slow to import.
+    # Not isinstance: the pool is slow to import, see `_reactor.pools`.
     return hasattr(executor, "enqueueCall")
 
 
@@ -138,7 +151,7 @@ def checkCancelled() -> None:
 
     Thread: any; meant for long loops in a function that `deferToThread` runs.
     """
-    from twistlike._pool.pool import checkCancelled  # see parts/pools: slow to import
+    from twistlike._pool.pool import checkCancelled  # slow to import, see `_reactor.pools`
 
     checkCancelled()
 
@@ -159,12 +172,12 @@ def blockingCallFromThread(
 
 
 def blockingCallFromThread(
-    reactor: IReactorFromThreads, f: Callable[..., Any], *args: Any, **kwargs: Any
+    reactor: IReactorFromThreads, f: Callable[..., Any] = _missing, *args: Any, **kwargs: Any
 ) -> Any:
     """Call a function in the reactor's thread, and wait for its result.
 
-    Before the reactor runs, this waits until it does. A worker of a pool that waits here is made up
-    for by a spare one.
+    Before the reactor runs, this waits until it does. While a worker of a pool waits here, a spare
+    worker may work in its place.
 
     Args:
         reactor: In whose thread it is called.
@@ -175,6 +188,7 @@ def blockingCallFromThread(
         What it returned, or what its Deferred or awaitable gave.
 
     Raises:
+        TypeError: If the reactor or the function is missing.
         WrongThreadError: In the reactor's own thread, which would wait for itself.
         ReactorNotRunning: If the reactor has ended, or ends while this waits.
         PoolWedgedError: In a worker, if every worker waits like this, jobs are queued, and no more
@@ -228,9 +242,9 @@ def blockingCallWithTimeout(
         f: The function, with its arguments after it.
 
     Raises:
-        TimeoutError: If it took longer (`twistlike.internet.error`). The Deferred or awaitable
-            that it returned is cancelled.
-        TypeError: If the timeout is not a number.
+        TimeoutError: If it took longer (`twistlike.internet.error`; it is a builtin TimeoutError as
+            well). The Deferred or awaitable that it returned is cancelled.
+        TypeError: If the timeout is not a number; if the reactor or the function is missing.
         ValueError: If the timeout is negative or NaN.
 
     And what `blockingCallFromThread` raises.
@@ -247,8 +261,8 @@ def _runMultiple(
         function(*args, **kwargs)
 
 
-class _ForeignDoor:
-    """The way into the thread of a reactor that is not ours."""
+class _ForeignReactor:
+    """Posts calls to the thread of a reactor that is not ours."""
 
     __slots__ = ("_reactor",)
 
@@ -267,7 +281,8 @@ def _blockingCall(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Any:
-    blocked = _NO_WAITERS
+    blocked = _FOREIGN
+    _checkBlockingCall(reactor, f)
     if timeout is not None:
         checkDelay(timeout, "a timeout")
     if isinstance(reactor, Reactor):
@@ -292,14 +307,30 @@ def _blockingCall(
                 reactor.callFromThread(wait.giveUp)
             except ReactorNotRunning:
                 pass  # released by its end just now
-            raise TimeoutError(string=f"{f!r} has given no result within {timeout} s")
+            what = describeWithPlace(f)
+            raise TimeoutError(string=f"{what} has given no result within {timeout} s")
         return wait.outcome()
     finally:
         blocked.leave(wait)
 
 
+def _checkBlockingCall(reactor: object, f: object) -> None:
+    if not callable(getattr(reactor, "callFromThread", None)):
+        what = describe(reactor) if callable(reactor) else type(reactor).__qualname__
+        raise TypeError(
+            "a blocking call takes the reactor first, then the function:"
+            f" blockingCallFromThread(reactor, f, ...); what it got first is {what}"
+        )
+    if not callable(f):
+        what = "none" if f is _missing else f"an object of type {type(f).__qualname__}"
+        raise TypeError(
+            "a blocking call takes a function after the reactor, with the function's arguments"
+            f" after it; what it got is {what}"
+        )
+
+
 def _waitFor(wait: _Wait, timeout: float | None) -> bool:
-    """Wait, and lend this thread's place in its pool if that takes long."""
+    """Wait, and let a spare worker work in place of this thread if that takes long."""
     pool = currentPool()
     if pool is None:
         return wait.wait(timeout)
@@ -334,10 +365,10 @@ class _Wait(BlockingCall[Any]):
         """Make the call. Thread: the reactor's."""
         try:
             result = self._f(*self._args, **self._kwargs)
+            awaited = fromAwaitable(result)
         except BaseException as error:
             self.fail(Failure.fromException(error))
             return
-        awaited = fromAwaitable(result)
         if awaited is None:
             if isinstance(result, Failure):
                 self.fail(result)
@@ -350,16 +381,16 @@ class _Wait(BlockingCall[Any]):
             self.fail(Failure(ended()))  # too late to wait for more than the call itself
 
     def wedged(self, error: Exception) -> None:
-        """Hear that the pool of the worker that waits is wedged. Thread: any."""
+        """Fail: the pool of the worker that waits is wedged. Thread: any."""
         self.fail(Failure(error))
 
     def giveUp(self) -> None:
-        """Cancel what the call returned: nobody waits any more. Thread: the reactor's."""
+        """Cancel what the call returned, as no thread waits for it. Thread: the reactor's."""
         if self._awaited is not None:
             self._awaited.cancel()
 
 
-# Those who wait for reactors that are not ours, and whose end nobody tells us.
-_NO_WAITERS = BlockedThreads()
+# For threads that wait for reactors that are not ours: these do not tell us of their end.
+_FOREIGN = BlockedThreads()
 
 showAs("twistlike.internet.threads", globals(), __all__)

@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
+from twistlike._base.functions import haveRoom
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError
 from twistlike._pool.jobs import QueuedJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from concurrent.futures import Future
+    from concurrent.futures import Executor, Future
+    from typing import Self
 
     from twistlike._pool.pool import ThreadPool
     from twistlike._reactor.outstanding import Outstanding
@@ -44,9 +46,12 @@ T = TypeVar("T")
 
 _new: Any = object.__new__
 
+# How many calls may nest while an executor takes a job: a thread or a process may be started.
+_SUBMIT_DEPTH = 60
+
 
 class ThreadsafePoster(Protocol):
-    """The way into a reactor's thread, as an `Inbox` offers it."""
+    """Posts calls to a reactor's thread, as an `Inbox` does."""
 
     def put(self, call: tuple[Any, ...]) -> None:
         """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
@@ -106,7 +111,7 @@ def runInPool(
     """Have a function called by a pool's thread, in a copy of the present context.
 
     Returns:
-        The Deferred of its result, which fires in the thread that the door leads to.
+        The Deferred of its result, which fires in the thread that the poster posts to.
 
     Raises:
         PoolStoppedError: The pool was stopped.
@@ -204,30 +209,42 @@ def _cancel(job: Deferred[Any]) -> None:
 
 
 class FutureDeferred(OutstandingDeferred[T]):
-    """The Deferred of a `concurrent.futures` future.
+    """The Deferred of a `concurrent.futures` future, which any executor may set.
 
     Args:
-        door: The way into the thread of the reactor where it fires.
-        owed: The Deferreds of that reactor that have not fired.
-        future: An executor's.
+        poster: The way into the thread of the reactor where it fires.
+        outstanding: The Deferreds of that reactor that have not fired.
     """
 
-    __slots__ = ("_future",)
+    __slots__ = ("_function", "_future")
 
     def __init__(
-        self, poster: ThreadsafePoster, outstanding: set[Outstanding], future: Future[T]
+        self, poster: ThreadsafePoster, outstanding: set[Outstanding], function: Callable[..., T]
     ) -> None:
         super().__init__(_cancelFuture)
         self.poster = poster
         self.outstanding = outstanding
-        self._future: Future[T] | None = future
-        outstanding.add(self)
+        self._function: Callable[..., T] | None = function
+        self._future: Future[T] | None = None
+
+    def submit(self, executor: Executor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Self:
+        """Submit the function to an executor, and fire with what its future gets.
+
+        Raises:
+            RecursionError: The stack has no room: the function will not be called.
+        """
+        function = self._function
+        assert function is not None
+        haveRoom(_SUBMIT_DEPTH)
+        self._future = future = executor.submit(function, *args, **kwargs)
+        self.outstanding.add(self)
         future.add_done_callback(self._done)
+        return self
 
     @property
     def what(self) -> object:
-        """The future."""
-        return self._future
+        """The function, while its future is not done."""
+        return self._function
 
     def _done(self, future: Future[T]) -> None:
         """Send the future's outcome. Thread: any."""
@@ -244,9 +261,9 @@ class FutureDeferred(OutstandingDeferred[T]):
         try:
             self.poster.put(call)
         except ReactorNotRunning:
-            pass  # it has ended without us: what is still owed fails
+            pass  # it has ended without us: what is outstanding fails
         finally:
-            self._future = None
+            self._future = self._function = None
             del self, outcome, call
 
 

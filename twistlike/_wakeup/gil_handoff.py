@@ -44,6 +44,9 @@ once. Five times what a job and its outcome take."""
 _CALM_MIN = 4
 _CALM_MAX = 4096
 
+# Seconds without a long wait, after which the number begins at its least again.
+_FORGET = 60.0
+
 _process = object()  # another one in the child of a fork
 
 
@@ -84,20 +87,21 @@ class HandoffLock:
 
         Thread: one.
         """
-        end = monotonic() + timeout if timeout >= 0 else None
         while True:
-            left = _SLICE if end is None else min(_SLICE, max(0.0, end - monotonic()))
+            part = timeout if 0 <= timeout < _SLICE else _SLICE
             try:
-                if not self.lost and self._poll(left, 1):
+                if not self.lost and self._poll(part, 1):
                     return True
             except OSError:
                 self.lost = True  # no epoll instance has this number any more
             # Whoever released it may have found the descriptor gone.
-            if self._spare.acquire(self.lost, left if self.lost else -1):
+            if self._spare.acquire(self.lost, part if self.lost else -1):
                 self.lost = True
                 return True
-            if left < _SLICE:
+            if timeout == part:
                 return False
+            if timeout > 0:
+                timeout -= part
 
     def releaseSpare(self) -> None:
         """Release the lock after `release` has raised: the sleeper finds out within a second."""
@@ -119,13 +123,14 @@ class HandoffSlot:
         self._free: list[HandoffLock] = []
         self._last: Callable[[], HandoffLock | None] = _nothing
         self._madeIn = _process
-        self._calmNeeded = 0
-        self._calm = _CALM_MIN  # in use from the first wait on
+        self._needed = 0  # short waits, before the lock is used again
+        self._missing = 0  # those of them that are still to come
+        self._lastLong = 0.0
 
     def take(self) -> HandoffLock | None:
         """Return the lock, or None: it is taken, waits were long lately, or there can be none."""
-        self._calm += 1
-        if self._calm <= self._calmNeeded:
+        if self._missing:
+            self._missing -= 1
             return None
         if self._madeIn is not _process:
             self.clear()  # the parent's
@@ -153,11 +158,13 @@ class HandoffSlot:
 
     def noteLong(self) -> None:
         """Note that a woken thread computed for long: so give no lock out until it is calm."""
-        if self._calm > 2 * _CALM_MAX:
-            self._calmNeeded = _CALM_MIN  # it has been calm for so long: begin anew
-        elif self._calm > self._calmNeeded:  # the lock was in use
-            self._calmNeeded = max(_CALM_MIN, min(_CALM_MAX, 2 * self._calmNeeded))
-        self._calm = 0
+        now = monotonic()
+        if now - self._lastLong > _FORGET:
+            self._needed = _CALM_MIN
+        elif not self._missing:  # the lock was in use
+            self._needed = max(_CALM_MIN, min(_CALM_MAX, 2 * self._needed))
+        self._missing = self._needed
+        self._lastLong = now
 
     def clear(self) -> None:
         """Let go of the lock: for now nobody comes who wants it."""
