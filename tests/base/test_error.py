@@ -24,10 +24,7 @@ ARGUMENTS: dict[str, list[tuple[Any, ...]]] = {
 
 def shown(error: BaseException) -> tuple[Any, ...]:
     """What can be seen of an exception."""
-    kinds = type(error).__mro__
-    if isinstance(error, ours.TimeoutError):  # ours is a builtin one as well
-        kinds = tuple(base for base in kinds if base not in (TimeoutError, OSError))
-    bases = [base.__name__ for base in kinds]
+    bases = [base.__name__ for base in type(error).__mro__]
     attributes = {name: str(value) for name, value in vars(error).items()}
     message = " ".join(getattr(error, "MESSAGE", "").split()).partition(" @")[0]
     return type(error).__name__, bases, str(error), str(error.args), attributes, message
@@ -42,12 +39,6 @@ def test_exceptions_are_twisteds(name: str) -> None:
         found = shown(getattr(ours, name)(*arguments))
         assert found == shown(getattr(theirs, name)(*arguments))
     assert name in ours.__all__
-
-
-def test_a_timeout_is_a_builtin_one() -> None:
-    """`except TimeoutError` catches it, whichever of the names that is."""
-    with pytest.raises(TimeoutError, match="too long"):
-        raise ours.TimeoutError(string="too long")
 
 
 @pytest.mark.parametrize(

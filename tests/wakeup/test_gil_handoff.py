@@ -18,8 +18,8 @@ import pytest
 
 from tests.oracle import runPython
 from twistlike._pool import watchdog
-from twistlike._pool.workers import Workers
 from twistlike._pool.jobs import QueuedJob
+from twistlike._pool.workers import Workers
 from twistlike._wakeup import gil_handoff
 from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
 from twistlike._wakeup.wakeup_fd import WakeupFd
@@ -429,7 +429,7 @@ print([number for number in files[:600] if os.fstat(number).st_size])
 
 @pytest.mark.parametrize("what", ["files", "pipes"])
 def test_descriptors_that_are_closed_under_a_pool(what: str, tmp_path: Path) -> None:
-    """A worker sleeps on one: the next job runs all the same, and no byte goes to anybody's file."""
+    """A worker sleeps on one: the next job runs all the same, and no byte goes into a file."""
     transcript = runPython(["-W", "error", "-c", CLOSED_UNDER_A_POOL, what, str(tmp_path)])
     assert (transcript.stdout, transcript.stderr) == ("[]\n", "")
 
@@ -502,7 +502,7 @@ def test_descriptors_that_are_closed_under_a_reactor(loop: str, debug: str, tmp_
 
 
 def test_only_after_calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a wait that turned out long the lock is given out once enough short ones have passed."""
+    """After a wait that turned out long the lock is given out when enough short ones have passed."""
     slot = HandoffSlot()
 
     def waits() -> int:

@@ -7,7 +7,6 @@ test.
 
 from __future__ import annotations
 
-import builtins
 import errno as _errno
 import sys
 from typing import Any
@@ -229,11 +228,8 @@ class UserError(ConnectError):
     MESSAGE = "User aborted connection"
 
 
-class TimeoutError(UserError, builtins.TimeoutError):
-    """Something took longer than it was allowed to take.
-
-    Differs from Twisted: it is a builtin TimeoutError as well.
-    """
+class TimeoutError(UserError):
+    """Something took longer than it was allowed to take."""
 
     MESSAGE = "User timeout caused connection failure"
 

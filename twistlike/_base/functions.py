@@ -29,11 +29,9 @@ def haveRoom(depth: int) -> None:
 
 def describe(function: object) -> str:
     """Return a function's module and name, without its arguments. Never raises."""
+    target: Any = _withoutArguments(function)
     try:
-        target: Any = _withoutArguments(function)
-        named = target if isinstance(getattr(target, "__qualname__", None), str) else type(target)
-        module = getattr(named, "__module__", None)
-        return f"{module}.{named.__qualname__}" if module else str(named.__qualname__)
+        return _nameOf(target) or _nameOf(type(target)) or object.__repr__(function)
     except Exception:
         return object.__repr__(function)
 
@@ -71,6 +69,16 @@ def checkFunction(function: object, caller: str) -> None:
             " coroutine function: a thread would only make its coroutine, and run none of it. Await"
             " it in the loop, or have it run in a loop of the thread's own: asyncio.run(...)"
         )
+
+
+def _nameOf(target: Any) -> str | None:
+    try:
+        name, module = target.__qualname__, target.__module__
+    except Exception:  # it has no name, or its class answers for all attributes, and raises
+        return None
+    if not isinstance(name, str):
+        return None
+    return f"{module}.{name}" if isinstance(module, str) else name
 
 
 def _withoutArguments(function: object) -> object:

@@ -41,7 +41,10 @@ class PoolFuture(Future[_T]):
         Raises:
             PoolWedgedError: This is a worker of the same pool, see `ThreadPool.compensated`.
         """
-        return super().result(self._wait(timeout))
+        try:
+            return Future.result(self, self._wait(timeout))
+        finally:
+            del self  # an error is in the future, and its traceback holds this frame
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the error or None, as any `concurrent.futures.Future`.
@@ -49,7 +52,7 @@ class PoolFuture(Future[_T]):
         Raises:
             PoolWedgedError: This is a worker of the same pool, see `ThreadPool.compensated`.
         """
-        return super().exception(self._wait(timeout))
+        return Future.exception(self, self._wait(timeout))
 
     def _wait(self, timeout: float | None) -> float | None:
         """Wait, if this is a worker of the same pool. Returns what is left of the timeout."""

@@ -288,11 +288,14 @@ class ThreadPool(ThreadPoolExecutor):
         except BaseException as error:
             # Never both, an error and a job that runs. No function of Python is called here: the
             # stack may have no room for one.
+            taken = False
             try:
                 del job.claim
             except AttributeError:
+                taken = True  # by a worker: it runs
+            if taken:
                 if isinstance(error, Exception):
-                    return  # a worker has it: it runs
+                    return
                 raise
             job.function = job.args = job.context = None
             try:

@@ -120,18 +120,18 @@ class BlockingCall(Generic[T]):
         return self._value  # type: ignore[return-value]
 
     def leave(self, reuse: bool) -> None:
-        """Give the lock back, if nobody can be about to release it. Thread: the one that waits.
+        """End the wait: an outcome that comes later is dropped. Thread: the one that waits.
 
         Args:
-            reuse: Whether another thread may have the lock.
+            reuse: Whether another thread may have the lock, if it is a `HandoffLock`.
         """
+        if not self._woken:
+            try:
+                self._open.pop()
+            except IndexError:
+                return  # somebody is about to release the lock
         lock = self._lock
         if type(lock) is HandoffLock:
-            if not self._woken:
-                try:
-                    self._open.pop()
-                except IndexError:
-                    return  # somebody is about to release it
             self._lock = _UNUSED
             if reuse:
                 self._slot.giveBack(lock)

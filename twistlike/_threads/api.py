@@ -386,8 +386,12 @@ class _Wait(BlockingCall[Any]):
 
     def giveUp(self) -> None:
         """Cancel what the call returned, as no thread waits for it. Thread: the reactor's."""
-        if self._awaited is not None:
-            self._awaited.cancel()
+        awaited, self._awaited = self._awaited, None
+        try:
+            if awaited is not None:
+                awaited.cancel()
+        finally:
+            del self, awaited  # an error's traceback may hold this frame
 
 
 # For threads that wait for reactors that are not ours: these do not tell us of their end.
