@@ -86,7 +86,10 @@ LAZY: dict[str, dict[str, str]] = {
         "twistlike._pool.pool": POOL,
     },
     "_threads": {"twistlike._pool.pool": POOL},
-    "_wakeup": {"select": "1 ms; only threads that wait need it"},
+    "_wakeup": {
+        "fcntl": "not on Windows; only threads that wait, and loops, need it",
+        "select": "1 ms; only threads that wait, and loops, need it",
+    },
     "overlay": {
         "difflib": "only where a program is about to fail",
         "pkgutil": "only where a program is about to fail",

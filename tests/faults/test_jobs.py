@@ -258,7 +258,7 @@ def test_results_that_answer_everything(host: Host) -> None:
     host.run(main)
 
 
-@fault(r"Lazy failed in thread")
+@fault(r"\.Lazy \(.*test_jobs\.py:\d+\) failed in thread")
 def test_functions_that_answer_everything(host: Host) -> None:
     """Describing them neither hangs nor fails."""
 

@@ -81,7 +81,7 @@ def _nameOf(target: Any) -> str | None:
     return f"{module}.{name}" if isinstance(module, str) else name
 
 
-def _withoutArguments(function: object) -> object:
+def _withoutArguments(function: Any) -> Any:
     # By the exact type: there are objects that have an attribute of any name, or none but errors.
     while type(function) is partial:
         function = function.func
@@ -90,7 +90,7 @@ def _withoutArguments(function: object) -> object:
 
 def _codeOf(function: object) -> Any:
     """Return the code that a call of `function` runs first, if it is Python's, else None."""
-    target = _withoutArguments(function)
+    target: Any = _withoutArguments(function)
     if type(target) not in (FunctionType, MethodType):
         target = vars(type(target)).get("__call__")  # not by getattr: that may be anybody's code
     if type(target) is MethodType:

@@ -212,7 +212,7 @@ class Worker:
                         continue
                     # One look at the clock is the end of this job and the beginning of the next.
                     end = monotonic()
-                    wait = begin - (item[3] if type(item) is tuple else item.queued)
+                    wait = begin - (item[3] if isinstance(item, tuple) else item.queued)
                     if not low <= wait < high:
                         low, high = tally.waitedFor(wait)
                     waited += wait * (unseen + 1)

@@ -22,9 +22,9 @@ from twistlike._threads.jobs import FutureDeferred, runInPool
 from twistlike._timers.queue import checkDelay
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
     from concurrent.futures import Executor
-    from typing import ParamSpec, TypeGuard
+    from typing import ParamSpec, Protocol, TypeGuard, final
 
     from twistlike._base.interfaces import IReactorFromThreads
     from twistlike._defer.deferred import Deferred
@@ -33,6 +33,24 @@ if TYPE_CHECKING:
     from twistlike._threads.jobs import ThreadsafePoster
 
     P = ParamSpec("P")
+
+    class RunsElsewhere(Protocol):
+        """A function that runs another one, with its arguments: `deferToThread`, `maybeDeferred`.
+
+        A class of its own since no type checker finds the arguments of a function's argument.
+        """
+
+        def __call__(
+            self, f: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+        ) -> Deferred[T]: ...
+
+    @final
+    class _NoClass:
+        """No function returns this. Those that return Any, or never, do for a type checker.
+
+        They come first, since they would do for a coroutine function as well.
+        """
+
 
 __all__ = [
     "blockingCallFromThread",
@@ -45,6 +63,15 @@ __all__ = [
 
 T = TypeVar("T")
 
+
+class CoroutineFunctionRefused:
+    """What type checkers have `deferToThread` return for a coroutine function.
+
+    It cannot be awaited, and has no methods: so the wrong line is found. At run time the call
+    raises TypeError.
+    """
+
+
 # In the place of a function that was not given: then the reactor is missing.
 _missing: Any = object()
 
@@ -53,7 +80,21 @@ _missing: Any = object()
 _SOON = 0.01
 
 
-def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+@overload
+def deferToThread(f: Callable[P, _NoClass], *args: P.args, **kwargs: P.kwargs) -> Deferred[Any]: ...
+
+
+@overload
+def deferToThread(  # type: ignore[overload-overlap]
+    f: Callable[P, Coroutine[Any, Any, object]], *args: P.args, **kwargs: P.kwargs
+) -> CoroutineFunctionRefused: ...
+
+
+@overload
+def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]: ...
+
+
+def deferToThread(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Run a function in the reactor's thread pool.
 
     The reactor is that of the running loop; in a pool's worker the one whose pool it is; else the
@@ -81,13 +122,43 @@ def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Defer
     return runInPool(reactor._inbox, reactor._outstanding.calls, pool, f, args, kwargs)
 
 
+@overload
+def deferToThreadPool(
+    reactor: IReactorFromThreads,
+    threadpool: Executor,
+    f: Callable[P, _NoClass],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> Deferred[Any]: ...
+
+
+@overload
+def deferToThreadPool(  # type: ignore[overload-overlap]
+    reactor: IReactorFromThreads,
+    threadpool: Executor,
+    f: Callable[P, Coroutine[Any, Any, object]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> CoroutineFunctionRefused: ...
+
+
+@overload
 def deferToThreadPool(
     reactor: IReactorFromThreads,
     threadpool: Executor,
     f: Callable[P, T],
     *args: P.args,
     **kwargs: P.kwargs,
-) -> Deferred[T]:
+) -> Deferred[T]: ...
+
+
+def deferToThreadPool(
+    reactor: IReactorFromThreads,
+    threadpool: Executor,
+    f: Callable[..., Any],
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
     """Run a function in a pool of one's own choice.
 
     Args:
@@ -159,6 +230,16 @@ def checkCancelled() -> None:
 @overload
 def blockingCallFromThread(
     reactor: IReactorFromThreads,
+    f: RunsElsewhere,
+    function: Callable[P, T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T: ...
+
+
+@overload
+def blockingCallFromThread(
+    reactor: IReactorFromThreads,
     f: Callable[P, Awaitable[T]],
     *args: P.args,
     **kwargs: P.kwargs,
@@ -199,6 +280,18 @@ def blockingCallFromThread(
     Thread: any but the reactor's.
     """
     return _blockingCall(reactor, None, f, args, kwargs)
+
+
+@overload
+def blockingCallWithTimeout(
+    timeout: float,
+    reactor: IReactorFromThreads,
+    f: RunsElsewhere,
+    function: Callable[P, T],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T: ...
 
 
 @overload
