@@ -221,7 +221,8 @@ def test_what_is_no_function_is_refused(host: Host) -> None:
                     raise AssertionError(f"{thing} was taken")
 
         def blocking() -> None:
-            for args in ((int,), (int, reactor), (reactor,), (reactor, None)):
+            wrong: list[tuple[Any, ...]] = [(int,), (int, reactor), (reactor,), (reactor, None)]
+            for args in wrong:
                 try:
                     blockingCallFromThread(*args)
                 except TypeError as error:
@@ -309,7 +310,9 @@ def test_secrets(host: Host) -> None:
         kept.append(reactor.getThreadPool().stats())
 
         def ask() -> None:
-            waiting = partial(deferToThread, logIn, "me", password="hunter2", go=go, inside=inside)
+            waiting: Any = partial(
+                deferToThread, logIn, "me", password="hunter2", go=go, inside=inside
+            )
             try:
                 blockingCallWithTimeout(0.01, reactor, waiting)
             except TimeoutError as error:

@@ -502,7 +502,7 @@ def test_descriptors_that_are_closed_under_a_reactor(loop: str, debug: str, tmp_
 
 
 def test_only_after_calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a wait that turned out long the lock is given out when enough short ones have passed."""
+    """After a wait that turned out long, the lock is used when enough short ones have passed."""
     slot = HandoffSlot()
 
     def waits() -> int:

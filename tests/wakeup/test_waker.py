@@ -172,7 +172,7 @@ def test_a_thread_that_wakes_keeps_the_descriptor(loop: asyncio.AbstractEventLoo
 
 @epoll
 def test_a_descriptor_that_somebody_else_has_closed(loop: asyncio.AbstractEventLoop) -> None:
-    """The loop is woken in its own way. What has the number by then is not written to, or closed."""
+    """The loop is woken in its own way. What has the number now is not written to, or closed."""
     rig = Rig(loop)
     wakers = [rig.epollWaker()]
     number = wakers[0]._descriptor.fileno()

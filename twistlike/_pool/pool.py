@@ -189,8 +189,8 @@ class ThreadPool(ThreadPoolExecutor):
             RuntimeError: There is no worker, and no thread could be started.
             TypeError: It is not callable.
         """
-        # A coroutine function of Python costs more to recognise (0.06 us) than the coroutine that it
-        # returns: the worker does that, and reports it.
+        # A coroutine function costs more to recognise (0.06 us) than the coroutine that it returns:
+        # the worker does that, and reports it.
         if type(function) is not FunctionType:
             checkFunction(function, "callInThread")
         workers = self._workers

@@ -75,8 +75,8 @@ class CoroutineFunctionRefused:
 # In the place of a function that was not given: then the reactor is missing.
 _missing: Any = object()
 
-# A worker that waits for no longer than this, in seconds, does not say so to its pool: a spare one is
-# not started before that anyway, and saying so costs a third of a quick blocking call.
+# A worker that waits for no longer than this, in seconds, does not say so to its pool: a spare one
+# is not started before that anyway, and saying so costs a third of a quick blocking call.
 _SOON = 0.01
 
 
