@@ -19,10 +19,11 @@ import pytest
 from tests.oracle import runPython
 from twistlike._pool import watchdog
 from twistlike._pool.jobs import QueuedJob
-from twistlike._pool.workers import Workers
+from twistlike._pool.worker import Worker
 from twistlike._wakeup import gil_handoff
 from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
 from twistlike._wakeup.wakeup_fd import WakeupFd
+from twistlike.python.failure import Failure
 from twistlike.python.threadpool import ThreadPool
 
 WAIT = 5.0
@@ -33,33 +34,36 @@ pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll h
 class Asked(QueuedJob):
     """A job that somebody waits for, or not."""
 
-    context: Context | None = None
-    cancelRequested = False
-    function = None
-    workers: Workers
-    queued: float
-
     def __init__(self, awaited: bool = True, until: threading.Event | None = None) -> None:
         self.awaited = awaited
         self.until = until
         self.begun = threading.Event()
         self.ran = threading.Event()
+        self.context = None
+        self.function = self.perform
+        self.args = ()
+        self.claim = True
 
-    def run(self, worker: Any, here: Any) -> None:
+    def perform(self) -> None:
         self.begun.set()
         if self.until is not None:
             assert self.until.wait(WAIT)
-        self.worker = worker
+
+    def run(self, worker: Worker, here: Context) -> None:
+        self.worker: Any = worker
+        super().run(worker, here)
+
+    def deliverResult(self, context: Context | None, result: Any) -> None:
+        self.function = None
         self.ran.set()
+
+    def deliverFailure(
+        self, context: Context | None, failure: Failure, hasRun: bool = True
+    ) -> None:
+        self.deliverResult(context, failure)
 
     def isAwaited(self) -> bool:
         return self.awaited
-
-    def interrupted(self, error: BaseException) -> bool:
-        return False
-
-    def fail(self, error: BaseException) -> bool:
-        return False
 
     def cancelQueued(self) -> bool:
         return False
@@ -404,6 +408,7 @@ print({os.readlink(f"/proc/self/fd/{number}") for number in files})
 CLOSED_UNDER_A_POOL = """
 import os, sys, threading, time
 from twistlike._wakeup import gil_handoff
+from twistlike.python.failure import Failure
 from twistlike.python.threadpool import ThreadPool
 from tests.wakeup.test_gil_handoff import ask, restOf
 
@@ -534,9 +539,9 @@ def test_jobs_that_compute_hold_up_who_asks_for_them_once() -> None:
     slept = []
     for _ in range(4):
         slept.append(type(restOf(pool)[0].wakeLock))
-        long = Asked()
-        long.until = threading.Event()
-        threading.Timer(10 * gil_handoff.LONG, long.until.set).start()
+        until = threading.Event()
+        long = Asked(until=until)
+        threading.Timer(10 * gil_handoff.LONG, until.set).start()
         pool.put(long)
         assert long.ran.wait(WAIT)
     assert slept[0] is HandoffLock

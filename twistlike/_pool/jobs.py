@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from contextvars import Context, copy_context
 from enum import Enum
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
 from twistlike._base.functions import describe, describeWithPlace
 from twistlike._base.naming import showAs
+from twistlike._wakeup.gil_handoff import LONG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,6 +133,11 @@ class QueuedJob:
                 del self
             return
         function = args = None
+        if worker.justWoken:
+            # Now and not when the outcome is delivered: the loop gets the GIL then, and computes.
+            worker.justWoken = False
+            if monotonic() - worker.since >= LONG:
+                worker.workers.handoff.noteLong()
         if context is None and here:
             context = copy_context()  # the worker is in it still, so nobody else can enter it
         self.deliverResult(context, result)
@@ -145,7 +152,7 @@ class QueuedJob:
         return True
 
     def interrupted(self, error: BaseException) -> bool:
-        """Deliver `error`, which hit the worker outside of the function. Thread: the worker's.
+        """Deliver `error`, raised in the worker outside of the function. Thread: the worker's.
 
         Returns:
             False if an outcome has been delivered before.
@@ -160,7 +167,7 @@ class QueuedJob:
     def cancelJob(self) -> bool:
         """Keep the function from running, or have `checkCancelled` raise in it. Thread: any.
 
-        A running job's permit is made up for by a spare worker until it ends.
+        While a job that was cancelled runs on, a spare worker may work in its place.
 
         Returns:
             True if it was still queued: no outcome is delivered.

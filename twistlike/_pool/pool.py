@@ -201,9 +201,9 @@ class ThreadPool(ThreadPoolExecutor):
         queue = workers.queue
         queue.append(item)
         try:
-            # Race: the pool is closed while we come. We append first and look then; who closes it
-            # looks at the queue after it has closed. So either they see the call, or we see that it
-            # is closed and take it back.
+            # Race: another thread closes the pool. We append first and look then; it closes first,
+            # and looks at the queue then. So either it sees the call, or we see that the pool is
+            # closed and take the call back.
             if not workers.open:
                 workers.refuse()
             if now >= workers.wakeDeadline:

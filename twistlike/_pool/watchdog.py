@@ -102,7 +102,7 @@ def _rounds(startToken: list[None]) -> None:
     try:
         startToken.pop()
     except IndexError:
-        return  # given up by its starter, which an interrupt had hit
+        return  # its starter was interrupted, and has given it up
     try:
         while _watched:
             _wakeLock.acquire(timeout=TICK)

@@ -61,6 +61,7 @@ class Worker:
             gives it up.
         item: The job that it runs, or None.
         compensated: Whether it waits for other jobs of its pool, see `ThreadPool.compensated`.
+        justWoken: Whether the next job is the first one since it rested.
         since: When it began with the job, or fell idle, in seconds of `time.monotonic`.
         busySince: When it last began to work, after a rest.
         tally: What it has done.
@@ -71,6 +72,7 @@ class Worker:
         "busySince",
         "compensated",
         "item",
+        "justWoken",
         "number",
         "permit",
         "since",
@@ -91,6 +93,7 @@ class Worker:
         self.startToken = [None]
         self.item: Call | QueuedJob | None = None
         self.compensated = False
+        self.justWoken = False
         self.since = self.busySince = monotonic()
         self.tally = Tally()
         self.thread: threading.Thread | None = None
@@ -174,7 +177,7 @@ class Worker:
             woken = True
             awaited = False
             waited = 0.0
-            first = tally.taken
+            self.justWoken = True
             unseen = lot = 0
             try:
                 for item in source:
@@ -224,8 +227,6 @@ class Worker:
                         tally.ranFor(end - begin)
                         tally.waitSeconds += waited
                         waited = 0.0
-                        if tally.taken == first + 1:
-                            workers.handoff.noteLong()
                     self.since = begin = end
                     if empty:
                         tally.runSeconds += begin - self.busySince

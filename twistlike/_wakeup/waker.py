@@ -135,5 +135,5 @@ class EpollWaker:
 
 def _unwatch(loop: AbstractEventLoop, descriptor: WakeupFd) -> None:
     """Have the loop watch a descriptor no longer; after that it is closed. Thread: the loop's."""
-    if descriptor.isOurs():  # else the number may be that of somebody's socket, who watches it
+    if descriptor.isOurs():  # else the number may be that of another socket, which the loop watches
         loop.remove_reader(descriptor.fileno())

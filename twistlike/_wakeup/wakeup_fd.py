@@ -3,8 +3,8 @@
 How it works
 ------------
 The descriptor is an epoll instance that watches one event counter, which can always be read from.
-To wake is to ask for one report of that (`EPOLLONESHOT`): the epoll instance becomes readable. Who
-polls it gets the report, and it is not readable any more.
+To wake is to ask for one report of that (`EPOLLONESHOT`): the epoll instance becomes readable. A
+poll of it takes the report, and it is not readable any more.
 
 So nothing is ever written to a descriptor, or read from one. That matters where another part of the
 process closes descriptors that are not its own, as daemons do, and their numbers are used again:
