@@ -95,13 +95,13 @@ class EpollWaker:
         self._latest = latest
         # Weak: the loop must not keep alive what nobody else wants any more.
         waker = weakref.ref(self)
-        poll = descriptor.poll  # holds the epoll object, and not what closes it
+        clear = descriptor.clearer()
 
         def woken() -> None:
-            # Race: polled before the token is asked for. Whoever wakes in between wakes once too
-            # often; the other way round its wakeup would be polled here, and never be answered.
+            # Race: cleared before the token is asked for. A thread that wakes in between wakes once
+            # too often; the other way round its wakeup would be cleared, and never be answered.
             try:
-                poll(0, 1)
+                clear()
             except (OSError, ValueError):
                 pass  # closed by somebody else; the number is that of another descriptor
             if (alive := waker()) is not None:

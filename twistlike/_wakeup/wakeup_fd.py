@@ -82,6 +82,13 @@ class WakeupFd(int):
         """
         return partial(self._epoll.modify, self, self._armed)
 
+    def clearer(self) -> Callable[[], object]:
+        """Return what takes wakeups back, without a wait. It does not hold this object.
+
+        It raises OSError if somebody else has closed the descriptor, ValueError if we have.
+        """
+        return partial(self._epoll.modify, int(self), 0)
+
     def isOurs(self) -> bool:
         """Return whether the descriptor has not been closed by somebody else."""
         return _isOurs(self._epoll, int(self))
