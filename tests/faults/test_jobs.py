@@ -17,6 +17,7 @@ from unittest.mock import MagicMock
 
 from tests.faults.harness import Host, fault, inThread, until
 from twistlike.internet.asyncioreactor import Reactor
+from twistlike.internet.defer import Deferred
 from twistlike.internet.error import ReactorNotRunning, TimeoutError
 from twistlike.internet.threads import (
     blockingCallFromThread,
@@ -400,7 +401,7 @@ def test_errors_leave_no_garbage(host: Host) -> None:
             (blockingCallFromThread, reactor, fail, ValueError),
             (blockingCallFromThread, reactor, later),
             (blockingCallFromThread, reactor, deferToThread, fail, ValueError),
-            (blockingCallWithTimeout, 0.0001, reactor, until, lambda: False),
+            (blockingCallWithTimeout, 0.0001, reactor, Deferred),
             (submitted,),
             (pool.callInThreadWithCallback, lambda *_: None, fail, ValueError),
         ]

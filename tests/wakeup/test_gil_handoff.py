@@ -445,6 +445,7 @@ from twistlike.internet import reactor, threads
 
 async def main():
     loop = asyncio.get_running_loop()
+    loop.slow_callback_duration = 60
     done = asyncio.Event()
 
     def ask():  # it sleeps on a descriptor, and the loop watches another
