@@ -6,9 +6,7 @@ import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
-
-from typing_extensions import assert_type
+from typing import Any, assert_type
 
 from twistlike.internet import reactor, threads
 from twistlike.internet.defer import Deferred, maybeDeferred, succeed

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     OnResult = Callable[[bool, Any], object]
     # The context, the function, its arguments, and when the call was queued. To make it and to run
-    # it costs 0.15 us less than a job with a claim: a seventh of `callInThread`.
+    # it costs 0.63 us, a job with a claim 0.82.
     Call = tuple[Context | None, Callable[..., Any], tuple[Any, ...], float]
 
 __all__ = ["Job", "JobState", "QueuedJob", "cancelledError"]

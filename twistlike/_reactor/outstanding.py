@@ -60,6 +60,6 @@ class OutstandingDeferreds:
 def _tooLate(what: object) -> ReactorNotRunning:
     """Return the error for a Deferred whose outcome will be dropped."""
     return ReactorNotRunning(
-        f"the reactor has ended while a thread still ran {describeWithPlace(what)}, whose outcome is"
-        " dropped"
+        f"the reactor has ended while a thread still ran {describeWithPlace(what)}, whose outcome"
+        " is dropped"
     )

@@ -44,6 +44,13 @@ if TYPE_CHECKING:
             self, f: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
         ) -> Deferred[T]: ...
 
+    class CoroutineFunctionRefused:
+        """What type checkers have `deferToThread` return for a coroutine function.
+
+        It cannot be awaited, and has no methods: so the wrong line is found. At run time the call
+        raises TypeError.
+        """
+
     @final
     class _NoClass:
         """No function returns this. Those that return Any, or never, do for a type checker.
@@ -62,15 +69,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-
-class CoroutineFunctionRefused:
-    """What type checkers have `deferToThread` return for a coroutine function.
-
-    It cannot be awaited, and has no methods: so the wrong line is found. At run time the call
-    raises TypeError.
-    """
-
 
 # In the place of a function that was not given: then the reactor is missing.
 _missing: Any = object()

@@ -150,8 +150,9 @@ class JobDeferred(QueuedJob, OutstandingDeferred[T]):
 
     __slots__ = ("args", "claim", "context", "function", "queued", "workers")
 
-    # `runInPool` sets the fields: a call of a function of Python for that costs 0.1 us.
-    __init__ = object.__init__
+    if not TYPE_CHECKING:
+        # `runInPool` sets the fields: a call of a function of Python for that costs 0.1 us.
+        __init__ = object.__init__
 
     def deliverResult(self, context: Context | None, result: Any) -> None:
         """Send the outcome to the reactor's thread. Thread: the worker's."""
