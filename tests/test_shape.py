@@ -113,7 +113,10 @@ LAZY: dict[str, dict[str, str]] = {
         "socket": "3 ms; only programs that use the network need it",
         "twistlike._transports.unix": "there are no UNIX sockets on Windows",
     },
-    "_wakeup": {"select": "1 ms; only threads that wait need it"},
+    "_wakeup": {
+        "fcntl": "not on Windows; only threads that wait, and loops, need it",
+        "select": "1 ms; only threads that wait, and loops, need it",
+    },
     "overlay": {
         "difflib": FAILING,
         "twistlike.overlay.catalog": CHECKS,
