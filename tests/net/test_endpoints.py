@@ -577,6 +577,11 @@ def test_described_tls_speaks(kind: str, tmp_path: Path) -> None:
                 inner = quote(f"tcp:127.0.0.1:{number}")
                 second = f"tls:second.test:443:trustRoots={roots}:endpoint={inner}"
                 await echoed(endpoints.clientFromString(reactor, second))
+            ours = endpoints.clientFromString(reactor, client)
+            held = await endpoints.connectProtocol(ours, Noting())
+            assert held.transport.wrappedProtocol is held  # nothing stands between
+            held.transport.abortConnection()
+            await held.lost
             wrong = endpoints.clientFromString(reactor, f"tls:localhost:{number}")
             protocol = await endpoints.connectProtocol(wrong, Noting())
             assert isinstance(await protocol.lost, ssl.SSLCertVerificationError)

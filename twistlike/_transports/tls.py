@@ -145,7 +145,9 @@ class TLSMemoryBIOProtocol:
         self._askThread: Callable[..., object] | None = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} for {type(self.wrappedProtocol).__name__}>"
+        inner = self.wrappedProtocol
+        name = "no protocol" if inner is None else type(inner).__name__
+        return f"<{type(self).__name__} for {name}>"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or self.__dict__.get("transport") is None:
@@ -154,6 +156,8 @@ class TLSMemoryBIOProtocol:
 
     def logPrefix(self) -> str:
         """Return the inner protocol's name for logs."""
+        if self.wrappedProtocol is None:
+            return "-"  # it has ended
         prefix = getattr(self.wrappedProtocol, "logPrefix", None)
         return type(self.wrappedProtocol).__name__ if prefix is None else prefix()
 
