@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import signal
 import sys
 import threading
 import time
+import warnings
 from collections import Counter
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from types import CoroutineType
 from typing import Any
@@ -453,5 +456,81 @@ def test_odd_executors(host: Host) -> None:
         else:
             raise AssertionError("it was taken")
         assert not reactor._outstanding.calls
+
+    host.run(main)
+
+
+# ---- exceptions, children ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """An exception that refuses to have attributes set."""
+
+    number: int = 1
+
+
+class Refusing(Exception):
+    """The same, by hand."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(name)
+
+
+@fault()
+def test_exceptions_that_refuse_attributes(host: Host) -> None:
+    """Jobs, futures and blocking calls hand them on as any other."""
+
+    async def main(reactor: Reactor) -> None:
+        pool = reactor.getThreadPool()
+        for error in (Frozen, Refusing):
+
+            def ask(way: Any, *args: Any) -> type | None:
+                try:
+                    way(*args)
+                except Exception as raised:
+                    return type(raised)
+                return None
+
+            assert await inThread(ask, blockingCallFromThread, reactor, fail, error) is error
+            assert await inThread(ask, lambda e: pool.submit(fail, e).result(10), error) is error
+            try:
+                await deferToThread(fail, error)
+            except error:
+                pass
+            else:
+                raise AssertionError(f"{error} was lost")
+
+    host.run(main)
+
+
+@fault()
+def test_values_that_answer_everything(host: Host) -> None:
+    """A blocking call returns them: they are no awaitables, and asking them wakes the caller."""
+
+    async def main(reactor: Reactor) -> None:
+        for value in (MagicMock(), Lazy(), math):
+            values: list[Any] = [value]
+            found = await inThread(blockingCallFromThread, reactor, values.__getitem__, 0)
+            assert found is value
+
+    host.run(main)
+
+
+@fault()
+def test_a_forked_child_of_a_running_reactor(host: Host) -> None:
+    """callInThread works in it, with fresh threads."""
+
+    async def main(reactor: Reactor) -> None:
+        await deferToThread(int)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of threads and forks
+            child = os.fork()
+        if not child:
+            ran = threading.Event()
+            reactor.callInThread(ran.set)
+            os._exit(0 if ran.wait(10) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert await deferToThread(int, "5") == 5
 
     host.run(main)
