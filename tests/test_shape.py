@@ -78,7 +78,11 @@ LAZY: dict[str, dict[str, str]] = {
         "twistlike.overlay": "--version and --help do not need it",
         "uvloop": "optional",
     },
-    "_base": {"pdb": "only startDebugMode needs it"},
+    "_base": {
+        "fcntl": "not on Windows; only where a process has left a lock behind",
+        "pdb": "only startDebugMode needs it",
+        "socket": "3 ms; only programs that use the network need it",
+    },
     "_defer": {
         "twistlike._defer.coroutines": "cycle: Deferred.fromCoroutine is Twisted's name",
         "twistlike._defer.futures": "cycle: Deferred.fromFuture is Twisted's name",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.naming import showAs
@@ -149,8 +148,10 @@ def reportCollected(failure: Failure, message: str, source: object) -> None:
     loop = _runningLoop()
     if loop is not None:
         late = _CollectedReport(failure, message, source)
-        with suppress(RuntimeError):  # closed: it is reported when the object goes
+        try:
             loop.call_soon(late)
+        except RuntimeError:
+            pass  # closed: it is reported when the object goes
         return
     if _isInLogging():
         try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Any, NamedTuple
 
+from twistlike._base.ip import isIPv6Address
 from twistlike._base.naming import showAs
-from twistlike._transports.abstract import isIPv6Address
 
 __all__ = ["Binding", "makeBinding", "numericAddress"]
 

@@ -12,8 +12,8 @@ from twistlike._base.error import (
     UnsupportedAddressFamily,
     UnsupportedSocketType,
 )
+from twistlike._base.ip import isIPAddress, isIPv6Address
 from twistlike._base.naming import showAs
-from twistlike._transports.abstract import isIPAddress, isIPv6Address
 from twistlike._transports.datagrams import BaseDatagramPort
 
 __all__ = ["Port", "adoptPort"]
