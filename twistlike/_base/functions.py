@@ -9,7 +9,7 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
-__all__ = ["ASYNC", "checkFunction", "describe", "describeWithPlace"]
+__all__ = ["ASYNC", "checkFunction", "describe", "describeWithPlace", "withoutArguments"]
 
 ASYNC = 0x80 | 0x200
 """In the `co_flags` of coroutine functions and asynchronous generators (see `inspect`, which is slow
@@ -19,7 +19,7 @@ to import)."""
 def describe(function: object) -> str:
     """Return a function's module and name, without its arguments. Never raises."""
     try:
-        target: Any = _withoutArguments(function)
+        target: Any = withoutArguments(function)
         named = target if isinstance(getattr(target, "__qualname__", None), str) else type(target)
         module = getattr(named, "__module__", None)
         return f"{module}.{named.__qualname__}" if module else str(named.__qualname__)
@@ -62,7 +62,8 @@ def checkFunction(function: object, caller: str) -> None:
         )
 
 
-def _withoutArguments(function: object) -> object:
+def withoutArguments(function: object) -> object:
+    """Return the function that a `functools.partial` calls, else what was given."""
     # By the exact type: there are objects that have an attribute of any name, or none but errors.
     while type(function) is partial:
         function = function.func
@@ -71,7 +72,7 @@ def _withoutArguments(function: object) -> object:
 
 def _codeOf(function: object) -> Any:
     """Return the code that a call of `function` runs first, if it is Python's, else None."""
-    target = _withoutArguments(function)
+    target = withoutArguments(function)
     if type(target) not in (FunctionType, MethodType):
         target = vars(type(target)).get("__call__")  # not by getattr: that may be anybody's code
     if type(target) is MethodType:

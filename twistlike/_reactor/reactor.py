@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure
-from twistlike._base.functions import describeWithPlace
+from twistlike._base.functions import describeWithPlace, withoutArguments
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.background import startCoroutine
@@ -625,12 +625,12 @@ class AsyncioSelectorReactor:
         if self._life.attached and isinstance(error, (KeyboardInterrupt, SystemExit)):
             return error
         what = f"a call to {describeWithPlace(function)} failed"
-        self._report(Failure.fromException(error), what, function)
+        self._report(Failure.fromException(error), what, withoutArguments(function))
         return None
 
     def _triggerFailed(self, failure: Failure, function: Callable[..., object]) -> None:
         what = f"the system event trigger {describeWithPlace(function)} failed"
-        self._report(failure, what, function)
+        self._report(failure, what, withoutArguments(function))
 
     def _countUnrun(self) -> int:
         """Return how many calls and jobs wait for a loop."""

@@ -51,8 +51,8 @@ def wakerFor(loop: AbstractEventLoop, answer: Answer, latest: Callable[[], objec
     if hasattr(os, "eventfd") and hasattr(loop, "add_reader"):
         try:
             return EventfdWaker(loop, answer, latest)
-        except (OSError, NotImplementedError):
-            pass  # no descriptor is left, or the loop (Windows' proactor) cannot watch any
+        except Exception:
+            pass  # no descriptor is left, or the loop cannot watch any, whatever it says
     return ThreadsafeWaker(loop, answer)
 
 
