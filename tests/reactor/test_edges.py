@@ -46,7 +46,9 @@ def program(request: pytest.FixtureRequest) -> Run:
 def said(transcript: Transcript) -> str:
     """What a program that went well has printed."""
     assert transcript.returncode == 0, transcript.stderr
-    assert transcript.stderr == ""
+    # Debug mode tells of slow callbacks, on a machine that is busy.
+    lines = transcript.stderr.splitlines()
+    assert not [line for line in lines if not line.startswith("Executing <")], transcript.stderr
     return transcript.stdout
 
 
@@ -160,10 +162,10 @@ def test_a_post_from_a_strangers_loop_leaves_the_reactor_free(program: Run) -> N
     out = said(
         program(
             """
-            posted, done = threading.Event(), threading.Event()
+            posted, done, out = threading.Event(), threading.Event(), []
             async def stranger():
-                reactor.callFromThread(lambda: print(threading.current_thread().name))
-                reactor.callInThread(print, "job")
+                reactor.callFromThread(lambda: out.append(threading.current_thread().name))
+                reactor.callInThread(out.append, "job")
                 posted.set()
                 await asyncio.to_thread(done.wait)
             other = threading.Thread(target=lambda: host(stranger()))
@@ -173,10 +175,11 @@ def test_a_post_from_a_strangers_loop_leaves_the_reactor_free(program: Run) -> N
             reactor.run()
             done.set()
             other.join(10)
+            print(sorted(out))
             """
         )
     )
-    assert sorted(out.split()) == ["MainThread", "job"]
+    assert out == "['MainThread', 'job']\n"
 
 
 # ---- loops -------------------------------------------------------------------------------------
@@ -565,21 +568,16 @@ def test_seconds_count_from_the_epoch(program: Run) -> None:
                       abs(call.getTime() - reactor.seconds() - 100) < 1)
                 now = [50.0]
                 reactor.seconds = lambda: now[0]
-                fake = reactor.callLater(1, print, "fake")
-                print(reactor.seconds(), fake.getTime())
-                now[0] += 2
-                def back():
-                    del reactor.seconds
-                    print(near(reactor.seconds()))
-                    reactor.stop()
-                reactor.callLater(0.05, lambda: None).cancel()
-                asyncio.get_running_loop().call_later(0.1, back)
+                print(reactor.seconds(), reactor.callLater(1, int).getTime())
+                del reactor.seconds
+                print(near(reactor.seconds()), near(call.getTime() - 100))
+                reactor.stop()
             reactor.callWhenRunning(main)
             reactor.run()
             """
         )
     )
-    assert out == "True\nTrue True True\n50.0 51.0\nTrue\n" or "fake" in out
+    assert out == "True\nTrue True True\n50.0 51.0\nTrue True\n"
 
 
 def test_a_call_made_within_a_call_comes_after_what_is_due() -> None:
