@@ -366,8 +366,12 @@ class LifeCycle:
 
     # ---- ending ----------------------------------------------------------------------------------
 
-    def stop(self) -> None:
+    def stop(self, wake: bool = True) -> None:
         """Begin to end, on the loop's next turn.
+
+        Args:
+            wake: Wake the loop: a signal's handler, which may call this, interrupts it in its
+                sleep. What the loop itself calls has no need of that.
 
         Raises:
             ReactorNotRunning: If it does not run, or ends already.
@@ -378,8 +382,8 @@ class LifeCycle:
         self.state = State.STOPPING
         if self.attached and not self._hostEnds:
             self._noteStop()
-        # It wakes the loop: a signal's handler, which may call this, interrupts it in its sleep.
-        loop.call_soon_threadsafe(self._startShutdown, context=Context())
+        callSoon = loop.call_soon_threadsafe if wake else loop.call_soon
+        callSoon(self._startShutdown, context=Context())
 
     def _noteStop(self) -> None:
         """Note who stops a reactor whose host goes on, for the errors of those who use it later."""
@@ -424,7 +428,7 @@ class LifeCycle:
         if not self.attached or self.state is State.ENDED:
             return
         if self.state is State.ATTACHED:
-            self.stop()
+            self.stop(wake=False)
         # A Deferred for each caller: cancelling one of them must not cancel the end.
         ended: Deferred[None] = Deferred()
         self._endWaiters.append(ended)

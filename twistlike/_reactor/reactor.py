@@ -90,6 +90,7 @@ class AsyncioSelectorReactor:
     def _setUp(self) -> None:
         self._home: AbstractEventLoop | None = None  # the loop whose first reactor this is
         self._inbox = Inbox(self._callFailed, lambda: self._timers.runIfDue())
+        self._put = self._inbox.put  # bound once: a flood consists of these calls
         self._timers = LoopTimers(
             self._callFailed, self._inbox.drainEarly, lambda name: self._life.enter(name)
         )
@@ -437,7 +438,7 @@ class AsyncioSelectorReactor:
             if kwargs:
                 call = (partial(*call, **kwargs),)
             context = copy_context()
-            self._inbox.put((context.run, *call) if context else call)
+            self._put((context.run, *call) if context else call)
 
     def callInThread(
         self, callable: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
