@@ -26,13 +26,13 @@ poster gets `ReactorNotRunning`, also while the loop is being closed.
 
 from __future__ import annotations
 
-import sys
 from _thread import start_new_thread
 from collections import deque
 from contextvars import Context, copy_context
 from functools import partial
 from itertools import islice
 from math import inf
+from sys import maxsize, modules
 from time import monotonic
 from types import BuiltinMethodType, CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -133,16 +133,17 @@ class Inbox(Part):
     Args:
         onError: Called in the loop's thread with an exception that a call raised, and the function
             that was called. If it returns an exception, that is raised when the batch has ended.
+
+    Attributes:
         afterBatch: Called after each batch.
     """
 
     def __init__(
         self,
         onError: Callable[[BaseException, Callable[..., object]], BaseException | None],
-        afterBatch: Callable[[], object] | None = None,
     ) -> None:
         self._onError = onError
-        self._afterBatch = afterBatch
+        self.afterBatch: Callable[[], object] | None = None
         self._queue: deque[Call] = deque()
         self._calls = self._queue  # or CLOSED
         self._loop: AbstractEventLoop | None = None
@@ -289,12 +290,12 @@ class Inbox(Part):
         # each time, there would soon be many batches a turn.
         if self._wakeup is wakeup:
             self._wakeup = NONE
-        if hasattr(self._loop, "_nest_patched"):
+        if "nest_asyncio" in modules and hasattr(self._loop, "_nest_patched"):
             self._runNested()
             return
         self._runFor(BATCH, self._calls)
-        if self._afterBatch is not None:
-            self._afterBatch()
+        if self.afterBatch is not None:
+            self.afterBatch()
 
     def _runNested(self) -> None:
         """Run each call by a handle of its own, on a loop that can be run once more inside of one.
@@ -349,9 +350,11 @@ class Inbox(Part):
         """Return the wakeup that was asked for last."""
         return self._wakeup
 
-    def _runFor(self, seconds: float, calls: deque[Call], most: int = sys.maxsize) -> None:
+    def _runFor(self, seconds: float, calls: deque[Call], most: int = maxsize) -> None:
         """Run what is there now; what comes in the meantime is left to the next turn."""
-        left = min(len(calls), most)
+        left = len(calls)
+        if left > most:
+            left = most
         # A batch that ends before the first look needs no clock.
         end = monotonic() + seconds if left > CALLS_A_LOOK else inf
         # Not "call = popleft()": between the two an exception of a signal's handler would lose it.

@@ -181,22 +181,19 @@ class LifeCycle:
         """Do what `enter` does, without attaching. Thread: any."""
         # Race: another thread's loop may get the reactor at any moment, so this looks once.
         loop = self.loop
-        if loop is None or self._isThreadOf(loop):
+        if loop is None or self.isHere():
             return True
         self.guard.reject(name, loop)
         return False
 
     def isHere(self) -> bool:
         """Return whether this thread runs the reactor's loop, or will go on to. Thread: any."""
-        loop = self.loop
-        return loop is not None and self._isThreadOf(loop)
-
-    def _isThreadOf(self, loop: AbstractEventLoop) -> bool:
         running = current.runningLoop()
-        if running is loop:
-            return True
+        if running is not None:
+            return running is self.loop
         # Between two runs of the loop.
-        return running is None and get_ident() == self._thread and not loop.is_running()
+        loop = self.loop
+        return get_ident() == self._thread and loop is not None and not loop.is_running()
 
     def attachIfLoopRuns(self) -> None:
         """Attach to the loop that this thread runs, or waits in, if there is one. Thread: any."""

@@ -89,11 +89,12 @@ class AsyncioSelectorReactor:
 
     def _setUp(self) -> None:
         self._home: AbstractEventLoop | None = None  # the loop whose first reactor this is
-        self._inbox = Inbox(self._callFailed, lambda: self._timers.runIfDue())
+        self._inbox = Inbox(self._callFailed)
         self._put = self._inbox.put  # bound once: a flood consists of these calls
         self._timers = LoopTimers(
             self._callFailed, self._inbox.drainEarly, lambda name: self._life.enter(name)
         )
+        self._inbox.afterBatch = self._timers.runIfDue
         self._descriptors = Descriptors(self._callFailed)
         self._events = SystemEvents(self._triggerFailed)
         self._pools = Pools(self, _workerReporter(weakref.ref(self)), self._inbox.put)
