@@ -199,10 +199,10 @@ class Inbox(Part):
         """See to it that the call that has just been appended is not forgotten. In any thread."""
         wakeup = self._wakeup
         # Race: the closer sets "closed", takes the queue away and drains it once more; we may have
-        # it in our hands still. We append first and look second, so either the closer's drain sees
+        # it still. We append first and look second, so either the closer's drain sees
         # our call or we see "closed"; the other way round a call could slip in between and be lost.
         # The wakeup is read before that: one that was asked for late, while the inbox was closed,
-        # keeps nobody quiet, since only those who come past this line make it do so.
+        # keeps no poster from looking: only a poster that comes past this line makes it do so.
         if self._closed:
             self._takeBack(calls, call)
         elif wakeup is NONE or monotonic() - wakeup.askedAt >= LOST_AFTER:
@@ -248,7 +248,7 @@ class Inbox(Part):
     def _open(self, loop: AbstractEventLoop | None) -> None:
         self._loop = loop
         self._waker = None
-        # Race: a poster has had the queue in its hands since before the end, and appends only now.
+        # Race: a poster has held the queue since before the end, and appends only now.
         # It is the same queue still, so what it posts runs.
         self._calls = self._queue
         self._closed = False

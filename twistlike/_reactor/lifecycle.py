@@ -383,7 +383,7 @@ class LifeCycle:
         callSoon(self._startShutdown, context=Context())
 
     def _noteStop(self) -> None:
-        """Note who stops a reactor whose host goes on, for the errors of those who use it later."""
+        """Note where a reactor is stopped whose host goes on, for the errors of later uses."""
         _, frame = callerOf(sys._getframe())
         if frame is not None:
             self._stoppedAt = f"{frame.f_code.co_filename}:{frame.f_lineno}"

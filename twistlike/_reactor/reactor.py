@@ -544,7 +544,7 @@ class AsyncioSelectorReactor:
         """Watch nobody any longer.
 
         Returns:
-            All who were watched, each once.
+            All objects that were watched, each once.
         """
         return self._descriptors.removeAll()
 
@@ -553,11 +553,11 @@ class AsyncioSelectorReactor:
         self._life.endExternal()
 
     def getReaders(self) -> list[IReadDescriptor]:
-        """Return who is watched for something to read."""
+        """Return the objects that are watched for something to read."""
         return list(self._descriptors.readers)
 
     def getWriters(self) -> list[IWriteDescriptor]:
-        """Return who is watched for room to write."""
+        """Return the objects that are watched for room to write."""
         return list(self._descriptors.writers)
 
     # ---- what Twisted's consumers use of its private names ---------------------------------------
@@ -586,7 +586,7 @@ class AsyncioSelectorReactor:
         """Give the signals back. For the suites that run on any reactor."""
         self._runLoop.giveSignalsBack()
 
-    # ---- what goes wrong, and what it is told ----------------------------------------------------
+    # ---- what goes wrong -------------------------------------------------------------------------
 
     def _doOrPost(
         self,
