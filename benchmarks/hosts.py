@@ -149,6 +149,10 @@ HOSTS: dict[str, Host] = {
     "asgiref": Host(_asyncio, ("asgiref",)),
     "asgiref-uvloop": Host(_uvloop, ("asgiref", "uvloop")),
     "tornado": Host(_tornado, ("tornado",)),
+    "janus": Host(_asyncio, ("janus",)),
+    "janus-uvloop": Host(_uvloop, ("janus", "uvloop")),
+    "culsans": Host(_asyncio, ("culsans",)),
+    "culsans-uvloop": Host(_uvloop, ("culsans", "uvloop")),
     "crochet": Host(_noLoop, ("crochet", "Twisted")),
 }
 

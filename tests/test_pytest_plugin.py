@@ -275,6 +275,63 @@ def test_a_deferred_that_does_not_fire_fails_the_test(runTests: RunTests) -> Non
     result.stdout.fnmatch_lines(["FAILED *test_raises - Ti*"])
 
 
+def test_a_failure_shows_no_frame_of_ours(runTests: RunTests) -> None:
+    """The traceback leads from the test to the function that failed, also that of a cause."""
+    result = runTests(
+        """
+        import pytest
+        from twistlike.internet.defer import Deferred, ensureDeferred, inlineCallbacks
+        from twistlike.internet.threads import deferToThread
+
+        def fails():
+            raise ZeroDivisionError("by a test")
+
+        @inlineCallbacks
+        def between():
+            try:
+                yield deferToThread(fails)
+            except ZeroDivisionError as error:
+                raise LookupError("because") from error
+
+        async def test_coroutine(reactor):
+            await between()
+
+        def test_deferred(reactor):
+            return between()
+        """,
+    )
+    result.assert_outcomes(failed=2)
+    shown = result.stdout.str()
+    assert shown.count("ZeroDivisionError: by a test") >= 2
+    assert shown.count("LookupError: because") >= 2
+    assert "fails()" in shown and "between()" in shown
+    assert "twistlike/" not in shown
+
+
+@pytest.mark.parametrize("way", ["ini", "option", "marker"])
+def test_a_test_that_never_fires_says_so_before_the_suites_own_limit(
+    way: str, runTests: RunTests
+) -> None:
+    """With pytest-timeout, what has not fired is named; not where the loop sleeps."""
+    mark = "@pytest.mark.timeout(0.5)" if way == "marker" else ""
+    arguments = ["-p", "pytest_timeout", *(["--timeout=0.5"] if way == "option" else [])]
+    result = runTests(
+        f"""
+        import pytest
+        from twistlike.internet.defer import Deferred
+
+        {mark}
+        def test_it(reactor):
+            return Deferred()
+        """,
+        *arguments,
+        ini="timeout = 0.5\n" if way == "ini" else "",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*<Deferred *has not fired within 0.4 s"])
+    assert "Timeout" not in result.stdout.str()
+
+
 def test_a_coroutine_that_does_not_end_fails_the_test(runTests: RunTests) -> None:
     """The limit is the same for coroutines, whichever plugin runs them."""
     result = runTests(

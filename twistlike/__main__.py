@@ -24,17 +24,29 @@ __all__ = ["main"]
 _HELP = """\
 usage: python -m twistlike run [--loop asyncio|uvloop] SCRIPT [ARGS...]
        python -m twistlike run [--loop asyncio|uvloop] -m MODULE [ARGS...]
+       python -m twistlike check PATH... [--json] [--show STATES] [--no-twisted]
+       python -m twistlike port PATH... [--write]
        python -m twistlike --version | --help
 
-Runs a program written for Twisted on asyncio, as it is: each import of twisted.X.Y
+run: run a program written for Twisted on asyncio, as it is: each import of twisted.X.Y
 gives twistlike.X.Y, whether Twisted is installed or not.
 
   SCRIPT        as in `python SCRIPT`: a file, or a folder or zip file with a __main__.py
   -m MODULE     as in `python -m MODULE`
   --loop NAME   the event loop that reactor.run() makes: asyncio (the default) or uvloop
+
+check: list each name of Twisted that source files use, and whether it is here.
+port: rewrite imports and uses of twisted to twistlike (needs twistlike[port]).
+Both read source and run nothing of it; `check --help` and `port --help` have the options.
 """
 
 _LOOPS = ("asyncio", "uvloop")
+
+_COMMANDS = {
+    "check": "twistlike.porting.check_command",
+    "port": "twistlike.porting.port_command",
+}
+"""The commands besides `run`, and the modules that carry them out."""
 
 _USAGE = 2  # the exit code for a command line that cannot be carried out, as Python's own
 _FAILED = 1  # the exit code for a program that cannot be found by its module's name, as Python's
@@ -83,6 +95,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(_HELP, end="")
         raise SystemExit(0 if arguments else _USAGE)
+    if arguments[0] in _COMMANDS:
+        from importlib import import_module  # a script that is run needs none of them
+
+        raise SystemExit(import_module(_COMMANDS[arguments[0]]).main(arguments[1:]))
     try:
         command = _parse(arguments)
         if command is None:

@@ -19,9 +19,11 @@ from __future__ import annotations
 import functools
 import gc
 import inspect
+import os
 import sys
 import threading
 import time
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,10 +41,17 @@ __all__ = [
     "pytest_addoption",
     "pytest_pyfunc_call",
     "pytest_runtest_call",
+    "pytest_runtest_makereport",
     "reactor",
 ]
 
 _TIMEOUT_OPTION = "twistlike_timeout"
+
+_OURS = __name__.partition(".")[0]
+
+# The part of pytest-timeout's limit after which we say what has not come: enough of it is left for
+# the reactor's end, which takes `shutdownTimeout` at most, where limits are a minute.
+_BEFORE_THE_SUITES = 0.8
 
 # What a thread that was told to end gets to do so, in seconds: long for a thread, short for people.
 _THREADS_GRACE = 1.0
@@ -74,7 +83,7 @@ def reactor(request: pytest.FixtureRequest) -> Iterator[Reactor]:
     from twistlike._log.publisher import globalLogPublisher
     from twistlike._reactor.current import defaultReactor
 
-    watch = _Watch(defaultReactor(), float(request.config.getini(_TIMEOUT_OPTION)))
+    watch = _Watch(defaultReactor(), _limitOf(request.node))
     request.node.stash[_watchKey] = watch
     globalLogPublisher.addObserver(watch.observe)
     try:
@@ -126,6 +135,18 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         item.obj = function
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, Any]:
+    """Show a failure of a test with the reactor without frames of twistlike's."""
+    if call.excinfo is not None and _watchKey in item.stash:
+        error = call.excinfo.value
+        _hideOurFrames(error, set())
+        call.excinfo = pytest.ExceptionInfo.from_exception(error)
+    return (yield)
+
+
 @pytest.hookimpl
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a test with the reactor that no other plugin runs."""
@@ -142,6 +163,63 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     else:
         _runLoop(functools.partial(watch.scope, call))
     return True
+
+
+def _limitOf(item: pytest.Item) -> float:
+    """Return for how long a test may wait, in seconds.
+
+    That is our own option, unless pytest-timeout would end the test before: it would show where the
+    loop sleeps, and not what was waited for.
+    """
+    limit = float(item.config.getini(_TIMEOUT_OPTION))
+    theirs = _suiteLimit(item)
+    return min(limit, theirs * _BEFORE_THE_SUITES) if theirs > 0 else limit
+
+
+def _suiteLimit(item: pytest.Item) -> float:
+    """Return the limit that pytest-timeout has for a test, in seconds; 0 is none."""
+    # By the name of its entry point, or by its module's if it was asked for by -p.
+    if not any(map(item.config.pluginmanager.hasplugin, ("timeout", "pytest_timeout"))):
+        return 0.0
+    marker = item.get_closest_marker("timeout")
+    if marker is not None:
+        value = marker.kwargs.get("timeout", marker.args[0] if marker.args else None)
+    else:
+        value = (
+            item.config.getoption("timeout", None)
+            or os.environ.get("PYTEST_TIMEOUT")
+            or item.config.getini("timeout")
+        )
+    try:
+        return float(value or 0)
+    except (TypeError, ValueError):
+        return 0.0  # pytest-timeout itself says what is wrong with it
+
+
+def _hideOurFrames(error: BaseException | None, seen: set[int]) -> None:
+    """Take the frames of twistlike out of the traceback of an error and of those that led to it."""
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    entries = []
+    entry = error.__traceback__
+    while entry is not None:
+        entries.append(entry)
+        entry = entry.tb_next
+    theirs = [each for each in entries if not _isOurs(each)]
+    if theirs and len(theirs) < len(entries):
+        traceback: TracebackType | None = None
+        for each in reversed(theirs):
+            traceback = TracebackType(traceback, each.tb_frame, each.tb_lasti, each.tb_lineno)
+        error.with_traceback(traceback)
+    _hideOurFrames(error.__cause__, seen)
+    _hideOurFrames(error.__context__, seen)
+
+
+def _isOurs(entry: TracebackType) -> bool:
+    """Return whether a frame runs code of this package."""
+    name = entry.tb_frame.f_globals.get("__name__", "")
+    return isinstance(name, str) and name.partition(".")[0] == _OURS
 
 
 def _runLoop(main: Callable[[], Any]) -> None:

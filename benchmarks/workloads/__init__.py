@@ -6,14 +6,18 @@ from benchmarks.workload import Workload
 from benchmarks.workloads import (
     blocking,
     calls,
+    computing,
     coroutines,
     deferreds,
     floor,
     imports,
     memory,
+    network,
+    queues,
     resizing,
     threads,
     timers,
+    web,
 )
 
 __all__ = ["WORKLOADS"]
@@ -22,15 +26,19 @@ WORKLOADS: dict[str, Workload] = {
     workload.name: workload
     for module in (
         calls,
+        computing,
         threads,
         blocking,
+        queues,
         resizing,
         timers,
         deferreds,
         coroutines,
         memory,
+        network,
         imports,
         floor,
+        web,
     )
     for workload in module.WORKLOADS
 }

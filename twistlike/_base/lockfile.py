@@ -1,33 +1,52 @@
 """A lock between processes: a file that says which process has it. Thread: any.
 
-The lock is a symbolic link whose target is the process's number: making one fails if there is one
-already, in one step, on any file system that has links. Where there are none (Windows), a directory
-with a file in it serves.
+The lock is a symbolic link whose target is the number of the process: making one fails if there is
+one already, in one step, on any file system that has links. Where there are none (Windows), a
+directory with a file in it serves.
+
+How it works
+------------
+A lock whose process has ended is stale and may be removed. Two processes that find it at once must
+not both remove it, the second one the lock that the first has just taken. So it is removed under an
+advisory lock of the folder that it is in, after one more look. A folder whose lock somebody else
+holds is not waited for: the lock counts as taken for now.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from twistlike._base.naming import showAs
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+if sys.platform != "win32":
+    import fcntl
+
 __all__ = ["FilesystemLock", "isLocked"]
+
+_LINKS = sys.platform != "win32"
+
+_MOST = 2**31 - 1
+"""The largest number that a process can have: pid_t is a C int on every system."""
 
 
 def _read(name: str) -> str:
-    """Return who has the lock."""
-    try:
+    """Return what the lock says about its owner."""
+    if _LINKS:
         return os.readlink(name)
-    except OSError:
-        if not os.path.isdir(name):
-            raise
-        with open(os.path.join(name, "owner")) as file:
-            return file.read()
+    with open(os.path.join(name, "owner")) as file:
+        return file.read()
 
 
 def _create(name: str, owner: str) -> None:
     """Take the lock; raise FileExistsError if somebody has it."""
-    if os.name != "nt":
+    if _LINKS:
         os.symlink(owner, name)
         return
     os.mkdir(name)
@@ -36,23 +55,28 @@ def _create(name: str, owner: str) -> None:
 
 
 def _remove(name: str) -> None:
-    if os.path.isdir(name) and not os.path.islink(name):
+    if _LINKS:
+        os.remove(name)
+    else:
         os.remove(os.path.join(name, "owner"))
         os.rmdir(name)
-    else:
-        os.remove(name)
 
 
-def _lives(owner: str) -> bool:
-    """Return whether a process is there. One that we may not signal is."""
-    try:
-        pid = int(owner)
-    except ValueError:
-        return False
-    if os.name == "nt":
+def _lives(name: str, owner: str) -> bool:
+    """Return whether the process that has a lock is there. One that we may not signal is.
+
+    Raises:
+        OSError: What stands there is no lock: it does not name a process.
+    """
+    if not (owner.isascii() and owner.isdecimal() and 0 < int(owner) <= _MOST):
+        text = (
+            f"not a lock: it says {owner!r}, which is no process; remove it or choose another path"
+        )
+        raise OSError(errno.EINVAL, text, name)
+    if not _LINKS:
         return True  # os.kill would end it
     try:
-        os.kill(pid, 0)
+        os.kill(int(owner), 0)
     except ProcessLookupError:
         return False
     except PermissionError:
@@ -60,13 +84,33 @@ def _lives(owner: str) -> bool:
     return True
 
 
+@contextmanager
+def _folderOf(name: str) -> Iterator[bool]:
+    """Hold the lock of the folder that a lock is in; tell whether it could be had."""
+    if sys.platform == "win32":
+        yield True
+        return
+    folder = os.open(os.path.dirname(os.path.abspath(name)), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        except OSError:
+            yield True  # this file system has no such locks: one more look has to do
+        else:
+            yield True
+    finally:
+        os.close(folder)
+
+
 class FilesystemLock:
     """A lock between processes.
 
     Attributes:
-        name: the path of the lock.
-        locked: whether this object has it.
-        clean: whether the one that had it before gave it back; None until this object has had it.
+        name: The path of the lock.
+        locked: Whether this object has it.
+        clean: Whether the one that had it before gave it back; None until this object has had it.
     """
 
     clean: bool | None = None
@@ -79,7 +123,11 @@ class FilesystemLock:
         """Take the lock, if nobody who still lives has it.
 
         Returns:
-            whether it is this object's now.
+            Whether it is this object's now.
+
+        Raises:
+            OSError: Something stands at the path that is no lock: a file, a folder, a link that
+                names no process. Or the folder cannot be written to.
         """
         clean = True
         while True:
@@ -87,40 +135,31 @@ class FilesystemLock:
                 _create(self.name, str(os.getpid()))
             except FileExistsError:
                 try:
-                    owner = _read(self.name)
+                    if _lives(self.name, _read(self.name)) or not self._removeStale():
+                        return False
                 except FileNotFoundError:
                     continue  # given back since
-                if _lives(owner):
-                    return False
                 clean = False
-                try:
-                    self._breakStale(owner)
-                except FileNotFoundError:
-                    continue  # somebody else was quicker
             else:
                 self.locked = True
                 self.clean = clean
                 return True
 
-    def _breakStale(self, owner: str) -> None:
-        """Remove the lock of a process that has ended.
-
-        Two that find it at once must not both remove it, the second the lock that the first has
-        just taken. So it is renamed first, which only one can do, and put back if it was another's.
-        """
-        aside = f"{self.name}.{os.getpid()}.{id(self):x}"
-        os.rename(self.name, aside)
-        if _read(aside) != owner:
-            os.rename(aside, self.name)
-            raise FileNotFoundError
-        _remove(aside)
+    def _removeStale(self) -> bool:
+        """Remove the lock of a process that has ended; return whether that was done."""
+        with _folderOf(self.name) as alone:
+            # Race: since we looked, another process may have removed the lock and taken it anew.
+            if not alone or _lives(self.name, _read(self.name)):
+                return False
+            _remove(self.name)
+            return True
 
     def unlock(self) -> None:
         """Give the lock back.
 
         Raises:
-            ValueError: another process has it.
-            OSError: nobody has it.
+            ValueError: Another process has it.
+            OSError: Nobody has it.
         """
         if _read(self.name) != str(os.getpid()):
             raise ValueError(f"Lock {self.name!r} not owned by this process")

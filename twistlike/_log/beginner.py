@@ -38,8 +38,7 @@ class LogBeginner:
         discardBuffer: bool = False,
         redirectStandardIO: bool = True,
     ) -> None:
-        """Let all events go to `observers`, and no longer to the standard `logging` when nobody else
-        has asked for them.
+        """Send all events to `observers` instead of the standard `logging`.
 
         That lasts until the last of them has been removed from `globalLogPublisher`.
 

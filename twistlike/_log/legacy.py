@@ -88,8 +88,9 @@ def callWithContext(ctx: dict[str, Any], func: Callable[P, R], *args: P.args, **
 
 
 def callWithLogger(logger: Any, func: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-    """Call a function on behalf of an object, whose name is the system of what it logs. What it raises
-    is logged.
+    """Call a function on behalf of an object, and log what it raises.
+
+    The name of the object is the `system` of the events that the function logs.
 
     Args:
         logger: The object; its `logPrefix()` is the name.
@@ -142,8 +143,9 @@ def _formatOld(format: str, event: EventDict) -> str:
 
 
 class LogPublisher:
-    """Publishes events with the old keys. `theLogPublisher` publishes to the whole program's
-    observers.
+    """Publishes events with the old keys.
+
+    `theLogPublisher` publishes to the observers of the whole program.
 
     Attributes:
         observers: Those that were added here.
@@ -309,8 +311,10 @@ class StdioOnnaStick:
     close = flush
 
     def fileno(self) -> NoReturn:
-        """Raises:
-        io.UnsupportedOperation: Always.
+        """Refuse.
+
+        Raises:
+            io.UnsupportedOperation: Always; a log has no descriptor.
         """
         raise UnsupportedOperation("StdioOnnaStick has no file descriptor.")
 

@@ -148,8 +148,9 @@ class Logger:
     def failureHandler(
         self, staticMessage: str, level: LogLevel = LogLevel.critical
     ) -> _FailureHandler:
-        """Make a context like `failuresHandled`, to be used again and again; its message has no fields
-        of its own.
+        """Make a context like `failuresHandled` that can be used again.
+
+        Its message has no fields of its own, so an entry costs less.
         """
         return _FailureHandler(self, staticMessage, level)
 
@@ -228,8 +229,9 @@ def loggerFor(obj: object) -> Logger:
 
 
 class LoggingFile:
-    """A text file for writing whose lines become log events. What `print` writes goes there once
-    logging has begun.
+    """A text file for writing whose lines become log events.
+
+    `sys.stdout` and `sys.stderr` are such files once logging has begun.
 
     Args:
         logger: Emits the events.
@@ -317,8 +319,10 @@ class LoggingFile:
         return False
 
     def fileno(self) -> NoReturn:
-        """Raises:
-        io.UnsupportedOperation: Always.
+        """Refuse.
+
+        Raises:
+            io.UnsupportedOperation: Always; a log has no descriptor.
         """
         raise io.UnsupportedOperation("LoggingFile has no file descriptor.")
 

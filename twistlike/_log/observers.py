@@ -157,8 +157,10 @@ class LogLevelFilterPredicate:
         self._levels: dict[str, LogLevel] = {}
 
     def logLevelForNamespace(self, namespace: str | None) -> LogLevel:
-        """The level that was set for a namespace or for the nearest one that it is in ("a.b" is in
-        "a").
+        """Return the level of a namespace.
+
+        Without a level of its own it has that of the nearest namespace around it: `"a.b"` is in
+        `"a"`.
         """
         while namespace:
             level = self._levels.get(namespace)
@@ -239,9 +241,7 @@ class STDLibLogObserver:
 
 
 class _LazyText:
-    """What `%(log_legacy)s` in an old-style format stands for: the event's text, made when it is
-    wanted.
-    """
+    """The text of an event, made when `%(log_legacy)s` in an old-style format asks for it."""
 
     def __init__(self, event: LogEvent) -> None:
         self._event = event

@@ -229,8 +229,9 @@ def toLogging(
 
 
 def _withTraceback(message: str, failure: Failure) -> tuple[str, Any]:
-    """The message and the `exc_info` of a failure. One that was cleaned has only the text of its
-    traceback.
+    """Return the message and the `exc_info` for a failure.
+
+    A failure that was cleaned has only the text of its traceback, which then ends the message.
     """
     value = failure.value
     traceback = getattr(value, "__traceback__", None) or failure.tb

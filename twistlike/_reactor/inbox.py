@@ -382,6 +382,7 @@ class Inbox(Part):
                 raise
             # A poster took its call back.
         finally:
+            call = ()  # frames of errors that a call has met lead here: no cycle
             # Also when a signal's KeyboardInterrupt came between two calls: the rest must run.
             if calls and self._wakeup is NONE and self._waker is not None:
                 self._ask(self._waker)

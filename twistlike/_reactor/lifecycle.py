@@ -98,6 +98,8 @@ class LifeCycle:
         beginning: Held by whatever gives the reactor a loop: threads with loops of their own meet
             here. Re-entrant, for a signal handler or a `__del__` in the middle of it.
         loopEnds: Whether the loop is the reactor's own, and is closed when the reactor has ended.
+        onNeeded: Called, in any thread, when the reactor is used and has no loop. If it is None,
+            what is asked for is kept.
         shutdownTimeout: How long the end may wait for something, in seconds.
     """
 
@@ -137,6 +139,7 @@ class LifeCycle:
         self._ending: object = None  # the end that is under way
         self._stoppedAt = ""  # where the user has stopped it, on a host's loop
         self._beforeStartup: Callable[[], object] | None = None
+        self.onNeeded: Callable[[], object] | None = None
 
     @property
     def running(self) -> bool:
@@ -200,6 +203,8 @@ class LifeCycle:
         loop = current.runningLoop()
         if loop is None:
             self._attachByAnyio()
+            if self.loop is None and self.onNeeded is not None:
+                self.onNeeded()
         # The loop on which it has been stopped is no place to begin again by itself: a late call of
         # some component would bring threads back that its owner has just ended.
         elif self._endedOn is None or self._endedOn() is not loop:

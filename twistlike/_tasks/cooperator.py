@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
-from twistlike._defer.deferred import Deferred, fail
+from twistlike._defer.deferred import Deferred
 from twistlike._reactor.current import currentReactor
+from twistlike._tasks.thread_check import checkThread
+from twistlike._tasks.unheard import failLoudly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,6 +97,7 @@ class CooperativeTask(Generic[_Iter]):
     def __init__(self, iterator: _Iter, cooperator: Cooperator) -> None:
         self._iterator = iterator
         self._cooperator = cooperator
+        cooperator._check("cooperate")
         self._context = copy_context()
         self._waiters: list[Deferred[_Iter]] = []
         self._pauses = 0
@@ -112,6 +115,7 @@ class CooperativeTask(Generic[_Iter]):
             `SchedulerStopped` if its cooperator is, and with the error of the iterator or of the
             Deferred that it gave.
         """
+        self._cooperator._check("CooperativeTask.whenDone")
         deferred: Deferred[_Iter] = Deferred()
         if self._end is None:
             self._waiters.append(deferred)
@@ -126,6 +130,7 @@ class CooperativeTask(Generic[_Iter]):
         Raises:
             TaskFinished: If the task has ended; `SchedulerStopped` if its cooperator has.
         """
+        self._cooperator._check("CooperativeTask.pause")
         self._mustGoOn()
         self._pauses += 1
         self._cooperator._removeTask(self)
@@ -136,6 +141,7 @@ class CooperativeTask(Generic[_Iter]):
         Raises:
             NotPaused: If it is not paused.
         """
+        self._cooperator._check("CooperativeTask.resume")
         if not self._pauses:
             raise NotPaused
         self._pauses -= 1
@@ -147,6 +153,7 @@ class CooperativeTask(Generic[_Iter]):
         Raises:
             TaskFinished: If the task has ended; `SchedulerStopped` if its cooperator has.
         """
+        self._cooperator._check("CooperativeTask.stop")
         self._mustGoOn()
         self._finish(TaskStopped, Failure(TaskStopped()))
 
@@ -193,9 +200,9 @@ class CooperativeTask(Generic[_Iter]):
         self._failure = failure
         self._cooperator._removeTask(self)
         waiters, self._waiters = self._waiters, []
-        if end is TaskFailed and not waiters:
-            # Reported when the task is collected, unless someone asks for it before.
-            self._unclaimed = fail(failure)
+        if end is TaskFailed and failure is not None and not waiters:
+            self._unclaimed = Deferred()  # until somebody asks for the error
+            failLoudly(self._unclaimed, failure, "a cooperative task has ended by an error", self)
         for deferred in waiters:
             self._fire(deferred)
 
@@ -234,6 +241,10 @@ def _onCurrentReactor(tick: Callable[[], None]) -> _TickCall:
     return currentReactor().callLater(0, tick)
 
 
+def _noReactor() -> None:
+    """Say that a cooperator belongs to no reactor."""
+
+
 class _State(Enum):
     NOT_STARTED = "not started"
     RUNNING = "running"
@@ -250,6 +261,9 @@ class Cooperator:
             with a method `cancel`. By default: on the next turn of the current reactor.
         started: Whether it runs from the beginning, or waits for `start`.
 
+    Thread: the scheduler's. The cooperator of a reactor (`cooperate`, `coiterate`) refuses other
+    threads, and so do its tasks.
+
     Differs from Twisted: `stop` ends all tasks (there every other one is left waiting).
     """
 
@@ -265,6 +279,8 @@ class Cooperator:
         self._tasks: list[CooperativeTask[Any]] = []
         self._next = 0  # the place in the list of the task whose turn it is
         self._tickCall: _TickCall | None = None
+        # The reactor whose thread alone may use this cooperator and its tasks, if there is one.
+        self._reactor: Callable[[], object] = _noReactor
 
     def __repr__(self) -> str:
         return f"<Cooperator {self._state.value}, {len(self._tasks)} tasks, at {id(self):#x}>"
@@ -299,15 +315,29 @@ class Cooperator:
         return doneDeferred
 
     def start(self) -> None:
-        """Begin to make steps, or begin again after `stop`."""
+        """Begin to make steps, or begin again after `stop`.
+
+        Raises:
+            WrongThreadError: In another thread than the reactor's.
+        """
+        self._check("Cooperator.start")
         self._state = _State.RUNNING
         self._askForTick()
 
     def stop(self) -> None:
-        """End: all tasks end with `SchedulerStopped`, paused ones when they are resumed."""
+        """End: all tasks end with `SchedulerStopped`, paused ones when they are resumed.
+
+        Raises:
+            WrongThreadError: In another thread than the reactor's.
+        """
+        self._check("Cooperator.stop")
         self._state = _State.STOPPED
         for task in self._tasks[:]:
             task._finish(SchedulerStopped, Failure(SchedulerStopped()))
+
+    def _check(self, name: str) -> None:
+        """Refuse another thread than the reactor's, if this is the cooperator of a reactor."""
+        checkThread(self._reactor(), name)
 
     def _addTask(self, task: CooperativeTask[Any]) -> None:
         """Let a task take turns."""
@@ -315,7 +345,11 @@ class Cooperator:
             task._finish(SchedulerStopped, Failure(SchedulerStopped()))
             return
         self._tasks.append(task)
-        self._askForTick()
+        try:
+            self._askForTick()
+        except BaseException:
+            self._tasks.remove(task)  # the scheduler has refused: nobody would make its steps
+            raise
 
     def _removeTask(self, task: CooperativeTask[Any]) -> None:
         """Let a task take no more turns, if it does."""
@@ -372,6 +406,7 @@ def _ofCurrentReactor() -> Cooperator:
             return owner.callLater(0, tick)
 
         found = Cooperator(scheduler=schedule)
+        found._reactor = reference
         reactor.addSystemEventTrigger("after", "shutdown", _end, reference)
         _ofReactors[reactor] = found
     return found

@@ -22,6 +22,8 @@ from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.deferred import Deferred
 from twistlike._reactor.current import currentReactor
+from twistlike._tasks.thread_check import checkThread
+from twistlike._tasks.unheard import failLoudly
 from twistlike._timers.queue import checkDelay
 
 if TYPE_CHECKING:
@@ -120,6 +122,13 @@ class LoopingCall:
         """Whether it was started and has neither been stopped nor failed."""
         return self._run is not None
 
+    @running.setter
+    def running(self, running: bool) -> None:
+        # Twisted's services assign it when they are unpickled: a loop that is told that it does not
+        # run makes no further call, and its Deferred does not fire.
+        if not running:
+            self._run = None
+
     @property
     def deferred(self) -> Deferred[LoopingCall] | None:
         """The Deferred that `start()` returned, `None` once it has fired."""
@@ -140,6 +149,7 @@ class LoopingCall:
 
         Raises:
             AssertionError: If it runs already.
+            WrongThreadError: In another thread than the clock's, if that is a reactor.
             TypeError: If the interval is not a number.
             ValueError: If the interval is negative or NaN.
         """
@@ -147,6 +157,7 @@ class LoopingCall:
             raise AssertionError(f"{self!r} was started, but it is running; stop() it before")
         checkDelay(interval, "an interval")
         clock = self.clock
+        checkThread(clock, "LoopingCall.start")
         deferred: Deferred[LoopingCall] = Deferred()
         run = _Run(clock, deferred)
         self.starttime = clock.seconds()
@@ -172,10 +183,13 @@ class LoopingCall:
 
         Raises:
             AssertionError: If it does not run.
+            WrongThreadError: In another thread than the clock's, if that is a reactor.
         """
         run = self._mustRun("stopped")
+        checkThread(run.clock, "LoopingCall.stop")
+        hadCall = self._dropCall()
         self._run = None
-        if self._dropCall():
+        if hadCall:
             self._fire(run, self)
 
     def reset(self) -> None:
@@ -185,8 +199,10 @@ class LoopingCall:
 
         Raises:
             AssertionError: If it does not run.
+            WrongThreadError: In another thread than the clock's, if that is a reactor.
         """
         run = self._mustRun("reset")
+        checkThread(run.clock, "LoopingCall.reset")
         if self._dropCall():
             self.starttime = run.clock.seconds()
             self._schedule(run, self.starttime)
@@ -205,6 +221,11 @@ class LoopingCall:
         name = getattr(self.f, "__qualname__", None) or repr(self.f)
         return f"LoopingCall<{self.interval!r}>({name}, *{self.a!r}, **{self.kw!r})"
 
+    def _shown(self) -> str:
+        """Return what this is in a report: without its arguments, which may be secrets."""
+        name = getattr(self.f, "__qualname__", None) or type(self.f).__qualname__
+        return f"LoopingCall<{self.interval!r}>({name})"
+
     def _mustRun(self, what: str) -> _Run:
         """Return the current run, for something that only a running loop can do."""
         if self._run is None:
@@ -213,11 +234,12 @@ class LoopingCall:
 
     def _dropCall(self) -> bool:
         """Forget the next call; return whether there was one."""
-        call, self.call = self.call, None
+        call = self.call
         if call is None:
             return False
         if call.active():
-            call.cancel()
+            call.cancel()  # in the wrong thread it raises, and nothing has changed
+        self.call = None
         return True
 
     def _callOnce(self, run: _Run) -> None:
@@ -264,8 +286,8 @@ class LoopingCall:
         if self._deferred is deferred:
             self._deferred = None
         if isinstance(result, Failure):
-            deferred.errback(result)
-        else:
+            failLoudly(deferred, result, f"{self._shown()} has ended by an error", self)
+        elif not deferred.called:
             deferred.callback(result)
 
     def _schedule(self, run: _Run, now: float) -> None:

@@ -1,0 +1,135 @@
+"""The documents: what they show runs, their links lead somewhere, the reference is complete."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+import zlib
+from functools import cache
+from pathlib import Path
+from types import FunctionType
+
+import pytest
+
+from tests.oracle import ROOT, runPython
+from tests.test_shape import FACE, MODULES, fullName, literalAll, modules, room, tree
+
+
+def documents() -> list[Path]:
+    """What the project tells its users."""
+    pages = [each for each in (ROOT / "docs").rglob("*.md") if "TEMPLATE" not in each.name]
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(pages)]
+
+
+def snippets(language: str) -> list[tuple[str, str]]:
+    """The fenced blocks of a language in all documents: where, and the text.
+
+    A block after a line ``<!-- not run: why -->`` is left out.
+    """
+    pattern = rf"(?P<skip><!-- not run: .+ -->\n)?^```{language}\n(?P<text>.*?)^```$"
+    found = []
+    for path in documents():
+        text = path.read_text(encoding="utf-8")
+        for match in re.finditer(pattern, text, re.MULTILINE | re.DOTALL):
+            if not match["skip"]:
+                line = text.count("\n", 0, match.start("text")) + 1
+                found.append((f"{path.relative_to(ROOT)}:{line}", match["text"]))
+    return found
+
+
+@pytest.mark.parametrize(("where", "text"), snippets("python"))
+def test_the_python_in_the_documents_runs(where: str, text: str, tmp_path: Path) -> None:
+    """Each block named python is a program that ends well; Twisted's run by the command line."""
+    script = tmp_path / "snippet.py"
+    script.write_text(text, encoding="utf-8")
+    isTwisteds = re.search(r"^(from|import) twisted\b", text, re.MULTILINE)
+    command = ["-m", "twistlike", "run"] if isTwisteds else []
+    transcript = runPython(["-W", "error", *command, str(script)])
+    assert (transcript.returncode, transcript.stderr) == (0, ""), where
+
+
+@pytest.mark.parametrize(("where", "text"), snippets("sh"))
+def test_the_commands_in_the_documents_run(where: str, text: str) -> None:
+    """Each line of a block named sh that runs this project succeeds.
+
+    The lines that set up an environment are what brought this test here: they are not run again.
+    """
+    for line in text.splitlines():
+        if "pip install" in line or line.startswith("#") or not line.strip():
+            continue
+        words = shlex.split(line, comments=True)
+        assert words[0] == "python", f"{where}: {line}"
+        transcript = runPython(words[1:], cwd=ROOT, timeout=50)
+        assert transcript.returncode == 0, f"{where}: {line}\n{transcript.stderr}"
+
+
+def test_the_readme_opens_with_the_two_commands() -> None:
+    """The first sh block: one line that runs the main job, one that passes the tests."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    match = re.search(r"^```sh\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert match
+    job, tests = match[1].splitlines()
+    assert job.endswith("-m twistlike run examples/threads_howto.py")
+    assert re.search(r"-m pytest\b", tests)
+    for line in (job, tests):
+        assert line.startswith("python3 -m venv ")
+
+
+def test_the_first_program_of_the_readme_is_short() -> None:
+    """The block that shows what this is has at most 20 lines."""
+    where, text = snippets("python")[0]
+    assert where.startswith("README.md:")
+    assert len(text.splitlines()) <= 20
+
+
+def test_the_links_in_the_documents_lead_somewhere() -> None:
+    """Each relative link names a file of the project."""
+    for path in documents():
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+@cache
+def inventory(folder: Path) -> set[str]:
+    """Build the site into a folder; return the Python names that its reference has."""
+    transcript = runPython(
+        ["-m", "sphinx", "-q", "-W", "-b", "html", "docs", str(folder)], cwd=ROOT, timeout=110
+    )
+    assert (transcript.returncode, transcript.stderr) == (0, "")
+    data = (folder / "objects.inv").read_bytes()
+    text = zlib.decompress(data.split(b"\n", 4)[4]).decode()
+    return {line.split()[0] for line in text.splitlines() if " py:" in line}
+
+
+@pytest.mark.timeout(120)
+def test_the_site_is_built_and_its_reference_is_complete(tmp_path: Path) -> None:
+    """No warning; and each public class and function of the face has its entry."""
+    pytest.importorskip("sphinx")
+    found = inventory(tmp_path / "site")
+    missing = []
+    for module in MODULES:
+        if room(module) not in FACE or modules()[module].name == "__init__.py":
+            continue
+        for name in literalAll(tree(module)) or []:
+            value = getattr(importlib.import_module(fullName(module)), name)
+            isHere = getattr(value, "__module__", None) == fullName(module)
+            isShown = f"{fullName(module)}.{name}" in found
+            if isinstance(value, type | FunctionType) and isHere and not isShown:
+                missing.append(f"{module}.{name}")
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    "module",
+    [m for m in MODULES if room(m) in FACE and modules()[m].name != "__init__.py"],
+)
+def test_each_module_of_the_face_has_a_page(module: str) -> None:
+    """The reference has a page for each public module."""
+    assert (ROOT / "docs" / "api" / f"{module}.md").exists()
+
+
+def test_messages_point_to_places_that_exist() -> None:
+    """The project has no public address yet: no message asks for an issue to be opened there."""
+    for path in (ROOT / "twistlike").rglob("*.py"):
+        assert not re.search(r"open an issue|file an issue", path.read_text(encoding="utf-8")), path

@@ -1,0 +1,206 @@
+"""The futures of `runInReactor`. Made and waited for in any thread, set in the reactor's.
+
+Not imported before it is needed: `concurrent.futures` takes 10 ms.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from twistlike._base.error import ReactorNotRunning, WrongThreadError
+from twistlike._base.failure import Failure
+from twistlike._defer.coroutines import fromAwaitable
+from twistlike._defer.errors import CancelledError
+from twistlike._eventloop import current
+from twistlike._reactor.pools import currentPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from twistlike._defer.deferred import Deferred
+    from twistlike._reactor.reactor import Reactor
+
+__all__ = ["ReactorFuture"]
+
+T = TypeVar("T")
+
+
+class ReactorFuture(Future[T]):
+    """A future of a call in the reactor's thread.
+
+    A worker of a pool that waits for it is made up for by a spare one.
+
+    Args:
+        reactor: In whose thread the call is made.
+    """
+
+    def __init__(self, reactor: Reactor) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._deferred: Deferred[Any] | None = None
+        self._notice = [True]  # one token: whoever pops it tells those who watch several futures
+
+    @classmethod
+    def ofCall(
+        cls,
+        reactor: Reactor,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Self:
+        """Have a function called in the reactor's thread, and return the future of its result.
+
+        Raises:
+            ReactorNotRunning: If the reactor has ended.
+
+        Thread: any.
+        """
+        future = cls(reactor)
+        reactor.callFromThread(_serve, [(future, function, args, kwargs)])
+        return future
+
+    def cancel(self) -> bool:
+        """Cancel what the function returned, or keep the function from being called.
+
+        Returns:
+            Whether it is cancelled. False: it has a result already.
+
+        Thread: any.
+        """
+        cancelled = self._cancel()
+        if cancelled:
+            try:
+                self._reactor.callFromThread(self._cancelDeferred)
+            except ReactorNotRunning:
+                pass  # its end has cancelled what there was
+        return cancelled
+
+    def _cancel(self) -> bool:
+        cancelled = super().cancel()
+        if cancelled:
+            try:
+                self._notice.pop()
+            except IndexError:
+                return True
+            self.set_running_or_notify_cancel()
+        return cancelled
+
+    def result(self, timeout: float | None = None) -> T:
+        """Return the result, or raise the error, as any `concurrent.futures.Future`.
+
+        Raises:
+            WrongThreadError: In the reactor's own thread, if there is none yet.
+        """
+        if self.done() or not self._isWorker():
+            return super().result(timeout)
+        with self._lent():
+            return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the error or None, as any `concurrent.futures.Future`.
+
+        Raises:
+            WrongThreadError: In the reactor's own thread, if there is no result yet.
+        """
+        if self.done() or not self._isWorker():
+            return super().exception(timeout)
+        with self._lent():
+            return super().exception(timeout)
+
+    def _isWorker(self) -> bool:
+        """Return whether a pool's worker is about to wait; see to it that the reactor's is not."""
+        loop = self._reactor._life.loop
+        if loop is not None and current.runningLoop() is loop:
+            raise WrongThreadError(
+                "a future of runInReactor was waited for in the reactor's own thread, which would "
+                "wait for itself; await asyncio.wrap_future(future) there, or call the function "
+                "itself (__wrapped__)"
+            )
+        return currentPool() is not None
+
+    def _lent(self) -> Any:
+        pool = currentPool()
+        assert pool is not None
+        return pool.compensated(self._fail)
+
+    # ---- in the reactor's thread -----------------------------------------------------------------
+
+    def _wait(self, awaited: Deferred[Any]) -> None:
+        """Take the result of something that is waited for."""
+        self._deferred = awaited
+        self._reactor._outstanding.waits.add(self)
+        awaited.addCallbacks(self._succeed, self._failed)
+        if self.cancelled():
+            self._cancelDeferred()
+
+    def _succeed(self, value: T) -> None:
+        self._forget()
+        if not self.cancelled():
+            try:
+                self.set_result(value)
+            except Exception:
+                # Race: it is cancelled just now, in another thread, or a wedge has failed it.
+                assert self.done()
+
+    def _failed(self, failure: Failure) -> None:
+        error = failure.value
+        if isinstance(error, CancelledError):
+            self._cancel()
+        self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._forget()
+        if not self.done():
+            try:
+                self.set_exception(error)
+            except Exception:
+                assert self.done()  # see above
+
+    def _forget(self) -> None:
+        self._deferred = None
+        self._reactor._outstanding.waits.discard(self)
+
+    def _cancelDeferred(self) -> None:
+        deferred = self._deferred
+        if deferred is not None:
+            deferred.cancel()
+
+    # ---- what the reactor's end asks -------------------------------------------------------------
+
+    @property
+    def what(self) -> object:
+        """What is waited for."""
+        return self._deferred
+
+    def abandon(self, failure: Failure) -> None:
+        """Fail: the reactor has ended. Thread: the reactor's."""
+        self._fail(ReactorNotRunning("the reactor has ended before this call had a result"))
+
+
+def _serve(load: list[tuple[ReactorFuture[Any], Callable[..., Any], Any, Any]]) -> None:
+    """Call a function for a future, unless that is cancelled. Thread: the reactor's.
+
+    Args:
+        load: The future, the function, and its arguments. They are taken out of it: an error's
+            traceback leads, by the frames that called this, to what this was called with.
+    """
+    future, function, args, kwargs = load.pop()
+    if future.cancelled():
+        return
+    try:
+        result = function(*args, **kwargs)
+        awaited = fromAwaitable(result)
+    except BaseException as error:
+        traceback = error.__traceback__
+        try:
+            future._fail(error.with_traceback(traceback and traceback.tb_next))
+        finally:
+            del future, function, args, kwargs, traceback  # see above
+        return
+    if awaited is not None:
+        future._wait(awaited)
+    elif isinstance(result, Failure):
+        future._fail(result.value)
+    else:
+        future._succeed(result)

@@ -1,0 +1,104 @@
+"""The finder that answers for `twisted` while the overlay is installed. Thread: any.
+
+How it works
+------------
+It stands at the front of `sys.meta_path`, so that an installed Twisted is not looked at. Its
+loader puts the very module object of ours under the second name: a class has one identity,
+whichever name it was imported by, and a module that replaces itself (the reactor) stays replaced.
+What we lack is an error that says what to do. A second finder, which `twistlike` itself puts at the
+end, hears about names below `twistlike` that nobody found: `from twisted.internet import ssl`
+asks for `twistlike.internet.ssl`, because that is the package's own name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+from twistlike.overlay.messages import isOnlyAsked, notFound
+from twistlike.overlay.names import OURS, THEIRS
+from twistlike.overlay.ownership import isOursAlone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.abc import Loader
+
+__all__ = ["aliases", "isOurs", "loaded"]
+
+
+class _Aliases:
+    """Finds `twisted.X.Y` in `twistlike.X.Y`, and loads it as that same object."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Answer the import system about a module.
+
+        Raises:
+            ImportError: It is Twisted's and we do not have it.
+        """
+        if fullname != THEIRS and not fullname.startswith(THEIRS + "."):
+            return None
+        name = fullname[len(THEIRS) + 1 :]
+        if isOursAlone(name):
+            # Not None, whoever asks: the next finder would see the file in our package's folder.
+            raise notFound(name)
+        found = _find(_ourName(fullname))
+        if found is None:
+            if isOnlyAsked():
+                return None
+            raise notFound(name)
+        spec = ModuleSpec(fullname, cast("Loader", self), origin=found.origin)
+        spec.submodule_search_locations = found.submodule_search_locations
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Let the import system make a module that nobody keeps.
+
+        It writes `__spec__` and more into what it is given here: ours has its own.
+        """
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Put our module in the place of the one that the import system made."""
+        name = module.__name__
+        ours = _ourName(name)
+        importlib.import_module(ours)
+        # Not what import_module returns: a module may have replaced itself by any object.
+        sys.modules[name] = sys.modules[ours]
+
+
+aliases = _Aliases()
+
+
+def loaded() -> list[tuple[str, object]]:
+    """Return what is imported under Twisted's names, each with its name."""
+    return [
+        (name, module)
+        for name, module in list(sys.modules.items())
+        if name == THEIRS or name.startswith(THEIRS + ".")
+    ]
+
+
+def isOurs(name: str, module: object) -> bool:
+    """Return whether a module under one of Twisted's names is one of ours."""
+    return module is sys.modules.get(_ourName(name))
+
+
+def _ourName(name: str) -> str:
+    """`twistlike.X` for `twisted.X`."""
+    return OURS + name[len(THEIRS) :]
+
+
+def _find(name: str) -> ModuleSpec | None:
+    """The spec of one of our modules, which is not imported for that; `None` if there is none."""
+    module = sys.modules.get(name)
+    if module is not None:
+        # An object that has replaced its module has no __spec__, and find_spec would object.
+        spec = getattr(module, "__spec__", None)
+        return spec if isinstance(spec, ModuleSpec) else ModuleSpec(name, None)
+    return importlib.util.find_spec(name)
