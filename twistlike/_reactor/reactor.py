@@ -370,22 +370,29 @@ class AsyncioSelectorReactor(Network):
 
     # ---- time ------------------------------------------------------------------------------------
 
-    @property
-    def seconds(self) -> Callable[[], float]:
-        """A function that returns the time, in seconds since the epoch. Thread: any.
+    if TYPE_CHECKING:
 
-        It never jumps: it is the clock of the loop, and an offset that is taken when the reactor
-        gets a loop. A function that is assigned to this name takes its place, for `callLater` too.
-        """
-        return self._timers.shownSeconds
+        def seconds(self) -> float: ...
 
-    @seconds.setter
-    def seconds(self, seconds: Callable[[], float]) -> None:
-        self._timers.replaceClock(seconds)
+    else:
 
-    @seconds.deleter
-    def seconds(self) -> None:
-        self._timers.replaceClock(None)
+        @property
+        def seconds(self):
+            """Return the time, in seconds since the epoch. Thread: any.
+
+            It never jumps: it is the clock of the loop, and an offset that is taken when the
+            reactor gets a loop. A function that is assigned to this name takes its place, for
+            `callLater` too.
+            """
+            return self._timers.shownSeconds
+
+        @seconds.setter
+        def seconds(self, seconds):
+            self._timers.replaceClock(seconds)
+
+        @seconds.deleter
+        def seconds(self):
+            self._timers.replaceClock(None)
 
     def callLater(
         self, delay: float, callable: Callable[P, object], *args: P.args, **kw: P.kwargs
