@@ -9,7 +9,14 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
-__all__ = ["ASYNC", "checkFunction", "describe", "describeWithPlace", "haveRoom"]
+__all__ = [
+    "ASYNC",
+    "checkFunction",
+    "describe",
+    "describeWithPlace",
+    "haveRoom",
+    "withoutArguments",
+]
 
 ASYNC = 0x80 | 0x200
 """In the `co_flags` of coroutine functions and asynchronous generators, as `inspect` has them.
@@ -29,7 +36,7 @@ def haveRoom(depth: int) -> None:
 
 def describe(function: object) -> str:
     """Return a function's module and name, without its arguments. Never raises."""
-    target: Any = _withoutArguments(function)
+    target: Any = withoutArguments(function)
     try:
         return _nameOf(target) or _nameOf(type(target)) or object.__repr__(function)
     except Exception:
@@ -81,7 +88,8 @@ def _nameOf(target: Any) -> str | None:
     return f"{module}.{name}" if isinstance(module, str) else name
 
 
-def _withoutArguments(function: Any) -> Any:
+def withoutArguments(function: Any) -> Any:
+    """Return the function that a `functools.partial` calls, else what was given."""
     # By the exact type: there are objects that have an attribute of any name, or none but errors.
     while type(function) is partial:
         function = function.func
@@ -90,7 +98,7 @@ def _withoutArguments(function: Any) -> Any:
 
 def _codeOf(function: object) -> Any:
     """Return the code that a call of `function` runs first, if it is Python's, else None."""
-    target: Any = _withoutArguments(function)
+    target: Any = withoutArguments(function)
     if type(target) not in (FunctionType, MethodType):
         target = vars(type(target)).get("__call__")  # not by getattr: that may be anybody's code
     if type(target) is MethodType:
