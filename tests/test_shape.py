@@ -144,6 +144,7 @@ MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 50  # without its docstring
 
 LONG: dict[str, str] = {
+    "_defer.coroutines": "a Deferred coroutine, whole: its steps, its waits and its cancels",
     "_defer.deferred": "the Deferred, whole: 90 lines are overloads for type checkers",
     "_defer.coroutines:_resume": "a step of a coroutine: taken apart, each await would make one "
     "call more",

@@ -17,7 +17,7 @@ from twistlike._defer.errors import CancelledError
 if TYPE_CHECKING:
     from twistlike._defer.deferred import Deferred
 
-__all__ = ["cancelFor", "cancelSurely", "leaveCircle"]
+__all__ = ["cancelFor", "cancelSurely", "leaveCircle", "reportCanceller"]
 
 
 def leaveCircle(deferred: Deferred[Any]) -> None:
@@ -38,11 +38,9 @@ def cancelSurely(deferred: Deferred[Any]) -> bool:
     """
     try:
         deferred.cancel()
-        if deferred._orphaned:
-            _reportCanceller(deferred.result, deferred)  # it has failed with that, as Twisted's do
         return True
     except BaseException:
-        _reportCanceller(Failure(), deferred)
+        reportCanceller(Failure(), deferred)
     end, circular = chainEnd(deferred)
     if end.called or circular:
         return False
@@ -68,7 +66,8 @@ def cancelFor(deferred: Deferred[Any], waiter: Any) -> bool:
     return False
 
 
-def _reportCanceller(failure: Failure, deferred: Deferred[Any]) -> None:
+def reportCanceller(failure: Failure, deferred: Deferred[Any]) -> None:
+    """Report what a canceller has raised."""
     from twistlike._log.report import report  # for errors of cancellers only
 
     report(failure, "A canceller raised", source=deferred)

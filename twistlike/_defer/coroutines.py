@@ -33,7 +33,7 @@ from twistlike._defer.callbacks import (
     removeEntry,
     runCallbacks,
 )
-from twistlike._defer.cancelling import cancelFor
+from twistlike._defer.cancelling import cancelFor, reportCanceller
 from twistlike._defer.debug import DebugInfo, currentStack
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError, NotACoroutineError
@@ -80,13 +80,15 @@ class _Unfinished(Deferred[Any]):
 
     Attributes:
         cancelling: whether the cancel is still going on: the callbacks then wait for its end.
+        again: whether it has been cancelled again, meanwhile.
     """
 
-    __slots__ = ("cancelling",)
+    __slots__ = ("again", "cancelling")
 
     _shownAs = "Deferred"
 
     cancelling: bool
+    again: bool
 
 
 class CoroutineDeferred(Deferred[_T]):
@@ -356,7 +358,8 @@ class CoroutineDeferred(Deferred[_T]):
             line.append(inner)
             inner = inner._waitingOn
         if not line:
-            return  # this is being cancelled already
+            self._state.again = True  # this is being cancelled already
+            return
         last = line[-1]
         try:
             if circular:
@@ -365,6 +368,11 @@ class CoroutineDeferred(Deferred[_T]):
                 last._wake(Failure(CancelledError()))
             elif issubclass(type(inner), Deferred):
                 inner.cancel()
+                if last._isStuck(inner):
+                    # A circle through a list or the like: what it waits for waits for it.
+                    removeEntry(inner, last)
+                    inner.addErrback(lambda _: None)
+                    last._wake(Failure(CancelledError()))
             elif inner is not None:
                 last._cancelAtBorder(inner)
         except BaseException as error:
@@ -381,6 +389,11 @@ class CoroutineDeferred(Deferred[_T]):
             )
         if not self.called:
             super()._checkThread()
+
+    def _isStuck(self, inner: Deferred[Any]) -> bool:
+        """Return whether a cancel came back to this, which still waits for `inner`."""
+        state = self._state
+        return type(state) is _Unfinished and state.again and self._waitingOn is inner
 
     def _isCancelling(self) -> bool:
         return type(self._state) is _Unfinished and self._state.cancelling
@@ -400,6 +413,7 @@ class CoroutineDeferred(Deferred[_T]):
         elif type(self._state) is not _Unfinished or self._send is None:
             return False
         self._state.cancelling = True
+        self._state.again = False
         return True
 
     def _haveCancelled(self) -> None:
@@ -417,6 +431,9 @@ class CoroutineDeferred(Deferred[_T]):
         if type(self._state) is _Unfinished:
             self._orphaned = True
             self.result = failure
+            if self.loop is not None:
+                # A task or a time limit wants a cancel, and does not look at what came instead.
+                reportCanceller(failure, self)
 
     def _cancelAtBorder(self, waiting: Any) -> None:
         if self._standIn is not None:
