@@ -492,9 +492,12 @@ def fromAwaitable(awaitable: Any) -> Deferred[Any] | None:
         awaitable: a Deferred (which is returned itself), a coroutine (which starts now), an asyncio
             future or task, or anything else with `__await__`.
     """
-    if issubclass(type(awaitable), Deferred):
+    kind = type(awaitable)
+    if kind in NON_DEFERRED_TYPES:
+        return None  # what most calls from threads return
+    if issubclass(kind, Deferred):
         return awaitable  # type: ignore[no-any-return]
-    if type(awaitable) is CoroutineType:
+    if kind is CoroutineType:
         return start(awaitable)
     if isFuture(awaitable):
         return Deferred.fromFuture(awaitable)
