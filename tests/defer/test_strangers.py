@@ -144,8 +144,8 @@ def test_exceptions_that_refuse(kind: str, error: type[Exception]) -> None:
             lambda: ensureDeferred(catches()),
             yields,
             lambda: Deferred.fromFuture(asyncio.ensure_future(catches())),
-            lambda: threads.deferToThread(threads.blockingCallFromThread, reactor, boom),
-            lambda: threads.deferToThread(threads.blockingCallFromThread, reactor, failing),
+            lambda: threads.deferToThread(lambda: threads.blockingCallFromThread(reactor, boom)),
+            lambda: threads.deferToThread(lambda: threads.blockingCallFromThread(reactor, failing)),
         ]
         for end in ends:
             async with asyncio.timeout(10):
