@@ -27,8 +27,8 @@ from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._log.report import report
 from twistlike._reactor.current import currentReactor, defaultReactor
-from twistlike._reactor.reactor import Reactor
 from twistlike._reactor.pools import currentPool
+from twistlike._reactor.reactor import Reactor
 
 if TYPE_CHECKING:
     from types import TracebackType
