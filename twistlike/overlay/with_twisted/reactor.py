@@ -1,0 +1,229 @@
+"""Fits the reactor to an installed Twisted: its interfaces, transports, resolvers, log context.
+
+How it works
+------------
+A transport is whose `TRANSPORTS` says. Twisted's transports need of a reactor what Twisted's own
+base classes have: those functions are put onto our class. That costs imports, so a descriptor
+stands for each of them until it is asked for.
+
+Thread: any, at import; what is put onto the reactor belongs to the loop's thread.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from twistlike._base import threadable
+from twistlike._reactor.descriptors import Descriptors
+from twistlike._reactor.reactor import AsyncioSelectorReactor
+from twistlike._timers.clock import Clock
+from twistlike._timers.queue import DelayedCall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["TRANSPORTS", "fit", "registerBoth"]
+
+_POSIX = "twisted.internet.posixbase:PosixReactorBase"
+_BASE = "twisted.internet.base:ReactorBase"
+
+TRANSPORTS = {
+    "tcp": "twisted",
+    "tls": "twisted",
+    "udp": "twisted",
+    "unix": "twisted",
+    "process": "twisted",
+}
+"""Kind of transport: whose it is where a Twisted is installed, `"twisted"` or `"twistlike"`."""
+
+_METHODS = {
+    "adoptDatagramPort": ("udp", _POSIX),
+    "adoptStreamConnection": ("tcp", _POSIX),
+    "adoptStreamPort": ("tcp", _POSIX),
+    "connectSSL": ("tls", _POSIX),
+    "connectTCP": ("tcp", _POSIX),
+    "connectUNIX": ("unix", _POSIX),
+    "connectUNIXDatagram": ("unix", _POSIX),
+    "listenMulticast": ("udp", _POSIX),
+    "listenSSL": ("tls", _POSIX),
+    "listenTCP": ("tcp", _POSIX),
+    "listenUDP": ("udp", _POSIX),
+    "listenUNIX": ("unix", _POSIX),
+    "listenUNIXDatagram": ("unix", _POSIX),
+    "_supportedAddressFamilies": ("tcp", _POSIX),
+}
+"""Attribute of the reactor: the kind of transport that it makes, and the class that has it."""
+
+_RESOLVING = {
+    "installNameResolver": _BASE,
+    "installResolver": _BASE,
+    "resolve": _BASE,
+}
+
+_INTERFACES = (
+    "IReactorCore",
+    "IReactorTime",
+    "IReactorThreads",
+    "IReactorFDSet",
+    "IReactorTCP",
+    "IReactorUDP",
+    "IReactorMulticast",
+    "IReactorSSL",
+    "IReactorUNIX",
+    "IReactorUNIXDatagram",
+    "IReactorProcess",
+    "IReactorSocket",
+    "IReactorPluggableNameResolver",
+    "IReactorPluggableResolver",
+    "_ISupportsExitSignalCapturing",
+)
+
+_isFitted = False
+
+
+def fit(short: str) -> None:
+    """Fit our class; a second call does nothing.
+
+    Args:
+        short: The module that has been loaded.
+    """
+    global _isFitted
+    if _isFitted:
+        return
+    _isFitted = True
+    _declare()
+    kind: Any = AsyncioSelectorReactor
+    for name, (transport, owner) in _METHODS.items():
+        if TRANSPORTS[transport] == "twisted":
+            setattr(kind, name, _Borrowed(owner))
+    if TRANSPORTS["process"] == "twisted":
+        kind.spawnProcess = _spawnProcess
+    for name, owner in _RESOLVING.items():
+        setattr(kind, name, _Borrowed(owner))
+    kind._nameResolver = _OnDemand(_systemNameResolver)
+    kind.nameResolver = property(lambda self: self._nameResolver)
+    kind.resolver = _OnDemand(lambda reactor: reactor._resolver)
+    kind.usingThreads = True
+    kind.installed = True
+    kind.wakeUp = _wakeUp
+    _surroundByLogContext()
+
+
+def registerBoth(short: str = "") -> None:
+    """Have Twisted's module know, too, in which thread a reactor has been started."""
+    from twisted.python import threadable as theirs  # loaded: this runs after its import
+
+    ours = threadable.registerAsIOThread
+
+    def registerAsIOThread() -> None:
+        ours()
+        theirs.registerAsIOThread()
+
+    if theirs.registerAsIOThread is not ours:
+        if threadable.ioThread is not None:
+            theirs.ioThread = threadable.ioThread
+        threadable.registerAsIOThread = registerAsIOThread
+
+
+def _declare() -> None:
+    """Say to zope.interface what our classes provide."""
+    from twisted.internet import interfaces  # only where a Twisted is installed
+    from zope.interface import classImplements
+
+    provided = [getattr(interfaces, name, None) for name in _INTERFACES]
+    classImplements(AsyncioSelectorReactor, *[each for each in provided if each is not None])
+    classImplements(Clock, interfaces.IReactorTime)
+    classImplements(DelayedCall, interfaces.IDelayedCall)
+
+
+class _Borrowed:
+    """Stands for a function of a class of Twisted's until somebody asks for it.
+
+    Args:
+        owner: Where the class is, as `"module:class"`.
+    """
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self._name = ""
+        self._home: type | None = None
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        """Put the function into this one's place, and return it as Python would have."""
+        name = next(
+            (key for base in owner.__mro__ for key, each in vars(base).items() if each is self), ""
+        )
+        home: Any = next(base for base in owner.__mro__ if name in vars(base))
+        module, _, cls = self._owner.partition(":")
+        value: Any = vars(_load(module, cls, name))[name]
+        setattr(home, name, value)
+        return getattr(owner if instance is None else instance, name)
+
+
+def _load(module: str, cls: str, name: str) -> type:
+    """Return the class that has a function: the one named, or one of its bases."""
+    kind: type = getattr(import_module(module), cls)
+    return next(base for base in kind.__mro__ if name in vars(base))
+
+
+class _OnDemand:
+    """An attribute that is made when it is first asked for, and that can be assigned to.
+
+    Args:
+        make: Makes it for a reactor.
+    """
+
+    def __init__(self, make: Callable[[Any], object]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        """Return it. Once it is in the instance, this is not asked any more."""
+        return self if instance is None else self._make(instance)
+
+
+def _systemNameResolver(reactor: Any) -> object:
+    """Make the resolver of host names that Twisted has by default, with threads of its own."""
+    from twisted.internet._resolver import GAIResolver  # seldom needed
+
+    reactor._nameResolver = resolver = GAIResolver(reactor, reactor._pools.forNames)
+    return resolver
+
+
+def _spawnProcess(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Start a process by Twisted's `spawnProcess`, and reap it when it has ended."""
+    from twisted.internet.posixbase import PosixReactorBase  # 50 ms; at the first use
+
+    from twistlike.overlay.with_twisted.children import watchChild
+
+    transport = PosixReactorBase.spawnProcess(self, *args, **kwargs)
+    watchChild(self, transport)
+    return transport
+
+
+_spawnProcess.__name__ = _spawnProcess.__qualname__ = "spawnProcess"
+
+
+def _wakeUp(self: Any) -> None:
+    """Have the loop make a turn. Thread: any."""
+    self.callFromThread(_nothing)
+
+
+def _nothing() -> None:
+    """Be called."""
+
+
+def _surroundByLogContext() -> None:
+    """Have `doRead` and `doWrite` log as the object that is called: its `logPrefix`."""
+    from twisted.python.log import callWithLogger  # loaded with the interfaces in any case
+
+    plain = Descriptors._call
+
+    def _call(self: Descriptors, selectable: Any, reading: bool) -> BaseException | None:
+        fatal: BaseException | None = callWithLogger(selectable, plain, self, selectable, reading)
+        return fatal
+
+    Descriptors._call = _call  # type: ignore[method-assign]
