@@ -17,6 +17,7 @@ from tests.oracle import ROOT, normalise, runPython
 
 HOWTO = str(ROOT / "examples" / "threads_howto.py")
 SERVICE = str(ROOT / "examples" / "asyncio_service.py")
+CHAT = str(ROOT / "examples" / "chat_server.py")
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
@@ -195,3 +196,23 @@ def test_fastapi_loses_no_request_at_sigterm() -> None:
     assert taken == answered == len(answers) + 2
     assert errors == ""
     assert server.returncode in (0, -signal.SIGTERM)  # uvicorn raises the signal again at its end
+
+
+@pytest.mark.parametrize("env", [{}, {"PYTHONASYNCIODEBUG": "1"}], ids=["plain", "debug"])
+def test_people_chat_in_a_web_app(env: dict[str, str]) -> None:
+    """Those on TCP and those on HTTP hear each other, and the app's end closes the chat."""
+    transcript = runPython(["-W", "error", CHAT], env=env)
+    assert transcript.returncode == 0, transcript.stderr
+    assert env or transcript.stderr == ""
+    assert transcript.stdout.splitlines() == [
+        "anna hears: anna is here",
+        "bert hears: bert is here",
+        "anna hears: bert is here",
+        "the web sees: ['anna', 'bert']",
+        "anna hears: bert: hello",
+        "the web has told 2",
+        "anna hears: somebody on the web: good evening",
+        "bert hears: somebody on the web: good evening",
+        "anna hears: bert has left",
+        "the server has closed",
+    ]

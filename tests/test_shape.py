@@ -33,9 +33,11 @@ ROOMS = [
     "_pool",
     "_defer",
     "_timers",
+    "_transports",
     "_reactor",
     "_threads",
     "_tasks",
+    "_net",
 ]
 """The rooms from the bottom up: a room imports of ours only what is in rooms before it."""
 
@@ -60,6 +62,7 @@ LAZY_EVERYWHERE = {
 """What any module of ours may import inside a function, and why."""
 
 POOL = "imports concurrent.futures, and so logging: 10 ms; the pool is made at its first use"
+TLS = "imports ssl: 10 ms; only programs that use TLS need it"
 REPORTS = "only an error that nobody handles needs it"
 
 FAILING = "only where a program is about to fail"
@@ -82,16 +85,34 @@ LAZY: dict[str, dict[str, str]] = {
         "twistlike._base.failure": REPORTS,
         "twistlike._log.report": REPORTS,
     },
+    "_net": {
+        "importlib.metadata": "15 ms; only endpoints that are described and not ours need it",
+        "socket": "3 ms; only endpoints of sockets from elsewhere need it",
+        "twisted.plugin": "optional: the program has loaded Twisted besides",
+        "twistlike._transports.tls": TLS,
+        "twistlike._transports.tls_context": TLS,
+    },
     "_log": {"string": "imports re: 3 ms; only formats with calls in them need it"},
     "_pool": {"twistlike._log.report": REPORTS},
     "_reactor": {
         "select": "only loops of uvloop need it",
         "socket": "3 ms; only programs that resolve names need it",
         "twistlike._pool.pool": POOL,
+        "twistlike._transports": "3 ms; only programs that use the network need it",
     },
     "_threads": {
         "twistlike._pool.pool": POOL,
         "twistlike._threads.reactor_future": "imports concurrent.futures, and so logging: 10 ms",
+    },
+    "_transports": {
+        "OpenSSL": "optional: the program has passed an object of it",
+        "fcntl": "not on Windows, where the module is imported but not used",
+        "pwd": "not on Windows, where the module is imported but not used",
+        "subprocess": "5 ms; only children with a folder or user of their own need it",
+        "twistlike._transports.start_tls": TLS,
+        "twistlike._transports.tls_options": "cycle: Certificate.options is Twisted's name",
+        "socket": "3 ms; only programs that use the network need it",
+        "twistlike._transports.unix": "there are no UNIX sockets on Windows",
     },
     "_wakeup": {"select": "1 ms; only threads that wait need it"},
     "overlay": {
@@ -122,6 +143,7 @@ LONG: dict[str, str] = {
     "_defer.callbacks:runCallbacks": "the loop that runs callbacks: taken apart, each callback "
     "would make one call more, which costs as much as running it",
     "_reactor.reactor": "one class, whose methods are Twisted's and only hand on",
+    "_transports.stream:_readReady": "an echo of 3 us: taken apart, it would take two calls more",
     "_pool.worker:_work": "the loop of a worker: taken apart, each job would make one call more",
 }
 """File, or ``file:function``, that is longer: why. Each entry is needed by something."""

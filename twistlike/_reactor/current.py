@@ -15,6 +15,7 @@ from twistlike._log.report import setLoopFinder
 from twistlike._reactor.pools import currentPool, forgetThreads
 from twistlike._reactor.reactor import Reactor
 from twistlike._reactor.registry import registry
+from twistlike._transports.transports import setReactorFinder
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -75,6 +76,7 @@ def _loopOfWorker() -> AbstractEventLoop | None:
 
 
 setLoopFinder(_loopOfWorker)
+setReactorFinder(currentReactor)
 
 
 def install(eventloop: AbstractEventLoop | None = None) -> None:

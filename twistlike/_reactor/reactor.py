@@ -20,7 +20,6 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.functions import describeWithPlace
 from twistlike._base.naming import showAs
@@ -32,6 +31,7 @@ from twistlike._reactor.blocked import BlockedThreads
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
 from twistlike._reactor.lifecycle import LifeCycle
+from twistlike._reactor.network import Network
 from twistlike._reactor.not_offered import NotOffered
 from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
@@ -43,6 +43,7 @@ from twistlike._reactor.unbound import UnboundCalls
 from twistlike._reactor.wrong_thread import Policy, ThreadsafeDelayedCall
 from twistlike._timers.loop_timers import LoopTimers
 from twistlike._timers.queue import checkDelay
+from twistlike._transports.transports import Transports
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from typing import ParamSpec, Self
 
     from twistlike._base.interfaces import IReadDescriptor, IWriteDescriptor
-    from twistlike._defer.deferred import Deferred
     from twistlike._pool.pool import ThreadPool
     from twistlike._reactor.parts import Part
     from twistlike._reactor.system_events import Handle
@@ -66,7 +66,7 @@ T = TypeVar("T")
 _isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
 
 
-class AsyncioSelectorReactor(NotOffered):
+class AsyncioSelectorReactor(Network, NotOffered):
     """Timers, threads and system events on one asyncio loop.
 
     `run()` makes a loop and runs it until `stop()`. In a running loop nothing has to be done:
@@ -95,6 +95,11 @@ class AsyncioSelectorReactor(NotOffered):
             self._callFailed, self._inbox.drainEarly, lambda name: self._life.enter(name)
         )
         self._descriptors = Descriptors(self._callFailed)
+        self._transports = Transports(
+            lambda name: self._life.enter(name),
+            lambda function, args, kw: self._inbox.post(function, args, kw),
+            self._callFailed,
+        )
         self._events = SystemEvents(self._triggerFailed)
         self._pools = Pools(self, _workerReporter(weakref.ref(self)), self._inbox.put)
         self._blocked = BlockedThreads()
@@ -106,6 +111,7 @@ class AsyncioSelectorReactor(NotOffered):
             self._inbox,
             self._outstanding,  # after the inbox: what threads have handed in has been delivered
             self._timers,
+            self._transports,
             self._descriptors,
             self._events,
             RegistryEntry(self),
@@ -121,7 +127,8 @@ class AsyncioSelectorReactor(NotOffered):
             self._report,
         )
         self._runLoop = RunLoop(self._life, self._inbox, self._timers, self._noteSignal)
-        self._resolver = ThreadedResolver(self, self._pools.forNames, self._outstanding.calls)
+        threaded = ThreadedResolver(self, self._pools.forNames, self._outstanding.calls)
+        self.resolver, self.nameResolver = threaded, threaded
 
     def __repr__(self) -> str:
         loop = self._life.loop
@@ -478,26 +485,6 @@ class AsyncioSelectorReactor(NotOffered):
         self._pools.suggestSize(size)
         self._pools.forUsers()
 
-    def resolve(self, name: str, timeout: Sequence[float] | None = None) -> Deferred[str]:
-        """Look the IPv4 address of a host up, in a thread that does not wait for the users' jobs.
-
-        Args:
-            name: The host's name, or an address, which is returned as it is.
-            timeout: How long the attempts may take, in seconds; their sum counts.
-
-        Returns:
-            A Deferred of the address. It fails with `DNSLookupError`.
-
-        Raises:
-            WrongThreadError: In another thread than the loop's.
-        """
-        if not self._life.enter("resolve"):
-            raise WrongThreadError(
-                "resolve cannot hand a Deferred to another thread; use "
-                "threads.blockingCallFromThread(reactor, reactor.resolve, ...)"
-            )
-        return self._resolver.getHostByName(name, timeout)
-
     # ---- file descriptors ------------------------------------------------------------------------
 
     def addReader(self, reader: IReadDescriptor) -> None:
@@ -514,14 +501,14 @@ class AsyncioSelectorReactor(NotOffered):
             OSError: The operating system cannot watch this one: it is closed.
             WrongThreadError: In another thread than the loop's.
         """
-        self._doOrPost("addReader", self._descriptors.add, reader, True)
+        self._doOrPost("addReader", self._watch, reader, True, True)
 
     def addWriter(self, writer: IWriteDescriptor) -> None:
         """Call an object's `doWrite` whenever its file descriptor has room to write.
 
         Otherwise as `addReader`.
         """
-        self._doOrPost("addWriter", self._descriptors.add, writer, False)
+        self._doOrPost("addWriter", self._watch, writer, True, False)
 
     def removeReader(self, reader: IReadDescriptor) -> None:
         """Call an object's `doRead` no longer; nothing happens if it is not watched.
@@ -529,7 +516,7 @@ class AsyncioSelectorReactor(NotOffered):
         Raises:
             WrongThreadError: In another thread than the loop's.
         """
-        self._doOrPost("removeReader", self._descriptors.remove, reader, True)
+        self._doOrPost("removeReader", self._watch, reader, False, True)
 
     def removeWriter(self, writer: IWriteDescriptor) -> None:
         """Call an object's `doWrite` no longer; nothing happens if it is not watched.
@@ -537,7 +524,7 @@ class AsyncioSelectorReactor(NotOffered):
         Raises:
             WrongThreadError: In another thread than the loop's.
         """
-        self._doOrPost("removeWriter", self._descriptors.remove, writer, False)
+        self._doOrPost("removeWriter", self._watch, writer, False, False)
 
     def removeAll(self) -> list[IReadDescriptor | IWriteDescriptor]:
         """Watch nobody any longer.
@@ -545,7 +532,7 @@ class AsyncioSelectorReactor(NotOffered):
         Returns:
             All who were watched, each once.
         """
-        return self._descriptors.removeAll()
+        return [*self._transports.removeAll(), *self._descriptors.removeAll()]
 
     def disconnectAll(self) -> None:
         """Watch nobody any longer, and call `connectionLost` of all that were watched."""
@@ -553,11 +540,17 @@ class AsyncioSelectorReactor(NotOffered):
 
     def getReaders(self) -> list[IReadDescriptor]:
         """Return who is watched for something to read."""
-        return list(self._descriptors.readers)
+        return [*self._transports.readers(), *self._descriptors.readers]
 
     def getWriters(self) -> list[IWriteDescriptor]:
         """Return who is watched for room to write."""
-        return list(self._descriptors.writers)
+        return [*self._transports.writers(), *self._descriptors.writers]
+
+    def _watch(self, selectable: Any, adding: bool, reading: bool) -> None:
+        """Watch an object, or watch it no longer. One of our transports then reads, or rests."""
+        if not self._transports.change(selectable, adding, reading):
+            descriptors = self._descriptors
+            (descriptors.add if adding else descriptors.remove)(selectable, reading)
 
     # ---- what Twisted's consumers use of its private names ---------------------------------------
 

@@ -5,21 +5,28 @@ Everything here belongs to the thread of the test.
 
 from __future__ import annotations
 
+from _socket import AF_INET as _AF_INET  # not of `socket`: 3 ms of import time
+from _socket import AF_INET6 as _AF_INET6
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twistlike._base.address import IPv4Address, IPv6Address, UNIXAddress
+from twistlike._base.error import UnsupportedAddressFamily
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import ensureDeferred
 from twistlike._defer.deferred import Deferred
 from twistlike._log.report import report
+from twistlike._tasks.memory_resolver import SynchronousResolver
 from twistlike._timers.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
+    from typing import Literal
 
     from typing_extensions import ParamSpec
+
+    from twistlike._transports.reactor_interfaces import IHostnameResolver
 
     P = ParamSpec("P")
 
@@ -301,6 +308,9 @@ class MemoryReactor:
         connectors: What the connect methods returned.
         triggers: `triggers[phase][eventType]` is a list of `(callable, args, kw)`.
         whenRunningHooks: What `callWhenRunning` was given before `run`, likewise.
+        adoptedPorts: The arguments of each `adoptStreamPort` and `adoptDatagramPort`; likewise
+            `adoptedStreamConnections`.
+        nameResolver: What looks names up: `SynchronousResolver`, until another is installed.
         readers: What `addReader` was given; likewise `writers`.
         running: Whether it is in `run`.
         hasInstalled: Whether `install` was called; likewise `hasRun`, `hasStopped`,
@@ -321,7 +331,10 @@ class MemoryReactor:
         self.sslServers: list[Any] = []
         self.unixClients: list[Any] = []
         self.unixServers: list[Any] = []
+        self.adoptedPorts: list[Any] = []
+        self.adoptedStreamConnections: list[Any] = []
         self.connectors: list[Any] = []
+        self.nameResolver: IHostnameResolver = SynchronousResolver()
         self.readers: set[Any] = set()
         self.writers: set[Any] = set()
 
@@ -462,6 +475,37 @@ class MemoryReactor:
         self.unixServers.append((address, factory, backlog, mode, wantPID))
         return _MemoryPort(UNIXAddress(address))
 
+    def adoptStreamPort(self, fileno: int, addressFamily: int, factory: Any) -> Any:
+        """Note the call in `adoptedPorts`.
+
+        Raises:
+            UnsupportedAddressFamily: The family is neither of IPv4 nor of IPv6.
+        """
+        port = _MemoryPort(_adoptedAt("TCP", addressFamily))
+        self.adoptedPorts.append((fileno, addressFamily, factory))
+        return port
+
+    def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> None:
+        """Note the call in `adoptedStreamConnections`."""
+        self.adoptedStreamConnections.append((fileDescriptor, addressFamily, factory))
+
+    def adoptDatagramPort(
+        self, fileno: int, addressFamily: int, protocol: Any, maxPacketSize: int = 8192
+    ) -> Any:
+        """Note the call in `adoptedPorts`.
+
+        Raises:
+            UnsupportedAddressFamily: The family is neither of IPv4 nor of IPv6.
+        """
+        port = _MemoryPort(_adoptedAt("UDP", addressFamily))
+        self.adoptedPorts.append((fileno, addressFamily, protocol, maxPacketSize))
+        return port
+
+    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
+        """Look names up by another resolver; return the one before."""
+        previous, self.nameResolver = self.nameResolver, resolver
+        return previous
+
     def addReader(self, reader: Any) -> None:
         """Note that a descriptor is watched for input."""
         self.readers.add(reader)
@@ -508,6 +552,14 @@ def _listeningAt(interface: str, port: int) -> IPv4Address | IPv6Address:
     if _hasColon(interface):
         return IPv6Address("TCP", interface, port)
     return IPv4Address("TCP", "0.0.0.0", port)
+
+
+def _adoptedAt(kind: Literal["TCP", "UDP"], family: int) -> IPv4Address | IPv6Address:
+    if family == _AF_INET:
+        return IPv4Address(kind, "0.0.0.0", 1234)
+    if family == _AF_INET6:
+        return IPv6Address(kind, "::", 1234)
+    raise UnsupportedAddressFamily(family)
 
 
 class MemoryReactorClock(MemoryReactor, Clock):

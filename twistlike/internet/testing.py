@@ -1,7 +1,22 @@
-"""Stand-ins for the reactor and for transports, for tests. Room: `_tasks.testing`."""
+"""Stand-ins for the reactor and for transports, for tests.
+
+Rooms: `_tasks.testing`, `_tasks.memory_resolver`, `_net.testing`.
+"""
 
 from __future__ import annotations
 
+from twistlike._net.testing import (
+    AccumulatingProtocol,
+    EventLoggingObserver,
+    FakeDatagramTransport,
+    LineSendingProtocol,
+    NonStreamingProducer,
+    RaisingMemoryReactor,
+    StringIOWithoutClosing,
+    StringTransportWithDisconnection,
+    waitUntilAllDisconnected,
+)
+from twistlike._tasks.memory_resolver import SynchronousResolver
 from twistlike._tasks.testing import (
     MemoryReactor,
     MemoryReactorClock,
@@ -12,10 +27,20 @@ from twistlike._tasks.testing import (
 )
 
 __all__ = [
+    "AccumulatingProtocol",
+    "EventLoggingObserver",
+    "FakeDatagramTransport",
+    "LineSendingProtocol",
     "MemoryReactor",
     "MemoryReactorClock",
+    "NonStreamingProducer",
+    "RaisingMemoryReactor",
+    "StringIOWithoutClosing",
     "StringTransport",
+    "StringTransportWithDisconnection",
+    "SynchronousResolver",
     "assertNoResult",
     "failureResultOf",
     "successResultOf",
+    "waitUntilAllDisconnected",
 ]

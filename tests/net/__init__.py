@@ -1,0 +1,1 @@
+"""Tests of ``twistlike._net``: protocols, and what takes streams apart."""

@@ -1,0 +1,3 @@
+"""What moves bytes for a reactor that is known by its interface."""
+
+__all__: list[str] = []

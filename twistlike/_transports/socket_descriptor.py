@@ -1,0 +1,231 @@
+"""A socket of our own, watched by the loop: what ports, attempts and connections share.
+
+Thread: the reactor's. Public calls of another thread's are refused, or handed over where the
+reactor's policy says so.
+"""
+
+from __future__ import annotations
+
+import struct
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from twistlike._base.failure import Failure
+from twistlike._eventloop import current
+from twistlike._transports.abstract import FileDescriptor
+from twistlike._transports.transports import theReactor
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+    from contextvars import Context
+    from socket import socket as Socket
+
+    from twistlike._transports.transports import Transports
+
+__all__ = ["SocketDescriptor", "closeSocket", "prepareClose"]
+
+# For SO_LINGER: on, for 0 s. Closing the socket then resets the connection.
+_LINGER_NOT = struct.pack("ii", 1, 0)
+
+
+def prepareClose(skt: Socket, orderly: bool) -> None:
+    """Decide what the peer sees when a connection's socket is closed.
+
+    Args:
+        skt: The socket.
+        orderly: Whether the peer sees the end rather than a reset. It then does so even if another
+            process has inherited the socket.
+    """
+    import socket  # not at the top: 3 ms
+
+    try:
+        if orderly:
+            skt.shutdown(socket.SHUT_RDWR)
+        else:
+            skt.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+    except OSError:
+        pass  # it is not connected (any more)
+
+
+def closeSocket(skt: Socket, orderly: bool) -> None:
+    """Close a connection's socket.
+
+    Args:
+        skt: The socket.
+        orderly: As for `prepareClose`.
+    """
+    prepareClose(skt, orderly)
+    try:
+        skt.close()
+    except OSError:
+        pass  # a reset that nobody has looked at; the descriptor is closed all the same
+
+
+class SocketDescriptor(FileDescriptor):
+    """A socket that the loop watches, and its place among what the reactor has open.
+
+    What the loop calls runs in a copy of the context in which the object was made.
+
+    Args:
+        reactor: The reactor; `None` for the current one.
+        context: The context, if it is another one than the present: one that nobody enters.
+
+    Raises:
+        TypeError: If it is no reactor of this package's.
+    """
+
+    socket: Socket
+    _number = -1  # the descriptor's; the socket does not know it any more once it is closed
+    _reading: bool
+    _writing: bool  # doWrite will be called: at the end of this turn, in the next, or later
+    _watchesRoom = False  # by the loop's add_writer
+
+    def __init__(self, reactor: Any, context: Context | None = None) -> None:
+        super().__init__(theReactor(reactor))
+        self._context: Context = copy_context() if context is None else context
+        self._reading = self._writing = False
+
+    @property
+    def _net(self) -> Transports:
+        net: Transports = self.reactor._transports
+        return net
+
+    def _take(self, skt: Socket) -> None:
+        """Have a socket from now on."""
+        skt.setblocking(False)
+        self.socket = skt
+        self._number = skt.fileno()
+
+    def fileno(self) -> int:
+        """Return the descriptor; -1 if the socket is closed."""
+        skt: Socket | None = getattr(self, "socket", None)
+        return -1 if skt is None else skt.fileno()
+
+    def getHandle(self) -> Socket:
+        """Return the socket."""
+        return self.socket
+
+    # ---- threads ---------------------------------------------------------------------------------
+
+    def _elsewhere(self, function: Callable[..., object], *args: Any) -> bool:
+        """Look whether this thread may call a method; hand the call over if policy says so.
+
+        Returns:
+            True if it was handed over, so that there is nothing to be done here.
+
+        Raises:
+            WrongThreadError: It may not, which is the default policy for other threads.
+        """
+        net = self._net
+        if current.runningLoop() is net.loop or net.enter(f"transport.{function.__name__}"):
+            return False
+        net.post(function, args, {})
+        return True
+
+    # ---- watching --------------------------------------------------------------------------------
+
+    def startReading(self) -> None:
+        """Read what comes."""
+        if not self._reading:
+            self._reading = True
+            loop = self._net.loop
+            if loop is not None:
+                self._watchReading(loop)
+
+    def stopReading(self) -> None:
+        """Read no more for now."""
+        if self._reading:
+            self._reading = False
+            loop = self._net.loop
+            if loop is not None:
+                self._unwatchReading(loop)
+
+    def startWriting(self) -> None:
+        """Call `doWrite` on the loop's next turn, and go on when there is room."""
+        if not self._writing:
+            self._writing = True
+            loop = self._net.loop
+            if loop is not None:
+                loop.call_soon(self._writeReady, context=self._context.copy())
+
+    def stopWriting(self) -> None:
+        """Write no more."""
+        if self._writing:
+            self._writing = False
+            if self._watchesRoom:
+                self._watchesRoom = False
+                loop = self._net.loop
+                if loop is not None and not loop.is_closed():
+                    loop.remove_writer(self._number)
+
+    def watch(self, loop: AbstractEventLoop) -> None:
+        """Begin to be watched by a loop: what was asked for before goes on."""
+        if self._reading:
+            self._watchReading(loop)
+        if self._writing:
+            loop.call_soon(self._writeReady, context=self._context.copy())
+
+    def unwatch(self, loop: AbstractEventLoop) -> None:
+        """End to be watched by a loop; what was asked for is kept."""
+        if self._reading:
+            self._unwatchReading(loop)
+        if self._watchesRoom:
+            self._watchesRoom = False
+            if not loop.is_closed():
+                loop.remove_writer(self._number)
+
+    def _watchReading(self, loop: AbstractEventLoop) -> None:
+        # Each handle of the loop's copies the context that it is made in. The one that is entered
+        # here is a copy as well: a context cannot be entered twice, and __del__ may come between.
+        self._context.copy().run(loop.add_reader, self._number, self._readReady)
+
+    def _unwatchReading(self, loop: AbstractEventLoop) -> None:
+        if not loop.is_closed():
+            loop.remove_reader(self._number)
+
+    def _watchRoom(self, loop: AbstractEventLoop) -> None:
+        self._watchesRoom = True
+        self._context.copy().run(loop.add_writer, self._number, self._writeReady)
+
+    def _readReady(self) -> object:
+        """Hear from the loop that there is something to read."""
+        self._run(self.doRead)
+        return None
+
+    def _writeReady(self) -> None:
+        """Hear from the loop that there is room to write, or that it is time to look."""
+        if not self._writing:
+            return  # stopped since this was asked for
+        self._run(self.doWrite)
+        self._waitForRoom()
+
+    def _waitForRoom(self) -> None:
+        """Have the loop tell when there is room, if there is more to write."""
+        if self._writing and not self._watchesRoom:
+            loop = self._net.loop
+            if loop is not None:
+                self._watchRoom(loop)
+
+    def _run(self, function: Callable[..., BaseException | None], *args: Any) -> None:
+        """Call what may find that the connection has ended, by returning or raising why."""
+        try:
+            why = function(*args)
+        except BaseException as error:
+            self._raised(error, function)
+        else:
+            if why is not None:
+                self._lost(Failure(why))
+
+    def _raised(self, error: BaseException, function: Callable[..., object]) -> None:
+        """Report an error of the user's code, which ends this connection and no other."""
+        fatal = self._net.onError(error, function)
+        self._lost(Failure.fromException(error))
+        if fatal is not None:
+            raise fatal from None
+
+    def _lost(self, reason: Failure) -> None:
+        self._net.guarded(self.connectionLost, reason)
+
+    def _later(self, function: Callable[..., object], *args: Any) -> None:
+        self._context.copy().run(self.reactor.callLater, 0, self._net.guarded, function, *args)

@@ -1,0 +1,12 @@
+"""TCP: ports, clients, connectors, and connections, for those that make them themselves.
+
+The usual way to them is `reactor.listenTCP` and `connectTCP`. Room: `_transports`.
+"""
+
+from __future__ import annotations
+
+from twistlike._transports.clients import BaseClient
+from twistlike._transports.stream import Connection
+from twistlike._transports.tcp import Client, Connector, Port, Server
+
+__all__ = ["BaseClient", "Client", "Connection", "Connector", "Port", "Server"]
