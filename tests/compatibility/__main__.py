@@ -26,6 +26,9 @@ RUNNER = Path(__file__).with_name("run_trial.py")
 FLOORS = {"core": 0.98}
 """Group: the part of the tests that pass on Twisted that must pass on the overlay in CI."""
 
+MOST = 60
+"""How many losses of a group are listed on the terminal."""
+
 OVERLAY = ["-m", "twistlike", "run"]
 
 
@@ -105,7 +108,7 @@ def main() -> int:
     for group in options.groups or list(GROUPS):
         found[group] = compare(group, options.limit, options.jobs)
         print(table({group: found[group]}).splitlines()[-1], flush=True)
-        for name, outcome in losses(found[group]).items():
+        for name, outcome in list(losses(found[group]).items())[:MOST]:
             print(f"    {name}: {outcome.outcome} {outcome.why[:150]}", flush=True)
         if options.json:
             options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")

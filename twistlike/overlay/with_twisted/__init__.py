@@ -23,6 +23,7 @@ AFTER: dict[str, tuple[str, ...]] = {
     "internet.selectreactor": ("other_reactors.replaceInstall",),
     "internet.task": ("private_names.addToTask",),
     "python.threadable": ("reactor.registerBoth",),
+    "python.threadpool": ("private_names.addToThreadPool",),
 }
 """Short name of a module: functions of the modules here. Each is called with that short name."""
 

@@ -64,7 +64,13 @@ class ChildProcesses(Part):
             self._loop.remove_reader(descriptor)
         os.close(descriptor)
         if transport is not None:
-            transport.reapProcess()
+            _reap(transport)
+
+
+def _reap(transport: Any) -> None:
+    """Have a transport reap its process, unless it has done so when the pipes were closed."""
+    if transport.pid is not None:
+        transport.reapProcess()
 
 
 def childrenOf(reactor: Reactor) -> ChildProcesses:
@@ -94,7 +100,7 @@ def watchChild(reactor: Reactor, transport: Any) -> None:
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
-        reactor.callLater(0, transport.reapProcess)
+        reactor.callLater(0, _reap, transport)
     except (AttributeError, OSError):
         threading.Thread(
             target=_wait, args=(reactor, pid, transport), name=f"child-{pid}", daemon=True
@@ -112,6 +118,6 @@ def _wait(reactor: Reactor, pid: int, transport: Any) -> None:
     except ChildProcessError:
         pass  # somebody else has reaped it: so will the transport find out
     try:
-        reactor.callFromThread(transport.reapProcess)
+        reactor.callFromThread(_reap, transport)
     except ReactorNotRunning:
         pass  # nobody waits for it any more

@@ -59,9 +59,10 @@ def _deferredFailed(logger: Any, failure: Failure, text: str) -> None:
         text: What we say about it.
     """
     logger.critical(_DEFERRED, isError=True)
-    where = text[len(_DEFERRED) :].strip()
+    where = text[len(_DEFERRED) :].strip().removeprefix("(debug:").removesuffix(")").strip()
     if where:
-        logger.failure("{debugInfo}", failure, debugInfo=where.replace("{{", "{"))
+        stacks = where.replace("{{", "{").replace("}}", "}")
+        logger.failure("(debug: {debugInfo})", failure, debugInfo=stacks)
     else:
         logger.failure("", failure, debugInfo="")
 

@@ -1,4 +1,4 @@
-"""Fits the reactor to an installed Twisted: its interfaces, transports, resolvers, log context.
+"""Fits the reactor to an installed Twisted: its interfaces, transports, addresses, log context.
 
 How it works
 ------------
@@ -11,22 +11,31 @@ Thread: any, at import; what is put onto the reactor belongs to the loop's threa
 
 from __future__ import annotations
 
+import functools
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base import threadable
+from twistlike._base import address, threadable
+from twistlike._base.error import ReactorNotRestartable
+from twistlike._eventloop.current import runningLoop
+from twistlike._eventloop.factory import newLoop
 from twistlike._reactor.descriptors import Descriptors
+from twistlike._reactor.lifecycle import State
 from twistlike._reactor.reactor import AsyncioSelectorReactor
+from twistlike._reactor.resolver import ThreadedResolver
 from twistlike._timers.clock import Clock
 from twistlike._timers.queue import DelayedCall
+from twistlike.internet import asyncioreactor
+from twistlike.overlay.with_twisted.public_names import showAsTwisteds
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
 __all__ = ["TRANSPORTS", "fit", "registerBoth"]
 
 _POSIX = "twisted.internet.posixbase:PosixReactorBase"
-_BASE = "twisted.internet.base:ReactorBase"
 
 TRANSPORTS = {
     "tcp": "twisted",
@@ -55,11 +64,6 @@ _METHODS = {
 }
 """Attribute of the reactor: the kind of transport that it makes, and the class that has it."""
 
-_RESOLVING = {
-    "installNameResolver": _BASE,
-    "installResolver": _BASE,
-    "resolve": _BASE,
-}
 
 _INTERFACES = (
     "IReactorCore",
@@ -99,15 +103,14 @@ def fit(short: str) -> None:
             setattr(kind, name, _Borrowed(owner))
     if TRANSPORTS["process"] == "twisted":
         kind.spawnProcess = _spawnProcess
-    for name, owner in _RESOLVING.items():
-        setattr(kind, name, _Borrowed(owner))
-    kind._nameResolver = _OnDemand(_systemNameResolver)
-    kind.nameResolver = property(lambda self: self._nameResolver)
-    kind.resolver = _OnDemand(lambda reactor: reactor._resolver)
     kind.usingThreads = True
     kind.installed = True
     kind.wakeUp = _wakeUp
+    kind.__init__ = _initialiser(kind.__init__)
+    kind.startRunning = _starter(kind.startRunning)
+    showAsTwisteds(asyncioreactor)
     _surroundByLogContext()
+    _useTwistedsAddresses()
 
 
 def registerBoth(short: str = "") -> None:
@@ -135,6 +138,7 @@ def _declare() -> None:
     classImplements(AsyncioSelectorReactor, *[each for each in provided if each is not None])
     classImplements(Clock, interfaces.IReactorTime)
     classImplements(DelayedCall, interfaces.IDelayedCall)
+    classImplements(ThreadedResolver, interfaces.IHostnameResolver, interfaces.IResolverSimple)
 
 
 class _Borrowed:
@@ -167,30 +171,19 @@ def _load(module: str, cls: str, name: str) -> type:
     return next(base for base in kind.__mro__ if name in vars(base))
 
 
-class _OnDemand:
-    """An attribute that is made when it is first asked for, and that can be assigned to.
+def _useTwistedsAddresses() -> None:
+    """Have what our modules tell of addresses be of Twisted's classes.
 
-    Args:
-        make: Makes it for a reactor.
+    The modules that are loaded already know ours by name; those that come later take what they
+    find.
     """
+    from twisted.internet import address as theirs  # only where a Twisted is installed
 
-    def __init__(self, make: Callable[[Any], object]) -> None:
-        self._make = make
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        """Return it. Once it is in the instance, this is not asked any more."""
-        return self if instance is None else self._make(instance)
-
-
-def _systemNameResolver(reactor: Any) -> object:
-    """Make the resolver of host names that Twisted has by default, with threads of its own."""
-    from twisted.internet._resolver import GAIResolver  # seldom needed
-
-    reactor._nameResolver = resolver = GAIResolver(reactor, reactor._pools.forNames)
-    return resolver
+    for name in address.__all__:
+        ours, new = getattr(address, name), getattr(theirs, name)
+        for module in [each for key, each in sys.modules.items() if key.startswith("twistlike._")]:
+            if vars(module).get(name) is ours:
+                setattr(module, name, new)
 
 
 def _spawnProcess(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -210,6 +203,35 @@ _spawnProcess.__name__ = _spawnProcess.__qualname__ = "spawnProcess"
 def _wakeUp(self: Any) -> None:
     """Have the loop make a turn. Thread: any."""
     self.callFromThread(_nothing)
+
+
+def _initialiser(plain: Callable[..., None]) -> Callable[..., None]:
+    def __init__(self: Any, eventloop: AbstractEventLoop | None = None) -> None:
+        """Make a reactor; without a loop it makes one now, which is asyncio's current one.
+
+        Programs for Twisted make futures and tasks for that loop before the reactor runs.
+        """
+        ours = sys._getframe(1).f_globals.get("__name__", "").startswith("twistlike.")
+        if eventloop is None and not ours and runningLoop() is None:
+            import asyncio  # only programs that make a reactor by themselves come here
+
+            eventloop = newLoop()
+            asyncio.set_event_loop(eventloop)
+        plain(self, eventloop)
+
+    return __init__
+
+
+def _starter(plain: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(plain)
+    def startRunning(self: Any, installSignalHandlers: bool = True) -> None:
+        if self._life.state is State.STOPPING and not self._life.running:
+            raise ReactorNotRestartable(
+                "run() was called by a trigger of the shutdown; call it when run() has returned"
+            )
+        plain(self, installSignalHandlers)
+
+    return startRunning
 
 
 def _nothing() -> None:
