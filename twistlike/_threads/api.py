@@ -5,7 +5,8 @@ Each docstring says which thread may call it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from concurrent.futures import Executor
     from typing import ParamSpec, TypeGuard
+
+    from typing_extensions import TypeIs
 
     from twistlike._base.interfaces import IReactorFromThreads
     from twistlike._defer.deferred import Deferred
@@ -70,7 +73,7 @@ def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Defer
 
 def deferToThreadPool(
     reactor: IReactorFromThreads,
-    threadpool: Executor,
+    threadpool: Executor | _CallbackPool,
     f: Callable[P, T],
     *args: P.args,
     **kwargs: P.kwargs,
@@ -79,7 +82,8 @@ def deferToThreadPool(
 
     Args:
         reactor: In whose thread the Deferred fires.
-        threadpool: A `ThreadPool`, or any `concurrent.futures.Executor`: processes, too.
+        threadpool: A `ThreadPool`, or any `concurrent.futures.Executor`: processes, too; or any
+            object with Twisted's `callInThreadWithCallback`.
         f: The function, with its arguments after it.
 
     Returns:
@@ -99,12 +103,40 @@ def deferToThreadPool(
         poster, outstanding = _ForeignDoor(reactor), set()
     if _isThreadPool(threadpool):
         return runInPool(poster, outstanding, threadpool, f, args, kwargs)
+    if _isCallbackPool(threadpool):
+        return _byCallback(reactor, threadpool, partial(f, *args, **kwargs))
     return FutureDeferred(poster, outstanding, threadpool.submit(f, *args, **kwargs))
 
 
-def _isThreadPool(executor: Executor) -> TypeGuard[ThreadPool]:
+class _CallbackPool(Protocol):
+    """A pool that is no executor: Twisted's interface of one."""
+
+    def callInThreadWithCallback(
+        self, onResult: Callable[[bool, Any], object], func: Callable[[], object], /
+    ) -> object:
+        """Have a function called, and then `onResult` with whether it succeeded, and how."""
+        ...
+
+
+def _isThreadPool(pool: object) -> TypeGuard[ThreadPool]:
     # Not isinstance: see parts/pools, the pool is slow to import.
-    return hasattr(executor, "enqueueCall")
+    return getattr(pool, "enqueueCall", None) is not None
+
+
+def _isCallbackPool(pool: Executor | _CallbackPool) -> TypeIs[_CallbackPool]:
+    return getattr(pool, "submit", None) is None
+
+
+def _byCallback(
+    reactor: IReactorFromThreads, pool: _CallbackPool, function: Callable[[], T]
+) -> Deferred[T]:
+    deferred: Deferred[T] = Deferred()
+
+    def onResult(success: bool, result: Any) -> None:
+        reactor.callFromThread(deferred.callback if success else deferred.errback, result)
+
+    pool.callInThreadWithCallback(onResult, function)
+    return deferred
 
 
 def callMultipleInThread(

@@ -124,6 +124,7 @@ class _Team:
             team.do(work)
 
         instance.__dict__["_team"] = team
+        instance.enqueueCall = instance.submit = None  # so `deferToThreadPool` uses the next one
         instance.callInThreadWithCallback = callInThreadWithCallback
         instance.callInThread = lambda func, *args, **kw: callInThreadWithCallback(
             None, func, *args, **kw
