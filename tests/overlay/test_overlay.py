@@ -5,7 +5,6 @@ Each rule is tried in a process of its own: an import system that was changed is
 
 from __future__ import annotations
 
-import inspect
 import textwrap
 from pathlib import Path
 
@@ -269,59 +268,3 @@ def test_reloading_the_package_leaves_one_finder() -> None:
     program = "import importlib, sys, twistlike\nbefore = len(sys.meta_path)\n"
     program += "importlib.reload(twistlike)\nprint(len(sys.meta_path) - before)"
     assert runPython(["-W", "error", "-c", program]).stdout == "0\n"
-
-
-def test_a_missing_method_of_the_reactor_says_what_serves_instead() -> None:
-    """`reactor.spawnProcess` is an AttributeError that names asyncio's counterpart."""
-    from twistlike._reactor.not_offered import NOT_OFFERED, NotOffered
-
-    reactor = NotOffered()
-    for name, instead in NOT_OFFERED.items():
-        assert not hasattr(reactor, name)
-        assert not hasattr(NotOffered, name)
-        with pytest.raises(AttributeError) as caught:
-            getattr(reactor, name)
-        assert caught.value.name == name
-        assert f"has no {name}. Instead: {instead}" in str(caught.value)
-
-
-def test_what_the_reactor_has_wins_over_what_it_lacks() -> None:
-    """A class, an instance or a test that brings a method of that name is heard."""
-    from twistlike._reactor.not_offered import NotOffered
-
-    class Own(NotOffered):
-        def listenTCP(self) -> str:
-            return "own"
-
-    class Reactor(Own, NotOffered):
-        pass
-
-    reactor = Reactor()
-    vars(reactor)["listenUDP"] = "replaced"
-    assert (reactor.listenTCP(), getattr(reactor, "listenUDP", None)) == ("own", "replaced")
-    assert {"listenTCP", "listenUDP"} <= set(dir(reactor))
-    assert "listenSSL" not in dir(reactor)
-
-
-def test_each_missing_name_is_one_of_a_twisted_reactor_and_not_of_ours() -> None:
-    """A text is about what Twisted's reactors have; one about what ours has is to be deleted."""
-    from twistlike._reactor.not_offered import NOT_OFFERED
-    from twistlike.internet import asyncioreactor
-    from twistlike.overlay.catalog import catalog
-
-    assert set(NOT_OFFERED) <= catalog().names("internet.reactor")
-    assert not [each for each in NOT_OFFERED if hasattr(asyncioreactor.Reactor, each)]
-
-
-def test_the_reactor_can_be_mocked_and_inspected() -> None:
-    """What lists a reactor's attributes meets none that is not there."""
-    from unittest import mock
-
-    from twistlike._reactor.not_offered import NOT_OFFERED
-    from twistlike.internet.asyncioreactor import Reactor
-
-    reactor = Reactor()
-    for double in (mock.Mock(spec=reactor), mock.create_autospec(reactor)):
-        assert callable(double.callLater)
-        assert not [each for each in NOT_OFFERED if hasattr(double, each)]
-    assert not set(NOT_OFFERED) & {name for name, _ in inspect.getmembers(reactor)}

@@ -72,7 +72,7 @@ def test_the_exit_status(tmp_path: Path, text: str, options: list[str], status: 
 
 def test_json_has_all_of_it(tmp_path: Path) -> None:
     """`--json` is one object, whose fields a program can count on."""
-    path = program(tmp_path, "from twisted.web import client\ndef f(reactor): reactor.spawnProcess")
+    path = program(tmp_path, "from twisted.web import client\ndef f(reactor): reactor.addEvent")
     answer = json.loads(check(path, tmp_path / "gone", "--json").stdout)
     assert answer["version"] == 1
     assert answer["files"] == 1

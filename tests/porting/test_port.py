@@ -139,72 +139,72 @@ def test_a_dotted_import_can_be_needed_twice() -> None:
     ("before", "after"),
     [
         (
-            "from twisted.internet import defer, ssl, task\n",
-            "from twistlike.internet import defer, task\nfrom twisted.internet import ssl\n",
+            "from twisted.internet import defer, inotify, task\n",
+            "from twistlike.internet import defer, task\nfrom twisted.internet import inotify\n",
         ),
         (
-            "# above\nfrom twisted.internet import defer, ssl  # why\nx = 1\n",
+            "# above\nfrom twisted.internet import defer, inotify  # why\nx = 1\n",
             (
                 "# above\nfrom twistlike.internet import defer  # why\n"
-                "from twisted.internet import ssl\nx = 1\n"
+                "from twisted.internet import inotify\nx = 1\n"
             ),
         ),
         (
-            "from twisted.internet import defer, ssl  # noqa: F401\n",
+            "from twisted.internet import defer, inotify  # noqa: F401\n",
             (
                 "from twistlike.internet import defer  # noqa: F401\n"
-                "from twisted.internet import ssl  # noqa: F401\n"
+                "from twisted.internet import inotify  # noqa: F401\n"
             ),
         ),
         (
-            "from twisted.internet import (\n  defer as d,  # D\n  ssl,  # S\n  task,  # T\n)\n",
+            "from twisted.internet import (\n  defer as d,  # D\n  inotify,  # S\n  task,  # T\n)\n",
             (
                 "from twistlike.internet import (\n  defer as d,  # D\n  task,  # T\n)\n"
-                "from twisted.internet import (\n  ssl,  # S\n)\n"
+                "from twisted.internet import (\n  inotify,  # S\n)\n"
             ),
         ),
         (
-            "from twisted.internet import (\n    ssl,  # S\n    defer,  # D\n    tcp  # T\n)\n",
+            "from twisted.internet import (\n    inotify,  # S\n    defer,  # D\n    serialport  # T\n)\n",
             (
                 "from twistlike.internet import (\n    defer  # D\n)\n"
-                "from twisted.internet import (\n    ssl,  # S\n    tcp  # T\n)\n"
+                "from twisted.internet import (\n    inotify,  # S\n    serialport  # T\n)\n"
             ),
         ),
         (
-            "from twisted.internet import (\n  defer,\n  ssl,  # S\n)\n",
+            "from twisted.internet import (\n  defer,\n  inotify,  # S\n)\n",
             (
                 "from twistlike.internet import (\n  defer,\n)\n"
-                "from twisted.internet import (\n  ssl,  # S\n)\n"
+                "from twisted.internet import (\n  inotify,  # S\n)\n"
             ),
         ),
         (
-            "from twisted.internet import (\n  defer,\n  # about s\n  ssl,  # S\n)\n",
+            "from twisted.internet import (\n  defer,\n  # about s\n  inotify,  # S\n)\n",
             (
                 "from twistlike.internet import (\n  defer,\n  # about s\n)\n"
-                "from twisted.internet import (\n  ssl,  # S\n)\n"
+                "from twisted.internet import (\n  inotify,  # S\n)\n"
             ),
         ),
         (
-            "from twisted.internet import (defer,\n                              ssl)\n",
-            "from twistlike.internet import (defer)\nfrom twisted.internet import (ssl)\n",
+            "from twisted.internet import (defer,\n                              inotify)\n",
+            "from twistlike.internet import (defer)\nfrom twisted.internet import (inotify)\n",
         ),
         (
-            "from twisted.internet import defer, \\\n    ssl\n",
-            "from twistlike.internet import defer\nfrom twisted.internet import ssl\n",
+            "from twisted.internet import defer, \\\n    inotify\n",
+            "from twistlike.internet import defer\nfrom twisted.internet import inotify\n",
         ),
         (
-            "if x: from twisted.internet import defer, ssl\n",
-            "if x: from twistlike.internet import defer; from twisted.internet import ssl\n",
+            "if x: from twisted.internet import defer, inotify\n",
+            "if x: from twistlike.internet import defer; from twisted.internet import inotify\n",
         ),
         (
-            "from twisted.internet import defer, ssl; y = 2\n",
-            "from twistlike.internet import defer; from twisted.internet import ssl; y = 2\n",
+            "from twisted.internet import defer, inotify; y = 2\n",
+            "from twistlike.internet import defer; from twisted.internet import inotify; y = 2\n",
         ),
         (
-            "def f():\n\tfrom twisted.internet import defer, ssl\n\treturn ssl\n",
+            "def f():\n\tfrom twisted.internet import defer, inotify\n\treturn inotify\n",
             (
                 "def f():\n\tfrom twistlike.internet import defer\n"
-                "\tfrom twisted.internet import ssl\n\treturn ssl\n"
+                "\tfrom twisted.internet import inotify\n\treturn inotify\n"
             ),
         ),
     ],
@@ -257,10 +257,10 @@ def test_a_diff_is_shown_and_nothing_changed(tmp_path: Path) -> None:
 def test_writing(tmp_path: Path) -> None:
     """`--write` changes the files, says how many, and a second time there is nothing to do."""
     path = tmp_path / "program.py"
-    path.write_text("from twisted.internet import defer, ssl\n", encoding="utf-8")
+    path.write_text("from twisted.internet import defer, inotify\n", encoding="utf-8")
     first = port(tmp_path, "--write")
     assert (first.returncode, first.stdout) == (1, "")
-    assert f"{path}:1: left: twisted.internet.ssl (from an installed Twisted)" in first.stderr
+    assert f"{path}:1: left: twisted.internet.inotify (from an installed Twisted)" in first.stderr
     assert "1 file changed, 0 failed; 1 use of Twisted left" in first.stderr
     before = path.stat()
     second = port(tmp_path, "--write")
@@ -325,7 +325,7 @@ def test_a_file_that_changes_meanwhile_is_left(tmp_path: Path) -> None:
 def test_a_reader_that_goes_stops_no_work(tmp_path: Path) -> None:
     """Where nobody reads what `port --write` tells, it changes all files nevertheless."""
     for number in range(50):
-        text = "from twisted.internet import defer, ssl\n" * 100
+        text = "from twisted.internet import defer, inotify\n" * 100
         (tmp_path / f"m{number}.py").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "twistlike", "port", "--write", str(tmp_path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT) as process:

@@ -32,7 +32,6 @@ from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
 from twistlike._reactor.lifecycle import LifeCycle
 from twistlike._reactor.network import Network
-from twistlike._reactor.not_offered import NotOffered
 from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
 from twistlike._reactor.registry import RegistryEntry, registry
@@ -66,7 +65,7 @@ T = TypeVar("T")
 _isCallable = callable  # the reactor's methods have a parameter of that name, as in Twisted
 
 
-class AsyncioSelectorReactor(Network, NotOffered):
+class AsyncioSelectorReactor(Network):
     """Timers, threads and system events on one asyncio loop.
 
     `run()` makes a loop and runs it until `stop()`. In a running loop nothing has to be done:

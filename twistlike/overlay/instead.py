@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from twistlike._reactor.not_offered import NOT_OFFERED
 from twistlike.overlay.names import isBelow
 
 __all__ = ["INSTEAD", "insteadOf"]
 
-_STREAMS = "asyncio's own streams (asyncio.open_connection, asyncio.start_server)"
 _REACTOR = "twisted.internet.asyncioreactor, which is the one kind of reactor here"
-_PROCESSES = "asyncio.create_subprocess_exec, awaited in a Deferred coroutine"
+_WINDOWS = "asyncio's Proactor loop, which waits for events by itself"
 _ROTATING = "the standard library's logging.handlers"
 
 INSTEAD = {
-    **{f"internet.reactor.{name}": text for name, text in NOT_OFFERED.items()},
+    "internet.reactor.addEvent": _WINDOWS,
+    "internet.reactor.removeEvent": _WINDOWS,
     "_threads": "twisted.python.threadpool",
     "application": "python -m twistlike run, under the service manager of your system",
     "conch": "asyncssh, awaited in a Deferred coroutine",
     "cred": "your web framework's authentication",
     "enterprise": "threads.deferToThreadPool around your database module, or an asyncio driver",
-    "internet.abstract": _STREAMS,
     "internet.cfreactor": _REACTOR,
     "internet.default": _REACTOR,
     "internet.defer.deferredGenerator": "inlineCallbacks",
     "internet.defer.waitForDeferred": "inlineCallbacks",
-    "internet.endpoints": _STREAMS,
     "internet.epollreactor": _REACTOR,
     "internet.gireactor": _REACTOR,
     "internet.glib2reactor": _REACTOR,
@@ -35,21 +32,13 @@ INSTEAD = {
     "internet.kqreactor": _REACTOR,
     "internet.pollreactor": _REACTOR,
     "internet.posixbase": _REACTOR,
-    "internet.process": _PROCESSES,
-    "internet.protocol": _STREAMS,
     "internet.selectreactor": _REACTOR,
     "internet.serialport": "pyserial-asyncio, or reactor.addReader with pyserial",
-    "internet.ssl": "the standard library's ssl with asyncio's streams",
-    "internet.stdio": "asyncio's connect_read_pipe and connect_write_pipe",
-    "internet.tcp": _STREAMS,
-    "internet.udp": "asyncio's create_datagram_endpoint",
-    "internet.unix": "asyncio.open_unix_connection and asyncio.start_unix_server",
-    "internet.utils": _PROCESSES,
     "mail": "aiosmtplib or the standard library's email",
     "names": "reactor.resolve(name), which asks the system in the pool",
     "persisted": "the standard library's pickle or sqlite3",
     "plugin": "entry points, by the standard library's importlib.metadata",
-    "protocols": _STREAMS,
+    "protocols": "a package for the protocol, or a protocol of your own on protocols.basic",
     "python.compat": "the standard library: every supported Python is a Python 3",
     "python.filepath": "the standard library's pathlib",
     "python.logfile": _ROTATING,
