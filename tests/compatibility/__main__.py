@@ -32,7 +32,9 @@ MOST = 60
 OVERLAY = ["-m", "twistlike", "run"]
 
 
-def outcomesOf(names: list[str], pattern: str, *, overlay: bool, limit: float) -> dict[str, Outcome]:
+def outcomesOf(
+    names: list[str], pattern: str, *, overlay: bool, limit: float
+) -> dict[str, Outcome]:
     """Run suites in a process of its own.
 
     Args:

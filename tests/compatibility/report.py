@@ -59,6 +59,4 @@ def writeInto(path: Path, found: Mapping[str, Comparison]) -> None:
         text += f"\n## Their own tests\n\n{begin}\n{end}\n"
     head, _, rest = text.partition(begin)
     tail = rest.partition(end)[2]
-    path.write_text(
-        f"{head}{begin}\n\n" + "\n".join(lines) + f"\n\n{end}{tail}", encoding="utf-8"
-    )
+    path.write_text(f"{head}{begin}\n\n" + "\n".join(lines) + f"\n\n{end}{tail}", encoding="utf-8")

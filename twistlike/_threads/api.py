@@ -12,6 +12,7 @@ from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadEr
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
+from twistlike._defer.deferred import Deferred
 from twistlike._reactor.blocked import BlockedThreads, ended
 from twistlike._reactor.current import currentReactor
 from twistlike._reactor.reactor import Reactor
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
     from twistlike._base.interfaces import IReactorFromThreads
-    from twistlike._defer.deferred import Deferred
     from twistlike._pool.pool import ThreadPool
     from twistlike._reactor.outstanding import Outstanding
     from twistlike._threads.jobs import ThreadsafePoster

@@ -13,6 +13,7 @@ __all__ = ["AFTER", "afterLoading"]
 _HERE = __name__
 
 AFTER: dict[str, tuple[str, ...]] = {
+    "internet.address": ("reactor.useTwistedsAddresses",),
     "internet.asyncioreactor": ("reactor.fit",),
     "internet.defer": ("private_names.addToDefer",),
     "internet.epollreactor": ("other_reactors.replaceInstall",),

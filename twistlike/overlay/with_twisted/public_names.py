@@ -29,4 +29,3 @@ def showAsTwisteds(module: object) -> None:
             value.__module__ = PublicName(face, room)
             if line is not None:  # CPython 3.13 and later drop it when the module is set
                 value.__firstlineno__ = line  # type: ignore[attr-defined]
-

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
-__all__ = ["TRANSPORTS", "fit", "registerBoth"]
+__all__ = ["TRANSPORTS", "fit", "registerBoth", "useTwistedsAddresses"]
 
 _POSIX = "twisted.internet.posixbase:PosixReactorBase"
 
@@ -110,7 +110,9 @@ def fit(short: str) -> None:
     kind.startRunning = _starter(kind.startRunning)
     showAsTwisteds(asyncioreactor)
     _surroundByLogContext()
-    _useTwistedsAddresses()
+    # Ours go as soon as Twisted's are loaded. It may be in the middle of that: it has asked for the
+    # interfaces.
+    import_module("twisted.internet.address")
 
 
 def registerBoth(short: str = "") -> None:
@@ -171,7 +173,7 @@ def _load(module: str, cls: str, name: str) -> type:
     return next(base for base in kind.__mro__ if name in vars(base))
 
 
-def _useTwistedsAddresses() -> None:
+def useTwistedsAddresses(short: str) -> None:
     """Have what our modules tell of addresses be of Twisted's classes.
 
     The modules that are loaded already know ours by name; those that come later take what they
