@@ -43,6 +43,14 @@ GROUPS: dict[str, list[list[str]]] = {
         ["twisted.spread.test", "twisted.cred.test", "twisted.persisted.test"],
         ["twisted.pair.test", "twisted.positioning.test", "twisted.runner.test"],
     ],
+    "clients": [
+        ["treq.test"],
+        ["klein.test"],
+        ["crochet.tests"],
+        ["wormhole.test"],
+        ["epsilon.test"],
+        ["tubes.test"],
+    ],
     "reactor": [
         _tests("internet.test", "core fdset newtls socket stdio threads time reactormixins"),
         _tests("internet.test", "tcp udp tls"),

@@ -52,10 +52,10 @@ def test_scrapy_awaited_twice_in_a_running_loop(loop: str) -> None:
                 print(response.status, response.text)
 
         async def main():
-            asyncio.get_running_loop()
+            settings = {"LOG_ENABLED": False, "TELNETCONSOLE_ENABLED": False}
             reactor.attach()
             for _ in range(2):
-                await CrawlerRunner({"LOG_ENABLED": False, "TELNETCONSOLE_ENABLED": False}).crawl(One)
+                await CrawlerRunner(settings).crawl(One)
             print("ended")
 
         runHost(main)

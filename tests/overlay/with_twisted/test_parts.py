@@ -57,7 +57,7 @@ def test_child_processes_in_both_modes(loop: str) -> None:
         async def work():
             out = await utils.getProcessOutput(sys.executable, ["-c", "print('child')"])
             ended = Ended()
-            reactor.spawnProcess(ended, sys.executable, [sys.executable, "-c", "raise SystemExit(3)"])
+            reactor.spawnProcess(ended, "/bin/sh", ["sh", "-c", "exit 3"])
             print(out, await ended.done, signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL)
     """
     run = "task.react(lambda reactor: defer.ensureDeferred(work()))"
@@ -262,7 +262,7 @@ def test_without_a_twisted_the_extra_is_named() -> None:
 
 
 def test_trial_and_its_flush_of_errors(tmp_path: Path) -> None:
-    """`run -m twisted.trial` runs Deferred tests, finds left errors, and gives back flushed ones."""
+    """`run -m twisted.trial` runs Deferred tests, finds left errors, gives back flushed ones."""
     (tmp_path / "test_it.py").write_text(
         "from twisted.internet import defer, reactor, task, threads\n"
         "from twisted.trial import unittest\n"

@@ -32,7 +32,7 @@ def end() -> None:
 
 def toTwisted(event: dict[str, Any]) -> None:
     """Publish an event of ours by Twisted's publisher."""
-    if sys.meta_path is None:
+    if not sys.meta_path:
         return  # the interpreter ends: nothing can be imported any more
     from twisted.logger import Logger, LogLevel  # 20 ms, and most programs log no error
 

@@ -9,6 +9,7 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from twistlike._reactor.current import defaultReactor
 from twistlike._tasks import cooperator, react
 from twistlike.internet import defer, task
 from twistlike.python import threadpool
@@ -22,7 +23,7 @@ __all__ = ["addToDefer", "addToTask", "addToThreadPool"]
 
 _task: Any = task
 _defer: Any = defer
-_defaultReactor = react.defaultReactor
+_react: Any = react
 
 EPSILON = 2.0**-20
 """How far a float may be off a multiple of an interval, in seconds: tests step clocks by it."""
@@ -36,7 +37,7 @@ def addToTask(short: str) -> None:
     kind._pauseCount = property(lambda self: self._pauses)
     kind = cooperator.Cooperator
     kind._delayedCall = property(lambda self: self._tickCall)
-    react.defaultReactor = _installedReactor  # type: ignore[assignment]
+    _react.defaultReactor = _installedReactor
 
 
 def addToDefer(short: str) -> None:
@@ -64,7 +65,7 @@ def _ofTask(name: str) -> object:
 def _installedReactor() -> IReactorCore:
     """Return the reactor that a program has put where Twisted looks for one, else the default."""
     found: Any = sys.modules.get("twisted.internet.reactor")
-    return _defaultReactor() if found is None else found
+    return defaultReactor() if found is None else found
 
 
 def _reducePool(self: Any) -> object:

@@ -83,6 +83,36 @@ _INTERFACES = (
     "_ISupportsExitSignalCapturing",
 )
 
+_STREAM = (
+    "ITCPTransport",
+    "ITLSTransport",
+    "ISystemHandle",
+    "IReadWriteDescriptor",
+    "IHalfCloseableDescriptor",
+    "IPushProducer",
+    "IConsumer",
+    "ILoggingContext",
+)
+
+_NATIVE = {
+    "tcp": {
+        "stream:Connection": _STREAM,
+        "clients:BaseConnector": ("IConnector",),
+        "ports:StreamPort": ("IListeningPort", "IReadDescriptor", "ILoggingContext"),
+    },
+    "unix": {
+        "unix:Server": ("IUNIXTransport",),
+        "unix:Client": ("IUNIXTransport",),
+        "unix_datagrams:DatagramPort": ("IUNIXDatagramTransport", "IListeningPort"),
+        "unix_datagrams:ConnectedDatagramPort": ("IUNIXDatagramConnectedTransport",),
+    },
+    "udp": {
+        "udp:Port": ("IUDPTransport", "IListeningPort", "ISystemHandle"),
+        "multicast:MulticastPort": ("IMulticastTransport",),
+    },
+}
+"""Kind of transport: our classes of it, and what they provide of Twisted's interfaces."""
+
 _isFitted = False
 
 
@@ -138,6 +168,11 @@ def _declare() -> None:
 
     provided = [getattr(interfaces, name, None) for name in _INTERFACES]
     classImplements(AsyncioSelectorReactor, *[each for each in provided if each is not None])
+    for transport, classes in _NATIVE.items():
+        for where, names in classes.items() if TRANSPORTS[transport] == "twistlike" else ():
+            room, _, name = where.partition(":")
+            kind = getattr(import_module(f"twistlike._transports.{room}"), name)
+            classImplements(kind, *[getattr(interfaces, each) for each in names])
     classImplements(Clock, interfaces.IReactorTime)
     classImplements(DelayedCall, interfaces.IDelayedCall)
     classImplements(ThreadedResolver, interfaces.IHostnameResolver, interfaces.IResolverSimple)
