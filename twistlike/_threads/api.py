@@ -133,7 +133,8 @@ def _byCallback(
     deferred: Deferred[T] = Deferred()
 
     def onResult(success: bool, result: Any) -> None:
-        reactor.callFromThread(deferred.callback if success else deferred.errback, result)
+        fire: Callable[[Any], object] = deferred.callback if success else deferred.errback
+        reactor.callFromThread(fire, result)
 
     pool.callInThreadWithCallback(onResult, function)
     return deferred

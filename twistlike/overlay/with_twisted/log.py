@@ -22,7 +22,7 @@ def begin() -> None:
         globalLogPublisher.begin([toTwisted])
     if hasattr(report, "reportCollected"):
         # Twisted's suites collect garbage and then look at once for what was logged.
-        report.reportCollected = _reportAtOnce
+        setattr(report, "reportCollected", _reportAtOnce)
 
 
 def end() -> None:

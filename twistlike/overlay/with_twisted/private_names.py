@@ -25,13 +25,13 @@ _task: Any = task
 _defer: Any = defer
 _react: Any = react
 
-EPSILON = 2.0**-20
+_EPSILON = 2.0**-20
 """How far a float may be off a multiple of an interval, in seconds: tests step clocks by it."""
 
 
 def addToTask(short: str) -> None:
     """Add what others take from `twisted.internet.task`."""
-    _task._EPSILON = EPSILON
+    _task._EPSILON = _EPSILON
     _task.__getattr__ = _ofTask
     kind: Any = cooperator.CooperativeTask
     kind._pauseCount = property(lambda self: self._pauses)

@@ -11,8 +11,8 @@ Thread: any, at import; what is put onto the reactor belongs to the loop's threa
 
 from __future__ import annotations
 
-import functools
 import sys
+from functools import partial, wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from twistlike._timers.clock import Clock
 from twistlike._timers.queue import DelayedCall
 from twistlike.internet import asyncioreactor
 from twistlike.overlay.with_twisted.public_names import showAsTwisteds
+from twistlike.overlay.with_twisted.writers import flushAfterReading, writeWithoutAsking
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -140,6 +141,7 @@ def fit(short: str) -> None:
     kind.startRunning = _starter(kind.startRunning)
     showAsTwisteds(asyncioreactor)
     _surroundByLogContext()
+    writeWithoutAsking()
     # Ours go as soon as Twisted's are loaded. It may be in the middle of that: it has asked for the
     # interfaces.
     import_module("twisted.internet.address")
@@ -260,7 +262,7 @@ def _initialiser(plain: Callable[..., None]) -> Callable[..., None]:
 
 
 def _starter(plain: Callable[..., None]) -> Callable[..., None]:
-    @functools.wraps(plain)
+    @wraps(plain)
     def startRunning(self: Any, installSignalHandlers: bool = True) -> None:
         if self._life.state is State.STOPPING and not self._life.running:
             raise ReactorNotRestartable(
@@ -282,7 +284,10 @@ def _surroundByLogContext() -> None:
     plain = Descriptors._call
 
     def _call(self: Descriptors, selectable: Any, reading: bool) -> BaseException | None:
-        fatal: BaseException | None = callWithLogger(selectable, plain, self, selectable, reading)
+        call = partial(callWithLogger, selectable, plain, self, selectable, reading)
+        fatal: BaseException | None = (
+            flushAfterReading(self, selectable, call) if reading else call()
+        )
         return fatal
 
     Descriptors._call = _call  # type: ignore[method-assign]
