@@ -80,11 +80,14 @@ LAZY: dict[str, dict[str, str]] = {
         "twistlike.overlay": "--version and --help do not need it",
         "uvloop": "optional",
     },
-    "_base": {"pdb": "only startDebugMode needs it"},
+    "_base": {
+        "fcntl": "not on Windows; only where a process has left a lock behind",
+        "pdb": "only startDebugMode needs it",
+        "socket": "3 ms; only programs that use the network need it",
+    },
     "_defer": {
         "twistlike._defer.coroutines": "cycle: Deferred.fromCoroutine is Twisted's name",
         "twistlike._defer.futures": "cycle: Deferred.fromFuture is Twisted's name",
-        "twistlike._base.failure": REPORTS,
         "twistlike._log.report": REPORTS,
     },
     "_net": {
@@ -116,7 +119,10 @@ LAZY: dict[str, dict[str, str]] = {
         "socket": "3 ms; only programs that use the network need it",
         "twistlike._transports.unix": "there are no UNIX sockets on Windows",
     },
-    "_wakeup": {"select": "1 ms; only threads that wait need it"},
+    "_wakeup": {
+        "fcntl": "not on Windows; only threads that wait, and loops, need it",
+        "select": "1 ms; only threads that wait, and loops, need it",
+    },
     "overlay": {
         "difflib": FAILING,
         "twistlike.overlay.catalog": CHECKS,
@@ -145,6 +151,8 @@ MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 50  # without its docstring
 
 LONG: dict[str, str] = {
+    "_defer.coroutines": "a Deferred coroutine, whole: its steps, its waits and its cancels",
+    "_defer.deferred": "the Deferred, whole: 90 lines are overloads for type checkers",
     "_defer.coroutines:_resume": "a step of a coroutine: taken apart, each await would make one "
     "call more",
     "_defer.callbacks:runCallbacks": "the loop that runs callbacks: taken apart, each callback "

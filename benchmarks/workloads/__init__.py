@@ -6,6 +6,7 @@ from benchmarks.workload import Workload
 from benchmarks.workloads import (
     blocking,
     calls,
+    computing,
     coroutines,
     deferreds,
     floor,
@@ -25,6 +26,7 @@ WORKLOADS: dict[str, Workload] = {
     workload.name: workload
     for module in (
         calls,
+        computing,
         threads,
         blocking,
         queues,

@@ -27,6 +27,10 @@ def shown(error: BaseException) -> tuple[Any, ...]:
     bases = [base.__name__ for base in type(error).__mro__]
     attributes = {name: str(value) for name, value in vars(error).items()}
     message = " ".join(getattr(error, "MESSAGE", "").split()).partition(" @")[0]
+    if isinstance(error, TimeoutError) and type(error) is not TimeoutError:
+        # Ours are the builtin TimeoutError as well, which is an OSError.
+        kinds = ("TimeoutError", "OSError")
+        bases = bases[:1] + [name for name in bases[1:] if name not in kinds]
     return type(error).__name__, bases, str(error), str(error.args), attributes, message
 
 
@@ -58,3 +62,9 @@ def test_exceptions_are_twisteds(name: str) -> None:
 def test_errors_of_the_operating_system_are_twisteds(given: Any) -> None:
     """What the system says becomes the same exception."""
     assert shown(ours.getConnectError(given)) == shown(theirs.getConnectError(given))
+
+
+@pytest.mark.parametrize("name", ["TCPTimedOutError", "TimeoutError"])
+def test_timeouts_are_builtin_timeouts(name: str) -> None:
+    """`except TimeoutError` finds all that took too long."""
+    assert issubclass(getattr(ours, name), TimeoutError)

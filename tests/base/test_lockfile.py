@@ -127,14 +127,14 @@ def test_a_lock_that_was_taken_anew_is_left_alone(
 
     name = tmp_path / "lock"
     name.symlink_to(str(deadProcess()))
-    real = lockfile._folderOf
+    real = lockfile._lockFolderOf
 
     def late(path: str) -> object:
         name.unlink()
         name.symlink_to("1")
         return real(path)
 
-    monkeypatch.setattr(lockfile, "_folderOf", late)
+    monkeypatch.setattr(lockfile, "_lockFolderOf", late)
     assert not FilesystemLock(str(name)).lock()
     assert os.readlink(name) == "1"
 

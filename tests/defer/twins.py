@@ -60,7 +60,9 @@ class Lib:
         if isinstance(value, (list, tuple)):
             return [self.plain(item) for item in value]
         if isinstance(value, self.D):
-            return re.sub(r" at 0x\w+|twist\w+\.", "", repr(value))
+            # Ours says more in an AlreadyCalledError.
+            text = re.sub(r"(AlreadyCalledError: ).* shows where", r"\1", repr(value))
+            return re.sub(r" at 0x\w+|twist\w+\.", "", text)
         return value
 
     def noting(self, name: str) -> Callable[[Any], Any]:

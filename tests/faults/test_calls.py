@@ -23,7 +23,7 @@ from tests.faults.harness import (
     until,
     waitFor,
 )
-from twistlike._wakeup.waker import EventfdWaker
+from twistlike._wakeup.waker import EpollWaker
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import Deferred
 from twistlike.internet.error import ReactorNotRunning
@@ -143,8 +143,9 @@ def test_call_wakeup_dropped(host: Host) -> None:
             reactor.callFromThread(ran.append, 2)
 
         await until(lambda: reactor._inbox._waker)
-        below: Any = os if isinstance(reactor._inbox._waker, EventfdWaker) else loop
-        name = "eventfd_write" if below is os else "call_soon_threadsafe"
+        waker = reactor._inbox._waker
+        below: Any = waker if isinstance(waker, EpollWaker) else loop
+        name = "_signal" if below is waker else "call_soon_threadsafe"
         real = getattr(below, name)
         setattr(below, name, deaf(real))
         await inThread(post)

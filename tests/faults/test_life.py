@@ -463,7 +463,7 @@ def test_exit_worker_stuck(host: Host) -> None:
     waitFor(lambda: pool.stats().busy)
 
 
-@fault(alone=True, modes=("run",))
+@fault(mayReport=(r"never run",), alone=True, modes=("run",))
 def test_exit_submits(host: Host) -> None:
     """atexit handlers and late threads that call in neither hang nor crash the exit."""
     reactor = Reactor()

@@ -585,7 +585,8 @@ def test_pools_of_ones_own(host: Host) -> None:
             # A worker of one pool waits for the other, through the reactor.
             def nested() -> int:
                 call = partial(deferToThreadPool, reactor, many, int, "7")
-                return blockingCallFromThread(reactor, call)
+                seven: int = blockingCallFromThread(reactor, call)
+                return seven
 
             assert await deferToThreadPool(reactor, single, nested) == 7
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.oracle import assertSame
+from tests.transports.authority import authority
 from tests.transports.reactors import KINDS, Descriptors, onReactor
 from twistlike._base.declarations import implementer
 from twistlike.internet import endpoints
@@ -543,3 +545,57 @@ def test_giving_a_look_up_up_is_giving_the_connection_up(monkeypatch: pytest.Mon
         release.set()
 
     onReactor("asyncio", main)
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_described_tls_speaks(kind: str, tmp_path: Path) -> None:
+    """``ssl`` and ``tls`` with files and folders: certificates by name, and authorities."""
+    certificates, trusted = tmp_path / "certificates", tmp_path / "trusted"
+    certificates.mkdir()
+    trusted.mkdir()
+    for name in ("localhost", "second.test"):
+        (certificates / f"{name}.pem").write_bytes(authority().issue(name).both)
+    (trusted / "authority.pem").write_bytes(authority().certificate)
+    quote = endpoints.quoteStringArgument
+
+    async def main(reactor: Any) -> None:
+        one = quote(str(certificates / "localhost.pem"))
+        folder = quote(str(certificates))
+        roots = quote(str(trusted))
+        for text in (
+            f"ssl:0:privateKey={one}:interface=127.0.0.1",
+            rf"tls:{folder}:0:interface=127.0.0.1",
+        ):
+            port: Any = await endpoints.serverFromString(reactor, text).listen(factoryOf(Echo))
+            number = port.getHost().port
+            await echoed(
+                endpoints.clientFromString(reactor, f"tls:localhost:{number}:trustRoots={roots}")
+            )
+            client = f"ssl:127.0.0.1:{number}:caCertsDir={roots}:hostname=localhost"
+            await echoed(endpoints.clientFromString(reactor, client))
+            if text.startswith("tls"):
+                inner = quote(f"tcp:127.0.0.1:{number}")
+                second = f"tls:second.test:443:trustRoots={roots}:endpoint={inner}"
+                await echoed(endpoints.clientFromString(reactor, second))
+            ours = endpoints.clientFromString(reactor, client)
+            held = await endpoints.connectProtocol(ours, Noting())
+            assert held.transport.wrappedProtocol is held  # nothing stands between
+            held.transport.abortConnection()
+            await held.lost
+            wrong = endpoints.clientFromString(reactor, f"tls:localhost:{number}")
+            protocol = await endpoints.connectProtocol(wrong, Noting())
+            assert isinstance(await protocol.lost, ssl.SSLCertVerificationError)
+            await port.stopListening()
+
+    onReactor(kind, main)
+
+
+def test_folders_without_certificates_are_refused(tmp_path: Path) -> None:
+    """Both for what is shown and for whom to trust."""
+    folder = endpoints.quoteStringArgument(str(tmp_path))
+    with pytest.raises(ValueError, match="no certificate"):
+        endpoints.serverFromString(None, f"tls:{folder}:443")
+    with pytest.raises(ValueError, match="no certificate"):
+        endpoints.clientFromString(None, f"tls:host:443:trustRoots={folder}")
+    with pytest.raises(FileNotFoundError):
+        endpoints.serverFromString(None, "ssl:443:privateKey=/does/not/exist")

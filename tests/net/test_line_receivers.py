@@ -245,6 +245,27 @@ def test_sendLine_adds_the_delimiter() -> None:
         assert receiver.transport.value() == b"hello|"
 
 
+@pytest.mark.parametrize(
+    ("base", "data"),
+    [
+        (ours.LineReceiver, b"a\r\n"),
+        (ours.LineReceiver, b"a\r\nb\r\n"),
+        (ours.LineOnlyReceiver, b"a\r\n"),
+    ],
+)
+def test_a_coroutine_function_is_refused(base: Any, data: bytes) -> None:
+    """Nobody would await it: the error names the method and what to do."""
+
+    class Async(base):  # type: ignore[misc]
+        async def lineReceived(self, line: bytes) -> None:
+            raise AssertionError("never runs")
+
+    receiver = Async()
+    receiver.makeConnection(StringTransport())
+    with pytest.raises(TypeError, match=r"lineReceived .*coroutine function.*ensureDeferred"):
+        receiver.dataReceived(data)
+
+
 def test_what_has_to_be_overridden_says_so() -> None:
     """A receiver without `lineReceived` or `rawDataReceived` raises NotImplementedError."""
     for receiver in (ours.LineReceiver(), ours.LineOnlyReceiver()):

@@ -247,6 +247,21 @@ def test_a_state_without_a_method_is_logged() -> None:
     assert protocol.state == "odd"
 
 
+@pytest.mark.parametrize("base", [ours.Int8StringReceiver, ours.NetstringReceiver])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_coroutine_function_is_refused(base: Any, count: int) -> None:
+    """Nobody would await it: the error names the method and what to do."""
+
+    class Async(base):  # type: ignore[misc]
+        async def stringReceived(self, string: bytes) -> None:
+            raise AssertionError("never runs")
+
+    protocol, sender = connected(Async), connected(base)
+    sender.sendString(b"a")
+    with pytest.raises(TypeError, match=r"stringReceived .*coroutine function.*ensureDeferred"):
+        protocol.dataReceived(sender.transport.value() * count)
+
+
 def test_what_has_to_be_overridden_says_so() -> None:
     """A receiver without `stringReceived` raises NotImplementedError."""
     for each in (ours.Int8StringReceiver(), ours.NetstringReceiver()):

@@ -10,6 +10,7 @@ import contextvars
 import importlib
 import importlib.util
 import itertools
+import textwrap
 import threading
 import unittest
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.oracle import runPython
 from twistlike.python.threadpool import PoolStoppedError, ThreadPool, currentPool
 
 WAIT = 20.0
@@ -61,6 +63,16 @@ class AsExecutor(ThreadPool):
         return self._workers.broken
 
 
+ELSEWHERE = [
+    "test_interpreter_shutdown",
+    "test_submit_after_interpreter_shutdown",
+    "test_hang_gh83386",
+    "test_cancel_futures_wait_false",
+    "test_hang_global_shutdown_lock",
+]
+"""CPython's tests that start another interpreter."""
+
+
 def contract() -> Iterator[tuple[str, type]]:
     """CPython's test cases, made to use our pool."""
     try:
@@ -70,25 +82,9 @@ def contract() -> Iterator[tuple[str, type]]:
         }
     except (ImportError, unittest.SkipTest):
         return
-    # These start another interpreter that imports CPython's own class by its name.
-    elsewhere = [
-        "test_interpreter_shutdown",
-        "test_submit_after_interpreter_shutdown",
-        "test_hang_gh83386",
-        "test_cancel_futures_wait_false",
-        "test_hang_global_shutdown_lock",
-    ]
-
-    # These sleep for seconds, and are about futures more than about who runs them.
-    slow = [
-        "test_map_timeout",
-        "test_first_exception",
-        "test_first_exception_one_already_failed",
-        "test_duplicate_futures",
-        "test_all_completed",
-        "test_timeout",
-        "test_20369",
-    ]
+    # These start another interpreter, which imports CPython's own class by its name: see
+    # `test_contract_in_another_interpreter`.
+    elsewhere = ELSEWHERE
 
     def setUp(self: Any) -> None:
         patch = pytest.MonkeyPatch()
@@ -107,7 +103,7 @@ def contract() -> Iterator[tuple[str, type]]:
     }
     for name, base in bases.items():
         body: dict[str, Any] = {"executor_type": AsExecutor, "setUp": setUp, "__test__": True}
-        body |= {test: None for test in elsewhere + slow if hasattr(base, test)}
+        body |= {test: None for test in elsewhere if hasattr(base, test)}
         if name == "FailingInitializer":
             # We log through our own logger.
             body["_assert_logged"] = lambda self, message: self.assertLogs("twistlike", "ERROR")
@@ -124,6 +120,82 @@ def test_contract_is_there_where_it_should_be() -> None:
     except ImportError:
         pytest.skip("this interpreter comes without its test suite")
     assert "TestExecutorContract" in globals()
+
+
+PROGRAMS = {
+    "test_interpreter_shutdown": """
+        from time import sleep
+
+        def sleep_and_print(t, msg):
+            sleep(t)
+            print(msg, flush=True)
+
+        t = AsExecutor(5)
+        t.submit(sleep_and_print, 0.3, "apple")
+        """,
+    "test_submit_after_interpreter_shutdown": """
+        t = AsExecutor(5)
+        t.submit(id, 42).result()
+        unused = AsExecutor(5)
+        """,
+    "test_hang_gh83386": """
+        def log(n):
+            print("apple", flush=True)
+
+        t = AsExecutor(max_workers=3)
+        with t:
+            pass
+        t = AsExecutor(max_workers=3)
+        t.submit(log, 1)
+        t.shutdown(wait=False)
+        """,
+    "test_cancel_futures_wait_false": """
+        from time import sleep
+
+        t = AsExecutor()
+        t.submit(lambda: (sleep(0.1), print("apple", flush=True)))
+        t.shutdown(wait=False, cancel_futures=True)
+        """,
+}
+"""What those tests say, for our pool; the last one is about processes."""
+
+LAST = """
+import atexit
+
+@atexit.register
+def last():
+    from concurrent.futures import Future
+    for pool in [globals().get("t"), globals().get("unused"), None]:
+        for way in ("submit", "callInThread", "enqueue", "start"):
+            if way == "start" and pool is None:
+                continue
+            try:
+                pool = AsExecutor(5) if pool is None else pool
+                if way == "start":
+                    pool.start()
+                elif way == "enqueue":
+                    pool.enqueue(None, id, (1,))
+                else:
+                    getattr(pool, way)(id, 1)
+            except RuntimeError as error:
+                print("RuntimeError:", error)
+            else:
+                print(way, "was taken by", pool)
+"""
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_contract_in_another_interpreter(name: str) -> None:
+    """At the interpreter's end jobs finish; after it a RuntimeError says so, whatever the pool."""
+    head = LAST if name == "test_submit_after_interpreter_shutdown" else ""
+    program = f"{head}\nfrom tests.pool.test_executor import AsExecutor\n"
+    transcript = runPython(["-c", program + textwrap.dedent(PROGRAMS[name])], timeout=20)
+    if head:
+        said = "RuntimeError: cannot schedule new futures after interpreter shutdown"
+        assert transcript.stdout.splitlines() == [said] * 12, transcript
+    else:
+        assert transcript.stdout == "apple\n"
+    assert transcript.stderr == ""
 
 
 def test_with_starts_and_stops() -> None:

@@ -265,7 +265,8 @@ pool.stop()
 missing = sum(len(outcome) == 0 for outcome in outcomes)
 double = sum(len(outcome) > 1 for outcome in outcomes)
 workers = pool._workers
-print("double", double, "permits", len(workers.freePermits) + len(workers.members) - len(workers.surplus))
+permits = len(workers.freePermits) + len(workers.members) - len(workers.surplus)
+print("double", double, "permits", permits)
 assert missing <= 1 + kills // 10, (missing, kills, reported)
 """
     )
@@ -648,5 +649,5 @@ def test_exit_handler_that_comes_too_late() -> None:
         ],
         timeout=9,
     )
-    assert "cannot schedule new futures after shutdown" in transcript.stdout
+    assert "cannot schedule new futures after interpreter shutdown" in transcript.stdout
     assert (transcript.stderr, transcript.returncode) == ("", 0)

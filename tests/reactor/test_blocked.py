@@ -10,13 +10,14 @@ import pytest
 from tests.fakeloop import FakeLoop
 from tests.wakeup.test_gil_handoff import descriptors
 from twistlike._reactor.blocked import BlockedThreads, BlockingCall
+from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.python.failure import Failure
 
 
 def test_the_outcome_is_brought_across() -> None:
     """A value that another thread brings is what the wait gives."""
-    waiter: BlockingCall[int] = BlockingCall()
+    waiter: BlockingCall[int] = BlockingCall(HandoffSlot())
     thread = threading.Thread(target=waiter.succeed, args=(5,))
     thread.start()
     assert waiter.wait(10)
@@ -26,7 +27,7 @@ def test_the_outcome_is_brought_across() -> None:
 
 def test_the_error_is_raised() -> None:
     """An error that is brought is raised, the very same exception."""
-    waiter: BlockingCall[int] = BlockingCall()
+    waiter: BlockingCall[int] = BlockingCall(HandoffSlot())
     error = LookupError("bad")
     waiter.fail(Failure(error))
     assert waiter.wait(None)
@@ -37,13 +38,13 @@ def test_the_error_is_raised() -> None:
 
 def test_a_wait_has_a_limit() -> None:
     """A wait for what does not come ends after its limit."""
-    assert not BlockingCall[int]().wait(0.001)
+    assert not BlockingCall[int](HandoffSlot()).wait(0.001)
 
 
 def test_the_first_outcome_counts() -> None:
     """Later outcomes are dropped, whoever brings them, and from however many threads."""
     for _ in range(50):
-        waiter: BlockingCall[int] = BlockingCall()
+        waiter: BlockingCall[int] = BlockingCall(HandoffSlot())
         start = threading.Barrier(4)
 
         def bring(
@@ -67,7 +68,7 @@ def test_the_first_outcome_counts() -> None:
 def test_the_end_releases_everybody() -> None:
     """When the reactor ends, each waiting thread gets ReactorNotRunning."""
     waiters = BlockedThreads()
-    waiting: list[BlockingCall[object]] = [BlockingCall(), BlockingCall()]
+    waiting: list[BlockingCall[object]] = [BlockingCall(HandoffSlot()), BlockingCall(HandoffSlot())]
     for waiter in waiting:
         waiters.waiting.add(waiter)
     assert len(waiters) == 2
@@ -87,7 +88,7 @@ def test_the_end_releases_everybody() -> None:
 def test_who_leaves_is_forgotten() -> None:
     """A waiter that has its outcome is not released again."""
     waiters = BlockedThreads()
-    waiter: BlockingCall[object] = BlockingCall()
+    waiter: BlockingCall[object] = BlockingCall(HandoffSlot())
     waiters.waiting.add(waiter)
     waiter.succeed("done")
     waiters.waiting.discard(waiter)
@@ -99,11 +100,11 @@ def test_who_leaves_is_forgotten() -> None:
 def test_one_sleeps_on_the_quick_bell() -> None:
     """It gives the bell back when it has heard it, and the next one takes it."""
     waiters = BlockedThreads()
-    first: BlockingCall[int] = BlockingCall(waiters.handoff.take())
-    second: BlockingCall[int] = BlockingCall(waiters.handoff.take())
-    quick = first.handoff
-    assert quick is not None
-    assert second.handoff is None
+    first: BlockingCall[int] = BlockingCall(waiters.handoff)
+    second: BlockingCall[int] = BlockingCall(waiters.handoff)
+    quick = first._lock
+    assert isinstance(quick, HandoffLock)
+    assert not isinstance(second._lock, HandoffLock)
     for waiter in (second, first):
         waiters.waiting.add(waiter)
         threading.Timer(0.02, waiter.succeed, [1]).start()
@@ -118,12 +119,12 @@ def test_one_sleeps_on_the_quick_bell() -> None:
 def test_a_bell_that_may_still_be_rung_is_not_given_back() -> None:
     """An answer that comes too late for one would wake the next."""
     waiters = BlockedThreads()
-    late: BlockingCall[int] = BlockingCall(waiters.handoff.take())
+    late: BlockingCall[int] = BlockingCall(waiters.handoff)
     waiters.waiting.add(late)
     assert not late.wait(0.01)
     waiters.leave(late)
-    after: BlockingCall[int] = BlockingCall(waiters.handoff.take())
-    assert after.handoff is not None
+    after: BlockingCall[int] = BlockingCall(waiters.handoff)
+    assert isinstance(after._lock, HandoffLock)
     late.succeed(1)
     assert not after.wait(0.01)
 
@@ -136,7 +137,7 @@ def test_the_end_closes_the_bell() -> None:
     before = descriptors()
     for moment in ("asleep", "heard", "left"):
         waiters.bind(FakeLoop())  # type: ignore[arg-type]
-        waiter: BlockingCall[int] = BlockingCall(waiters.handoff.take())
+        waiter: BlockingCall[int] = BlockingCall(waiters.handoff)
         waiters.waiting.add(waiter)
         assert descriptors() == before + 1
         if moment != "asleep":

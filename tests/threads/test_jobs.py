@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextvars import Context, ContextVar
 from typing import Any
 
@@ -150,11 +151,11 @@ def test_a_job_that_ends_while_it_is_told(hall: Hall, monkeypatch: pytest.Monkey
     compensation = hall.pool._workers.compensation
     begin = compensation.begin
 
-    def late(loan: object) -> None:
+    def late(blocked: object) -> None:
         go.set()
-        assert hall.came.acquire(timeout=WAIT)  # it has ended, and looked at "told"
+        assert hall.came.acquire(timeout=WAIT)  # it has ended, and looked at `cancelRequested`
         hall.came.release()
-        begin(loan)
+        begin(blocked)
 
     monkeypatch.setattr(compensation, "begin", late)
     job.cancelRequested = False
@@ -169,7 +170,7 @@ def test_a_kill_outside_of_the_function(
 ) -> None:
     """A worker that is hit before or after the function: the Deferred fires, once."""
     struck: list[str] = []
-    run, send = JobDeferred.run, JobDeferred._send
+    run, send = JobDeferred.run, JobDeferred.deliverResult
 
     def hitRun(job: JobDeferred[Any], worker: Worker, context: Context) -> None:
         if not struck:
@@ -186,7 +187,7 @@ def test_a_kill_outside_of_the_function(
             raise SystemExit
 
     if moment == "sending":
-        monkeypatch.setattr(JobDeferred, "_send", hitSend)
+        monkeypatch.setattr(JobDeferred, "deliverResult", hitSend)
     else:
         monkeypatch.setattr(JobDeferred, "run", hitRun)
     first, second = outcomes(hall.run(int, "1")), outcomes(hall.run(int, "2"))
@@ -241,7 +242,7 @@ def test_an_outcome_that_comes_after_the_end(hall: Hall) -> None:
     hall.pool.stop()
     hall.closed = False
     for job in jobs:
-        job._send(Context(), "late")
+        job.deliverResult(Context(), "late")
     hall.open(2)
     assert [failure.type for (failure,) in found] == [ReactorNotRunning] * 2
 
@@ -319,18 +320,30 @@ def test_the_debug_mode_knows_where_a_job_was_asked_for(hall: Hall) -> None:
     job.cancel()
 
 
+class Handing(Executor):
+    """An executor that has the future already."""
+
+    def __init__(self, future: Future[Any]) -> None:
+        self._future = future
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return the future."""
+        return self._future
+
+
 def test_a_future_that_is_not_a_pools_job(hall: Hall) -> None:
     """Its outcome comes the same way; cancelling the Deferred cancels it."""
-    from concurrent.futures import Future
-
     good: Future[int] = Future()
     bad: Future[int] = Future()
     dropped: Future[int] = Future()
     futures = [good, bad, dropped]
-    deferreds = [FutureDeferred(hall, hall.outstanding, future) for future in futures]
+    deferreds = [
+        FutureDeferred(hall, hall.outstanding, int).submit(Handing(future), (), {})
+        for future in futures
+    ]
     found = [outcomes(deferred) for deferred in deferreds]
     assert len(hall.outstanding) == 3
-    assert deferreds[0].what is good
+    assert deferreds[0].what is int
     good.set_result(3)
     bad.set_exception(ValueError("bad"))
     deferreds[2].cancel()

@@ -522,25 +522,57 @@ PROGRAMS = {
             await later()
             await six.stopListening()
         """,
+    "bindings": """
+        from twisted.internet.tcp import makeBinding
+        def options(transport):
+            names = socket.SO_REUSEADDR, socket.SO_REUSEPORT
+            return [bool(transport.socket.getsockopt(socket.SOL_SOCKET, each)) for each in names]
+        async def main():
+            for address in (False, True):
+                for port in (False, True):
+                    binding = makeBinding('127.0.0.1', 0, address, port)
+                    listening = reactor.listenTCP(binding, Server(Side))
+                    note('port', listening.getHost().host, *options(listening))
+                    client = Client(Side)
+                    number = listening.getHost().port
+                    reactor.connectTCP('127.0.0.1', number, client, bindAddress=binding)
+                    while not client.made:
+                        await later(0.001)
+                    note('client', *options(client.made[0].transport))
+                    client.made[0].transport.loseConnection()
+                    await client.over
+                    await later()
+                    await listening.stopListening()
+            try:
+                reactor.listenTCP(binding, Server(Side), interface='::1')
+            except ValueError:
+                note('refused')
+        """,
     "a reset": """
         async def main():
             factory = Server(Side)
             port = reactor.listenTCP(0, factory, interface='127.0.0.1')
-            for size in (0, 10, 100000):
+            for size in (0, 10, 100000, 3000000):
                 factory.made.clear()
                 notes.pop('server', None)
                 peer = socket.create_connection(('127.0.0.1', port.getHost().port))
                 while not factory.made:
                     await later(0.001)
                 factory.made[0].transport.pauseProducing()
-                peer.sendall(b'x' * size)
+                peer.setblocking(False)
+                sent = 0
+                for _ in range(50):  # as much of it as the system takes
+                    try:
+                        sent += peer.send(b'x' * (size - sent))
+                    except BlockingIOError:
+                        await later(0.001)
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
                 peer.close()
                 await later()
                 factory.made[0].transport.resumeProducing()
                 await factory.made[0].ended
                 got = b''.join(each[1] for each in notes['server'] if each[0] == 'data')
-                note('sizes', len(got), notes['server'][-1])
+                note('sizes', len(got) == sent or size > 2**20, notes['server'][-1])
             notes.pop('server')
             await port.stopListening()
         """,

@@ -280,3 +280,32 @@ def test_a_connected_unix_port_takes_no_address() -> None:
     port = ConnectedDatagramPort("/nowhere", DatagramProtocol(), reactor=reactor)
     with pytest.raises(TypeError, match="has one peer"):
         port.write(b"x", "/elsewhere")
+
+
+def test_a_protocols_class_is_refused() -> None:
+    """The error says that a protocol is wanted, and how to make one."""
+    with pytest.raises(TypeError, match=r"not its class: make one, Side\(\)"):
+        reactor.listenUDP(0, Side)
+
+
+def test_a_coroutine_function_is_reported() -> None:
+    """A `datagramReceived` that nobody would await is in the log, with what to do."""
+
+    class Async(Side):
+        async def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # type: ignore[override]
+            raise AssertionError("never runs")
+
+    async def main() -> None:
+        side = Async()
+        address = listen(side)
+        side.transport.write(b"x", address)
+        async with asyncio.timeout(10):
+            while not any("log_failure" in event for event in events):
+                await asyncio.sleep(0)
+        await side.transport.stopListening()
+
+    with capturedLogs() as events:
+        asyncio.run(main())
+    texts = [str(event["log_failure"].value) for event in events if "log_failure" in event]
+    assert len(texts) == 1
+    assert "coroutine function" in texts[0]

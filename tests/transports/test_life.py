@@ -212,6 +212,7 @@ def test_references_are_dropped(loop: str) -> None:
     done = ours(
         """
         import gc, weakref
+        gc.disable()
         async def main():
             port, server, client, connector = await pair(Side, Side)
             client.transport.write(b'x' * 100000)
@@ -226,7 +227,6 @@ def test_references_are_dropped(loop: str) -> None:
             connector.factory.made.clear()
             del server, client, connector
             await later(0.15)
-            gc.collect()
             print([each() for each in seen])
         task.react(lambda reactor: defer.ensureDeferred(main()))
         """,

@@ -280,6 +280,31 @@ def test_any_descriptors_can_be_pipes_or_ours(path: str | None) -> None:
 
 
 @pytest.mark.parametrize("path", [None, "/"])
+def test_descriptors_do_not_overwrite_each_other(path: str | None) -> None:
+    """The numbers that the child wants are those which copies of our ends could have."""
+    free = os.dup(0)
+    os.close(free)
+    first = free + 95  # after both ends of 40 pipes: where their copies would come
+    wanted = range(first, first + 40)
+
+    async def main(reactor: Any) -> Recorder:
+        protocol = Recorder()
+        script = f"import os; [os.write(n, b'%d' % n) for n in range({first}, {first + 40})]"
+        reactor.spawnProcess(
+            protocol,
+            sys.executable,
+            [sys.executable, "-c", script],
+            None,
+            path,
+            childFDs=dict.fromkeys(wanted, "r"),
+        )
+        await protocol.ended
+        return protocol
+
+    assert onReactor("asyncio", main).data == {n: b"%d" % n for n in wanted}
+
+
+@pytest.mark.parametrize("path", [None, "/"])
 def test_signals_that_we_ignore_are_not_ignored_in_the_child(path: str | None) -> None:
     """The child starts with the default answer to each signal."""
 

@@ -1,87 +1,55 @@
-"""What type checkers make of `threads`: each statement is checked, none is run."""
+"""What type checkers make of work in threads. Read by them, never run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from typing import assert_type
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, assert_type
 
-from twistlike.internet import threads
-from twistlike.internet.asyncioreactor import Reactor
-from twistlike.internet.defer import Deferred, succeed
-
-
-def deferred(number: int) -> Deferred[str]:
-    return succeed(str(number))
+from twistlike.internet import reactor, threads
+from twistlike.internet.defer import Deferred, maybeDeferred, succeed
+from twistlike.python.threadpool import ThreadPool
 
 
-def plain(number: int, *, name: str = "") -> bytes:
-    return b""
+def work(x: int, y: str = "") -> str:
+    return y * x
 
 
-async def coroutine(number: int) -> str:
-    return str(number)
+async def later(x: int) -> str:
+    return str(x)
 
 
-class Service:
-    @threads.waitFor(5)
-    async def wait(self, number: int) -> str:
-        return ""
-
-    @threads.runInReactor
-    def run(self, number: int) -> Deferred[bytes]:
-        return succeed(b"")
+def fires(x: int) -> Deferred[int]:
+    return succeed(x)
 
 
-def decorators(reactor: Reactor) -> None:
-    assert_type(threads.waitFor(1)(deferred)(5), str)
-    assert_type(threads.waitFor(1.5, reactor=reactor)(plain)(5, name="x"), bytes)
-    assert_type(threads.waitFor(timeout=1)(coroutine)(5), str)
-    assert_type(threads.runInReactor(deferred)(5), Future[str])
-    assert_type(threads.runInReactor(plain)(5, name="x"), Future[bytes])
-    assert_type(threads.runInReactor(coroutine)(5), Future[str])
-    assert_type(threads.runInReactor(reactor=reactor)(coroutine)(5), Future[str])
-    assert_type(Service().wait(5), str)
-    assert_type(Service().run(5), Future[bytes])
-    threads.waitFor(1)(plain)("5")  # type: ignore[arg-type]
-    threads.runInReactor(coroutine)()  # type: ignore[call-arg]
-    threads.waitFor(coroutine)  # type: ignore[arg-type]
+def opaque() -> Any:
+    return json.loads("1")
 
 
-def life(reactor: Reactor) -> None:
-    with threads.startReactorThread() as thread:
-        assert_type(thread, threads.ReactorThread)
-    assert_type(threads.startReactorThread(reactor).reactor, Reactor)
-    threads.stopReactorThread(reactor)
+async def inTheLoop() -> None:
+    assert_type(threads.deferToThread(work, 1, y="2"), Deferred[str])
+    assert_type(await threads.deferToThread(work, 1), str)
+    assert_type(threads.deferToThread(int, "1"), Deferred[int])
+    assert_type(threads.deferToThread(partial(work, 1)), Deferred[str])
+    assert_type(threads.deferToThread(lambda: 1), Deferred[int])
+    assert_type(await threads.deferToThread(opaque), Any)
+    assert_type(await threads.deferToThread(json.loads, "1"), Any)
+    assert_type(threads.deferToThreadPool(reactor, ThreadPool(), work, 1), Deferred[str])
+    assert_type(threads.deferToThreadPool(reactor, ThreadPoolExecutor(), work, 1), Deferred[str])
 
 
-def rows(count: int, name: str = "") -> Iterator[str]:
-    yield name
-
-
-async def iterate(source: Callable[[], list[float]]) -> None:
-    assert_type(threads.iterateInThread([1]), threads.ThreadIterator[int])
-    assert_type(threads.iterateInThread(rows(1), ahead=5), threads.ThreadIterator[str])
-    assert_type(threads.iterateInThread(rows, 1), threads.ThreadIterator[str])
-    assert_type(threads.iterateInThread(rows, 1, name="x"), threads.ThreadIterator[str])
-    assert_type(threads.iterateInThread(rows, 1, ahead=3), threads.ThreadIterator[str])
-    assert_type(threads.iterateInThread(source, sameThread=False), threads.ThreadIterator[float])
-    async for row in threads.iterateInThread(rows, 1):
-        assert_type(row, str)
-    async with threads.iterateInThread(rows, 1) as all:
-        assert_type(await all.next(), str)
-        assert_type(all.next(), Deferred[str])
-        await all.aclose()
-    threads.iterateInThread(5)  # type: ignore[call-overload]
-
-
-async def queues(queue: threads.ThreadsafeQueue[int]) -> None:
-    assert_type(await queue.get(), int)
-    assert_type(queue.get(), Deferred[int])
-    assert_type(await queue.put(1), None)
-    async for item in queue:
-        assert_type(item, int)
-    for item in queue:
-        assert_type(item, int)
-    assert_type(queue.blockingGet(timeout=1), int)
-    queue.putNoWait("5")  # type: ignore[arg-type]
+def inAThread() -> None:
+    assert_type(threads.blockingCallFromThread(reactor, work, 1), str)
+    assert_type(threads.blockingCallFromThread(reactor, later, 1), str)
+    assert_type(threads.blockingCallFromThread(reactor, fires, 1), int)
+    assert_type(threads.blockingCallFromThread(reactor, succeed, 1), int)
+    assert_type(threads.blockingCallFromThread(reactor, asyncio.sleep, 1, "x"), str)
+    assert_type(threads.blockingCallWithTimeout(0.5, reactor, later, 1), str)
+    # mypy makes Any of these two.
+    found: str = threads.blockingCallFromThread(reactor, threads.deferToThread, work, 1, y="2")
+    found = threads.blockingCallFromThread(reactor, maybeDeferred, work, 1)
+    found = threads.blockingCallWithTimeout(1, reactor, threads.deferToThread, work, 1)
+    print(found)

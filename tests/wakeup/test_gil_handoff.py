@@ -1,4 +1,4 @@
-"""What idle workers sleep on: their locks, or the pool's quick bell after an awaited job."""
+"""What idle workers sleep on: their locks, or the pool's `HandoffLock` after an awaited job."""
 
 from __future__ import annotations
 
@@ -6,63 +6,71 @@ import errno
 import gc
 import os
 import random
+import select
 import sys
 import threading
 import time
 from contextvars import Context
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.oracle import runPython
 from twistlike._pool import watchdog
-from twistlike._pool.workers import Workers
-from twistlike._wakeup.eventfd import Eventfd
+from twistlike._pool.jobs import QueuedJob
+from twistlike._pool.worker import Worker
+from twistlike._wakeup import gil_handoff
 from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
+from twistlike._wakeup.wakeup_fd import WakeupFd
+from twistlike.python.failure import Failure
 from twistlike.python.threadpool import ThreadPool
 
 WAIT = 5.0
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
+pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll here")
 
 
-class Asked:
+class Asked(QueuedJob):
     """A job that somebody waits for, or not."""
-
-    context: Context | None = None
-    cancelRequested = False
-    function = None
-    workers: Workers
-    queued: float
 
     def __init__(self, awaited: bool = True, until: threading.Event | None = None) -> None:
         self.awaited = awaited
         self.until = until
         self.begun = threading.Event()
         self.ran = threading.Event()
+        self.context = None
+        self.function = self.perform
+        self.args = ()
+        self.claim = True
 
-    def run(self, worker: Any, here: Any) -> None:
+    def perform(self) -> None:
         self.begun.set()
         if self.until is not None:
             assert self.until.wait(WAIT)
-        self.worker = worker
+
+    def run(self, worker: Worker, here: Context) -> None:
+        self.worker: Any = worker
+        super().run(worker, here)
+
+    def deliverResult(self, context: Context | None, result: Any) -> None:
+        self.function = None
         self.ran.set()
+
+    def deliverFailure(
+        self, context: Context | None, failure: Failure, hasRun: bool = True
+    ) -> None:
+        self.deliverResult(context, failure)
 
     def isAwaited(self) -> bool:
         return self.awaited
-
-    def interrupted(self, error: BaseException) -> bool:
-        return False
-
-    def fail(self, error: BaseException) -> bool:
-        return False
 
     def cancelQueued(self) -> bool:
         return False
 
 
 def descriptors() -> int:
-    """Return how many of event counters this process has."""
+    """Return how many event counters this process has: one for each `WakeupFd`."""
     gc.collect()
     found = 0
     for number in os.listdir("/proc/self/fd"):
@@ -93,11 +101,11 @@ def restOf(pool: ThreadPool, count: int = 1) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def noWatchdog(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody repairs what a bell has lost."""
+    """Nobody makes a lost wakeup good."""
     monkeypatch.setattr(watchdog, "watch", lambda workers: None)
 
 
-def test_a_ring_is_heard_once() -> None:
+def test_a_release_wakes_once() -> None:
     """Before the sleep or in it; without one the sleep ends with its time."""
     wakeLock = HandoffLock()
     wakeLock.release()
@@ -111,8 +119,8 @@ def test_a_ring_is_heard_once() -> None:
     assert wakeLock.acquire(True, 1e300)
 
 
-def test_there_is_one_bell() -> None:
-    """Who has it gives it back, or drops it: then there is another, and the first is closed."""
+def test_there_is_one_lock() -> None:
+    """It is given back, or dropped: then there is another, and the first is closed."""
     handoff = HandoffSlot()
     before = descriptors()
     taken = [handoff.taken]
@@ -139,8 +147,8 @@ def test_there_is_one_bell() -> None:
     assert taken == [False, True, False, False, True]
 
 
-def test_a_ring_is_one_step() -> None:
-    """No handler of a signal comes between the call and the ring: there is no code of Python's."""
+def test_a_release_is_one_step() -> None:
+    """No signal's handler comes between the call and the release: there is no code of Python's."""
     wakeLock = HandoffLock()
     calls: list[str] = []
     sys.setprofile(lambda frame, event, arg: calls.append(event))
@@ -152,21 +160,21 @@ def test_a_ring_is_one_step() -> None:
     assert wakeLock.acquire(True, WAIT)
 
 
-def test_a_ring_holds_the_counter() -> None:
-    """Who is about to ring has it in their hands, whatever becomes of the bell."""
+def test_a_release_holds_the_descriptor() -> None:
+    """A thread that is about to release it has it in hand, whatever becomes of the lock."""
     wakeLock = HandoffLock()
-    ring = wakeLock.release
+    release = wakeLock.release
     before = descriptors()
     del wakeLock
     assert descriptors() == before
-    ring()
-    del ring
+    release()
+    del release
     assert descriptors() == before - 1
 
 
 @pytest.mark.parametrize("awaited", [True, False])
 def test_the_last_job_decides(awaited: bool) -> None:
-    """After an awaited one the worker sleeps on the quick bell, after another on its lock."""
+    """After an awaited one the worker sleeps on the `HandoffLock`, after another on its lock."""
     pool = ThreadPool(1, 1)
     pool.start()
     for last in (not awaited, awaited):
@@ -179,8 +187,11 @@ def test_the_last_job_decides(awaited: bool) -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_who_sleeps_on_it_is_woken_first(order: tuple[int, int]) -> None:
+def test_its_sleeper_is_woken_first(
+    order: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A second worker whose job was awaited, too, sleeps on its lock and is woken last."""
+    monkeypatch.setattr(HandoffSlot, "noteLong", lambda self: None)
     pool = ThreadPool(2, 2)
     pool.start()
     go = [threading.Event(), threading.Event()]
@@ -237,8 +248,8 @@ def test_a_worker_that_retires_gives_it_back() -> None:
     pool.stop()
 
 
-def test_no_ring_is_lost_when_time_runs_out() -> None:
-    """Jobs that come about when the worker's patience ends are all run."""
+def test_no_wakeup_is_lost_when_time_runs_out() -> None:
+    """Jobs that come about when the worker's idle time ends are all run."""
     pool = ThreadPool(0, 1, idleTimeout=0.001)
     pool.start()
     rng = random.Random(7)
@@ -249,7 +260,7 @@ def test_no_ring_is_lost_when_time_runs_out() -> None:
 
 
 def test_a_sleeper_is_killed() -> None:
-    """It takes the bell along, for that may be rung still; there is another one."""
+    """It takes the lock along, for that may be released still; there is another one."""
     program = """
 import ctypes, time, threading, weakref
 from tests.wakeup.test_gil_handoff import ThreadPool, ask, restOf
@@ -260,13 +271,13 @@ for _ in range(30):
     ask(pool)
     (worker,) = restOf(pool)
     assert isinstance(worker.wakeLock, HandoffLock)
-    bell = weakref.ref(worker.wakeLock)
+    lock = weakref.ref(worker.wakeLock)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(worker.thread.ident), ctypes.py_object(SystemExit))
     pool.callInThread(int)
     worker.thread.join(5)
     assert not worker.thread.is_alive()
-    assert bell() is None
+    assert lock() is None
     assert pool.submit(int).result(5) == 0
 pool.stop()
 print("ok")
@@ -288,7 +299,7 @@ def test_its_descriptor_is_closed() -> None:
         assert descriptors() == before
 
 
-def test_a_counter_that_was_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_descriptor_that_was_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Raises, and closes nothing."""
 
     def eventfd(*args: int) -> int:
@@ -298,25 +309,25 @@ def test_a_counter_that_was_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "eventfd", eventfd)
     monkeypatch.setattr(os, "close", closed.append)
     with pytest.raises(OSError, match="no descriptor"):
-        Eventfd()
+        WakeupFd()
     assert closed == []
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_has_its_own() -> None:
-    """The counter is one with the parent: what the parent rings, the child would hear."""
+    """The parent's is one with the child's: what the parent releases would wake the child."""
     program = """
 import os, sys
 from twistlike._wakeup.gil_handoff import HandoffSlot
-bells = HandoffSlot()
-bell = bells.take()
-bells.giveBack(bell)
+locks = HandoffSlot()
+lock = locks.take()
+locks.giveBack(lock)
 if not (child := os.fork()):
-    own = bells.take()
-    bell.release()
-    os._exit(0 if own not in (None, bell) and not own.acquire(True, 0.01) else 1)
+    own = locks.take()
+    lock.release()
+    os._exit(0 if own not in (None, lock) and not own.acquire(True, 0.01) else 1)
 assert os.waitpid(child, 0)[1] == 0
-assert bells.take() is bell
+assert locks.take() is lock
 print("ok")
 """
     transcript = runPython(["-W", "error", "-c", program])
@@ -325,32 +336,32 @@ print("ok")
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("count", [1, 3])
-def test_what_a_child_rings_is_not_heard_in_its_parent(count: int) -> None:
-    """Whoever has a bell of before the fork: they ring in the child alone."""
+def test_a_child_wakes_nobody_in_its_parent(count: int) -> None:
+    """Locks of before the fork work in the child alone."""
     program = f"""
 import os
 from twistlike._wakeup.gil_handoff import HandoffLock
-bells = [HandoffLock() for _ in range({count})]
+locks = [HandoffLock() for _ in range({count})]
 if not (child := os.fork()):
-    for bell in bells:
-        bell.release()
-    os._exit(0 if len(os.listdir("/proc/self/fd")) == {count} + 4 else 1)
+    for lock in locks:
+        lock.release()
+    os._exit(0 if len(os.listdir("/proc/self/fd")) == 2 * {count} + 4 else 1)
 assert os.waitpid(child, 0)[1] == 0
-print([bell.acquire(True, 0) for bell in bells])
-bells[0].release()
-print([bell.acquire(True, 0) for bell in bells])
+print([lock.acquire(True, 0) for lock in locks])
+locks[0].release()
+print([lock.acquire(True, 0) for lock in locks])
 """
     transcript = runPython(["-W", "error", "-c", program])
     heard = [[False] * count, [True] + [False] * (count - 1)]
     assert (transcript.stdout, transcript.stderr) == (f"{heard[0]}\n{heard[1]}\n", "")
 
 
-def test_a_counter_is_closed_at_the_limit() -> None:
-    """Where no descriptor is left to ask the kernel with; also one that took the last."""
+def test_a_descriptor_is_closed_at_the_limit() -> None:
+    """Where no descriptor is left; also one that took the last."""
     program = """
 import os, resource
-from twistlike._wakeup.eventfd import Eventfd
-early = Eventfd()
+from twistlike._wakeup.wakeup_fd import WakeupFd
+early = WakeupFd()
 resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
 files = []
 try:
@@ -358,15 +369,16 @@ try:
         files.append(os.dup(0))
 except OSError:
     os.close(files.pop())
-last = Eventfd()
-for counter in (int(early), int(last)):
-    os.fstat(counter)
-numbers = [int(early), int(last)]
+    os.close(files.pop())
+last = WakeupFd()
+numbers = [early.fileno(), int(last), last.fileno()]
+for number in numbers:
+    os.fstat(number)
 del early
 files.append(os.dup(0))
-del last, counter
-files.append(os.dup(0))
-print(files[-2:] == numbers)
+del last, number
+files += [os.dup(0), os.dup(0)]
+print(sorted(files[-3:]) == sorted(numbers))
 """
     transcript = runPython(["-W", "error", "-c", program])
     assert (transcript.stdout, transcript.stderr) == ("True\n", "")
@@ -374,19 +386,165 @@ print(files[-2:] == numbers)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_number_that_somebody_else_has_by_now() -> None:
-    """Of a counter that a daemon has closed: it is left alone at a fork, and in the end."""
+    """Of a descriptor that a daemon has closed: it is left alone at a fork, and in the end."""
     program = """
 import os
-from twistlike._wakeup.eventfd import Eventfd
-counters = [Eventfd() for _ in range(3)]
-os.closerange(3, 64)
-files = [os.open("/dev/zero", os.O_RDONLY) for _ in range(4)]
+from twistlike._wakeup.wakeup_fd import WakeupFd
+descriptors = [WakeupFd() for _ in range(3)]
+os.closerange(3, 1024)
+files = [os.open("/dev/zero", os.O_RDONLY) for _ in range(600)]
+assert set(files) >= set(descriptors) | {descriptor.fileno() for descriptor in descriptors}
 if not (child := os.fork()):
     names = {os.readlink(f"/proc/self/fd/{number}") for number in files}
     os._exit(0 if names == {"/dev/zero"} else 1)
 print(os.waitpid(child, 0)[1])
-counters.clear()
+descriptors.clear()
 print({os.readlink(f"/proc/self/fd/{number}") for number in files})
 """
     transcript = runPython(["-W", "error", "-c", program])
     assert (transcript.stdout, transcript.stderr) == ("0\n{'/dev/zero'}\n", "")
+
+
+CLOSED_UNDER_A_POOL = """
+import os, sys, threading, time
+from twistlike._wakeup import gil_handoff
+from twistlike.python.failure import Failure
+from twistlike.python.threadpool import ThreadPool
+from tests.wakeup.test_gil_handoff import ask, restOf
+
+pool = ThreadPool(1, 1)
+pool.start()
+ask(pool)
+lock, = [worker.wakeLock for worker in restOf(pool)]
+assert isinstance(lock, gil_handoff.HandoffLock)
+os.closerange(3, 1024)
+files = []
+while len(files) < 600:
+    if sys.argv[1] == "files":
+        files.append(os.open(f"{sys.argv[2]}/{len(files)}", os.O_CREAT | os.O_RDWR))
+    else:
+        files += os.pipe()
+for _ in range(3):
+    ask(pool)
+pool.stop()
+del lock, pool
+print([number for number in files[:600] if os.fstat(number).st_size])
+"""
+
+
+@pytest.mark.parametrize("what", ["files", "pipes"])
+def test_descriptors_that_are_closed_under_a_pool(what: str, tmp_path: Path) -> None:
+    """A worker sleeps on one: the next job runs all the same, and no byte goes into a file."""
+    transcript = runPython(["-W", "error", "-c", CLOSED_UNDER_A_POOL, what, str(tmp_path)])
+    assert (transcript.stdout, transcript.stderr) == ("[]\n", "")
+
+
+CLOSED_UNDER_A_REACTOR = """
+import asyncio, os, sys, threading
+from twistlike.internet import reactor, threads
+
+async def main():
+    loop = asyncio.get_running_loop()
+    loop.slow_callback_duration = 60
+    done = asyncio.Event()
+
+    def ask():  # it sleeps on a descriptor, and the loop watches another
+        outcome.append(threads.blockingCallFromThread(reactor, threads.deferToThread, wait))
+        loop.call_soon_threadsafe(done.set)
+
+    def wait():
+        asked.set()
+        assert go.wait(9)
+        return 1
+
+    outcome, asked, go = [], threading.Event(), threading.Event()
+    for _ in range(3):  # warm
+        await threads.deferToThread(threads.blockingCallFromThread, reactor, int)
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while not asked.is_set():
+        await asyncio.sleep(0.01)
+    keep = {number for number in range(3, 1024) if isOthers(number)}
+    for number in range(3, 1024):
+        if number not in keep:
+            try:
+                os.close(number)
+            except OSError:
+                pass
+    files = [os.open(f"{sys.argv[1]}/{n}", os.O_CREAT | os.O_RDWR) for n in range(600)]
+    go.set()
+    await done.wait()
+    thread.join()
+    outcome.append(await threads.deferToThread(int, "2"))
+    outcome.append(await threads.deferToThread(threads.blockingCallFromThread, reactor, int, "3"))
+    print(outcome, [number for number in files if os.fstat(number).st_size])
+    for number in files:
+        os.lseek(number, 0, os.SEEK_END)
+
+def isOthers(number):
+    from twistlike._wakeup import wakeup_fd
+    ours = set(wakeup_fd._open) | {epoll.fileno() for epoll in wakeup_fd._open.values()}
+    return number not in ours
+
+if sys.argv[2] == "uvloop":
+    import uvloop
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+else:
+    runner = asyncio.Runner()
+with runner:
+    runner.run(main())
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_descriptors_that_are_closed_under_a_reactor(loop: str, debug: str, tmp_path: Path) -> None:
+    """A thread waits for the loop, which waits for a worker: all get what they wait for."""
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    program = ["-W", "error", "-c", CLOSED_UNDER_A_REACTOR, str(tmp_path), loop]
+    transcript = runPython(program, env={"PYTHONASYNCIODEBUG": debug})
+    assert (transcript.stdout, transcript.stderr) == ("[1, 2, 3] []\n", "")
+
+
+def test_only_after_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a wait that turned out long, the lock is used when enough short ones have passed."""
+    slot = HandoffSlot()
+
+    def waits() -> int:
+        count = 1
+        while (lock := slot.take()) is None:
+            count += 1
+        slot.giveBack(lock)
+        return count
+
+    assert waits() == 1
+    needed = []
+    for _ in range(12):
+        slot.noteLong()
+        needed.append(waits() - 1)
+    assert needed == [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 4096]
+    for _ in range(100):  # a run of them counts once, and none of the short ones before it
+        slot.noteLong()
+    assert waits() == 4097
+    monkeypatch.setattr(gil_handoff, "_FORGET", 0.0)
+    slot.noteLong()
+    assert waits() == 5
+
+
+def test_jobs_that_compute_hold_up_who_asks_for_them_once() -> None:
+    """The first of them finds the lock in use; for the others the asker keeps the GIL."""
+    pool = ThreadPool(1, 1)
+    pool.start()
+    ask(pool)
+    slept = []
+    for _ in range(4):
+        slept.append(type(restOf(pool)[0].wakeLock))
+        until = threading.Event()
+        long = Asked(until=until)
+        threading.Timer(10 * gil_handoff.LONG, until.set).start()
+        pool.put(long)
+        assert long.ran.wait(WAIT)
+    assert slept[0] is HandoffLock
+    assert HandoffLock not in slept[1:]
+    pool.stop()

@@ -1,4 +1,4 @@
-"""The bell that wakes a loop: on real loops, since what it is about is below us."""
+"""What wakes a loop: on real loops, since what it is about is below us."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import errno
 import gc
 import os
+import select
+import selectors
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -14,9 +16,10 @@ from typing import Any
 import pytest
 
 from tests.fakeloop import FakeLoop
-from twistlike._wakeup.waker import EventfdWaker, ThreadsafeWaker, wakerFor
+from tests.oracle import runPython
+from twistlike._wakeup.waker import EpollWaker, ThreadsafeWaker, wakerFor
 
-counters = pytest.mark.skipif(not hasattr(os, "eventfd"), reason="there are no event counters")
+epoll = pytest.mark.skipif(not hasattr(select, "epoll"), reason="there is no epoll")
 
 
 def _uvloop() -> asyncio.AbstractEventLoop:
@@ -48,7 +51,7 @@ class Rig:
         self.loop.stop()
 
     def run(self) -> None:
-        """Run the loop until a ring is answered, for a second at most."""
+        """Run the loop until a wakeup is answered, for a second at most."""
         limit = self.loop.call_later(1, self.loop.stop)
         self.loop.run_forever()
         limit.cancel()
@@ -58,8 +61,8 @@ class Rig:
         self.loop.call_soon(self.loop.stop)
         self.loop.run_forever()
 
-    def counterBell(self) -> EventfdWaker:
-        return EventfdWaker(self.loop, self.answer, lambda: self.latest)
+    def epollWaker(self) -> EpollWaker:
+        return EpollWaker(self.loop, self.answer, lambda: self.latest)
 
 
 def isOpen(number: int) -> bool:
@@ -71,11 +74,11 @@ def isOpen(number: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("kind", ["loop", pytest.param("counter", marks=counters)])
+@pytest.mark.parametrize("kind", ["loop", pytest.param("epoll", marks=epoll)])
 def test_a_thread_wakes_the_loop(loop: asyncio.AbstractEventLoop, kind: str) -> None:
-    """A ring from another thread is answered in the loop's, while that sleeps."""
+    """A wakeup from another thread is answered in the loop's, while that sleeps."""
     rig = Rig(loop)
-    waker = ThreadsafeWaker(loop, rig.answer) if kind == "loop" else rig.counterBell()
+    waker = ThreadsafeWaker(loop, rig.answer) if kind == "loop" else rig.epollWaker()
     rig.latest = "rung"
     thread = threading.Timer(0.01, waker.wake, ["rung"])
     thread.start()
@@ -85,13 +88,13 @@ def test_a_thread_wakes_the_loop(loop: asyncio.AbstractEventLoop, kind: str) -> 
     assert rig.threads == [threading.get_ident()]
 
 
-@counters
-def test_rings_are_answered_together_with_the_latest_token(
+@epoll
+def test_wakeups_are_answered_together_with_the_latest_token(
     loop: asyncio.AbstractEventLoop,
 ) -> None:
-    """Rings that have not been answered yet are answered by one call, which gets the last token."""
+    """Those that have not been answered yet are answered by one call, with the last token."""
     rig = Rig(loop)
-    waker = rig.counterBell()
+    waker = rig.epollWaker()
     for token in ("first", "second"):
         rig.latest = token
         waker.wake(token)
@@ -100,36 +103,36 @@ def test_rings_are_answered_together_with_the_latest_token(
     assert rig.answered == ["second"]
 
 
-@pytest.mark.parametrize("kind", ["loop", pytest.param("counter", marks=counters)])
+@pytest.mark.parametrize("kind", ["loop", pytest.param("epoll", marks=epoll)])
 def test_a_closed_loop_refuses(kind: str) -> None:
-    """Nobody answers on a closed loop: a ring raises, as the loop's own calls do."""
+    """Nobody answers on a closed loop: a wakeup raises, as the loop's own calls do."""
     loop = asyncio.new_event_loop()
     rig = Rig(loop)
-    waker = ThreadsafeWaker(loop, rig.answer) if kind == "loop" else rig.counterBell()
+    waker = ThreadsafeWaker(loop, rig.answer) if kind == "loop" else rig.epollWaker()
     loop.close()
     with pytest.raises(RuntimeError, match="closed"):
         waker.wake(None)
 
 
-@counters
-def test_a_bell_is_taken_down_by_letting_go_of_it(loop: asyncio.AbstractEventLoop) -> None:
+@epoll
+def test_a_waker_is_removed_by_letting_go_of_it(loop: asyncio.AbstractEventLoop) -> None:
     """In the loop's thread at once: the loop watches it no longer, and its descriptor is closed."""
     rig = Rig(loop)
-    handoff = [rig.counterBell()]
-    number = int(handoff[0]._counter)
-    loop.call_soon(handoff.clear)
+    wakers = [rig.epollWaker()]
+    number = wakers[0]._descriptor.fileno()
+    loop.call_soon(wakers.clear)
     rig.turn()
     assert not isOpen(number)
     assert not loop.remove_reader(number)
 
 
-@counters
-def test_a_bell_is_let_go_of_in_another_thread(loop: asyncio.AbstractEventLoop) -> None:
-    """The loop takes it down on its next turn. Until then it must not be closed: it is watched."""
+@epoll
+def test_a_waker_is_let_go_of_in_another_thread(loop: asyncio.AbstractEventLoop) -> None:
+    """The loop removes it on its next turn. Until then it must not be closed: it is watched."""
     rig = Rig(loop)
-    handoff = [rig.counterBell()]
-    number = int(handoff[0]._counter)
-    thread = threading.Thread(target=handoff.clear)
+    wakers = [rig.epollWaker()]
+    number = wakers[0]._descriptor.fileno()
+    thread = threading.Thread(target=wakers.clear)
     thread.start()
     thread.join()
     assert isOpen(number)
@@ -138,65 +141,84 @@ def test_a_bell_is_let_go_of_in_another_thread(loop: asyncio.AbstractEventLoop) 
     assert not loop.remove_reader(number)
 
 
-@counters
-@pytest.mark.parametrize("order", ["loop first", "bell first"])
-def test_a_bell_and_a_loop_that_is_closed(order: str) -> None:
+@epoll
+@pytest.mark.parametrize("order", ["loop first", "waker first"])
+def test_a_waker_and_a_loop_that_is_closed(order: str) -> None:
     """Neither leaves the descriptor open, whichever goes first."""
     loop = asyncio.new_event_loop()
-    handoff = [Rig(loop).counterBell()]
-    number = int(handoff[0]._counter)
-    if order == "bell first":
-        handoff.clear()
+    wakers = [Rig(loop).epollWaker()]
+    number = wakers[0]._descriptor.fileno()
+    if order == "waker first":
+        wakers.clear()
     loop.close()
-    handoff.clear()
+    wakers.clear()
     gc.collect()
     assert not isOpen(number)
 
 
-@counters
-def test_a_thread_that_rings_keeps_the_descriptor(
-    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A bell that is let go of while a thread is about to ring writes to no other file."""
-    handoff = [Rig(loop).counterBell()]
-    real = os.eventfd_write
-    stillOpen: list[bool] = []
-
-    def write(number: int, value: int) -> None:
-        handoff.clear()
-        stillOpen.append(isOpen(number))
-        real(number, value)
-
-    monkeypatch.setattr(os, "eventfd_write", write)
-    handoff[0].wake(None)
-    assert stillOpen == [True]
+@epoll
+def test_a_thread_that_wakes_keeps_the_descriptor(loop: asyncio.AbstractEventLoop) -> None:
+    """A thread that is about to wake the loop has it in hand, whoever lets go of the waker."""
+    wakers = [Rig(loop).epollWaker()]
+    number = wakers[0]._descriptor.fileno()
+    signal = wakers[0]._signal
+    loop.call_soon(wakers.clear)
+    Rig(loop).turn()
+    assert isOpen(number)
+    signal()
+    del signal
+    assert not isOpen(number)
 
 
-@counters
+@epoll
+def test_a_descriptor_that_somebody_else_has_closed(loop: asyncio.AbstractEventLoop) -> None:
+    """The loop is woken in its own way. What has the number now is not written to, or closed."""
+    rig = Rig(loop)
+    wakers = [rig.epollWaker()]
+    number = wakers[0]._descriptor.fileno()
+    ours, theirs = os.pipe()
+    os.dup2(theirs, number)
+    thread = threading.Timer(0.01, wakers[0].wake, ["woken"])
+    thread.start()
+    rig.run()
+    thread.join()
+    assert rig.answered == ["woken"]
+    loop.call_soon(wakers.clear)
+    rig.turn()
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    with pytest.raises(BlockingIOError):
+        os.read(ours, 1)  # nothing was written, and the number is still open
+    os.close(number)
+    assert os.read(ours, 1) == b""
+    os.close(ours)
+
+
+@epoll
 def test_the_loop_does_not_keep_who_answers(loop: asyncio.AbstractEventLoop) -> None:
     """A reactor that nobody wants any more does not live as long as its host's loop."""
     rig = Rig(loop)
-    waker = rig.counterBell()
+    waker = rig.epollWaker()
     alive = weakref.ref(rig)
     del rig, waker
     gc.collect()
     assert alive() is None
 
 
-@counters
+@epoll
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_child_leaves_the_parents_selector_alone() -> None:
-    """The child shares it, and the loop's pipe: it takes nothing down and asks for nothing."""
+    """The child shares it, and the loop's pipe: it removes nothing and asks for nothing."""
     loop = asyncio.new_event_loop()
     rig = Rig(loop)
-    handoff = [rig.counterBell()]
+    wakers = [rig.epollWaker()]
     child = os.fork()
     if not child:
         loop.call_soon_threadsafe = lambda *_: os._exit(1)  # type: ignore[method-assign]
-        handoff.clear()
+        wakers.clear()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    handoff[0].wake(None)
+    wakers[0].wake(None)
     rig.run()
     loop.close()
     assert rig.answered == [None]
@@ -205,8 +227,10 @@ def test_a_forked_child_leaves_the_parents_selector_alone() -> None:
 class BadLoop(FakeLoop):
     """A loop on which no descriptor can be watched."""
 
+    error: type[Exception] = NotImplementedError
+
     def add_reader(self, *args: object) -> None:
-        raise NotImplementedError
+        raise self.error()
 
 
 def test_loops_that_cannot_watch_are_woken_in_their_own_way(
@@ -214,12 +238,15 @@ def test_loops_that_cannot_watch_are_woken_in_their_own_way(
 ) -> None:
     """So are all where no descriptor is left. Nothing is said, and none is kept open."""
 
-    def bellOf(loop: Any) -> object:
+    def wakerOf(loop: Any) -> object:
         return wakerFor(loop, int, int)
 
-    assert isinstance(bellOf(FakeLoop()), ThreadsafeWaker)
+    assert isinstance(wakerOf(FakeLoop()), ThreadsafeWaker)
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    assert isinstance(bellOf(BadLoop()), ThreadsafeWaker)
+    assert isinstance(wakerOf(BadLoop()), ThreadsafeWaker)
+    odd = BadLoop()
+    odd.error = ZeroDivisionError
+    assert isinstance(wakerOf(odd), ThreadsafeWaker)
     after = len(os.listdir("/proc/self/fd")) if before else 0
     assert after == before
 
@@ -228,5 +255,36 @@ def test_loops_that_cannot_watch_are_woken_in_their_own_way(
 
     monkeypatch.setattr(os, "eventfd", noneLeft, raising=False)
     loop = asyncio.new_event_loop()
-    assert isinstance(bellOf(loop), ThreadsafeWaker)
+    assert isinstance(wakerOf(loop), ThreadsafeWaker)
     loop.close()
+
+
+class SelectLoop(asyncio.SelectorEventLoop):
+    """A loop that watches by select(), as some do."""
+
+    def __init__(self) -> None:
+        super().__init__(selectors.SelectSelector())
+
+
+@epoll
+def test_a_descriptor_that_select_cannot_watch() -> None:
+    """With more than 1,024 descriptors open, a loop that is built on select() goes on."""
+    program = """
+import asyncio, os, resource, threading
+from tests.wakeup.test_waker import SelectLoop
+from twistlike.internet import reactor, threads
+
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+loop = SelectLoop()
+files = [os.dup(0) for _ in range(1100)]
+
+async def main():
+    return await threads.deferToThread(threading.get_ident) != threading.get_ident()
+
+print(loop.run_until_complete(main()))
+loop.run_until_complete(loop.shutdown_asyncgens())
+loop.close()
+"""
+    transcript = runPython(["-W", "error", "-c", program])
+    assert (transcript.stdout, transcript.stderr) == ("True\n", "")

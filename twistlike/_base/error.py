@@ -7,6 +7,7 @@ test.
 
 from __future__ import annotations
 
+import builtins
 import errno as _errno
 import sys
 from typing import Any
@@ -198,8 +199,11 @@ class ConnectionRefusedError(ConnectError):
     MESSAGE = "Connection was refused by other side"
 
 
-class TCPTimedOutError(ConnectError):
-    """The other side did not answer in the operating system's time."""
+class TCPTimedOutError(ConnectError, builtins.TimeoutError):
+    """The other side did not answer in the operating system's time.
+
+    Differs from Twisted: it is a builtin `TimeoutError`, too.
+    """
 
     MESSAGE = "TCP connection timed out"
 
@@ -228,8 +232,11 @@ class UserError(ConnectError):
     MESSAGE = "User aborted connection"
 
 
-class TimeoutError(UserError):
-    """Something took longer than it was allowed to take."""
+class TimeoutError(UserError, builtins.TimeoutError):
+    """Something took longer than it was allowed to take.
+
+    Differs from Twisted: it is a builtin `TimeoutError`, too.
+    """
 
     MESSAGE = "User timeout caused connection failure"
 

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
     from twistlike._base.frames import Frame
 
-__all__ = ["DefaultException", "Failure", "NoCurrentExceptionError", "startDebugMode"]
+__all__ = [
+    "DefaultException",
+    "Failure",
+    "NoCurrentExceptionError",
+    "startDebugMode",
+    "withTraceback",
+]
 
 _PUBLIC = "twistlike.python.failure"
 """The module under whose name all this is shown, pickled and imported."""
@@ -40,6 +46,12 @@ _SLOTS = ("captureVars", "count", "tb", "type", "value")
 
 _nextCount = _counter(1).__next__
 _new = BaseException.__new__
+
+withTraceback: Any = BaseException.with_traceback
+"""Set an exception's traceback, and return the exception. Its class may refuse `__traceback__ =`,
+as frozen dataclasses do, or have a method of that name."""
+
+_tracebackOf: Any = BaseException.__dict__["__traceback__"].__get__
 _ownDict: Any = BaseException.__dict__["__dict__"]
 
 _debugging = False  # set once by startDebugMode
@@ -111,14 +123,19 @@ class Failure(BaseException):
             exc_type = exc_tb = None
             if _debugging:
                 _debug(exc_value)
-        if isinstance(exc_value, Failure):
+        if issubclass(_type(exc_value), Failure):
             self._setAttributes(exc_value._attributes())
             return
-        self.type = exc_value.__class__ if exc_type is None else exc_type
+        if exc_type is None:
+            try:
+                exc_type = exc_value.__class__
+            except BaseException:
+                exc_type = _type(exc_value)
+        self.type = exc_type
         self.value = exc_value
         self.captureVars = captureVars
-        if exc_tb is None and isinstance(exc_value, BaseException):
-            exc_tb = exc_value.__traceback__
+        if exc_tb is None and issubclass(_type(exc_value), BaseException):
+            exc_tb = _tracebackOf(exc_value)
         self.tb = exc_tb
 
     @classmethod
@@ -137,16 +154,19 @@ class Failure(BaseException):
         """
         if _debugging:
             _debug(error)
-        tb = error.__traceback__
+        try:
+            tb = error.__traceback__
+        except BaseException:  # its class answers for all attributes, and raises
+            tb = _tracebackOf(error)
         if skip and tb is not None:
             tb = tb.tb_next
             while skip > 1 and tb is not None:
                 tb = tb.tb_next
                 skip -= 1
-            error.__traceback__ = tb
+            withTraceback(error, tb)
         self = _new(cls)
         self.count = _nextCount()
-        self.type = type(error)
+        self.type = _type(error)
         self.value = error
         self.captureVars = False
         self.tb = tb
@@ -154,7 +174,7 @@ class Failure(BaseException):
 
     @classmethod
     def _withoutTraceback(cls, value: BaseException) -> Self:
-        """Return a Failure for an exception that was never raised. (twisted.web calls this.)"""
+        """Return a Failure for an exception that was never raised; twisted.web calls this."""
         return cls.fromException(value, 0)
 
     # Which error it is
@@ -217,14 +237,14 @@ class Failure(BaseException):
     def raiseException(self) -> NoReturn:
         """Raise the exception itself, with the traceback that it had when it was caught."""
         try:
-            raise self.value.with_traceback(self.tb)
+            raise withTraceback(self.value, self.tb)
         finally:
             del self
 
     def throwExceptionIntoGenerator(self, g: Generator[Any, Any, Any]) -> Any:
         """Raise the exception where a generator waits; return what the generator yields next."""
         try:
-            return g.throw(self.value.with_traceback(self.tb))
+            return g.throw(withTraceback(self.value, self.tb))
         finally:
             del self, g
 
@@ -305,8 +325,8 @@ class Failure(BaseException):
             self._places = places
         self.tb = None
         self.pickled = 1
-        if isinstance(self.value, BaseException):
-            self.value.__traceback__ = None
+        if issubclass(_type(self.value), BaseException):
+            withTraceback(self.value, None)
 
     # Copies
 
@@ -367,8 +387,8 @@ class Failure(BaseException):
 
     def getErrorMessage(self) -> str:
         """Return the text of the exception, or where `str` of it fails, a text about that."""
-        if isinstance(self.value, Failure):
-            return self.value.getErrorMessage()
+        if issubclass(_type(self.value), Failure):
+            return self.value.getErrorMessage()  # type: ignore[no-any-return]
         return safe_str(self.value)
 
     def getBriefTraceback(self) -> str:
@@ -443,7 +463,7 @@ class Failure(BaseException):
             write(f"*--- End of Failure #{self.count} ---\n")
 
     def _writeChained(self, write: Callable[[str], object], detail: str) -> None:
-        if isinstance(self.value, Failure):
+        if issubclass(_type(self.value), Failure):
             write(" (chained Failure)\n")
             self.value._write(write, detail)
 

@@ -9,20 +9,36 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
-__all__ = ["ASYNC", "checkFunction", "describe", "describeWithPlace"]
+__all__ = [
+    "ASYNC",
+    "checkFunction",
+    "describe",
+    "describeWithPlace",
+    "haveRoom",
+    "withoutArguments",
+]
 
 ASYNC = 0x80 | 0x200
-"""In the `co_flags` of coroutine functions and asynchronous generators (see `inspect`, which is slow
-to import)."""
+"""In the `co_flags` of coroutine functions and asynchronous generators, as `inspect` has them.
+
+That module is slow to import.
+"""
+
+
+def haveRoom(depth: int) -> None:
+    """Raise RecursionError unless the stack has room for so many calls of Python functions.
+
+    For what must not be interrupted halfway by that error.
+    """
+    if depth:
+        haveRoom(depth - 1)
 
 
 def describe(function: object) -> str:
     """Return a function's module and name, without its arguments. Never raises."""
+    target: Any = withoutArguments(function)
     try:
-        target: Any = _withoutArguments(function)
-        named = target if isinstance(getattr(target, "__qualname__", None), str) else type(target)
-        module = getattr(named, "__module__", None)
-        return f"{module}.{named.__qualname__}" if module else str(named.__qualname__)
+        return _nameOf(target) or _nameOf(type(target)) or object.__repr__(function)
     except Exception:
         return object.__repr__(function)
 
@@ -62,7 +78,18 @@ def checkFunction(function: object, caller: str) -> None:
         )
 
 
-def _withoutArguments(function: object) -> object:
+def _nameOf(target: Any) -> str | None:
+    try:
+        name, module = target.__qualname__, target.__module__
+    except Exception:  # it has no name, or its class answers for all attributes, and raises
+        return None
+    if not isinstance(name, str):
+        return None
+    return f"{module}.{name}" if isinstance(module, str) else name
+
+
+def withoutArguments(function: Any) -> Any:
+    """Return the function that a `functools.partial` calls, else what was given."""
     # By the exact type: there are objects that have an attribute of any name, or none but errors.
     while type(function) is partial:
         function = function.func
@@ -71,7 +98,7 @@ def _withoutArguments(function: object) -> object:
 
 def _codeOf(function: object) -> Any:
     """Return the code that a call of `function` runs first, if it is Python's, else None."""
-    target = _withoutArguments(function)
+    target: Any = withoutArguments(function)
     if type(target) not in (FunctionType, MethodType):
         target = vars(type(target)).get("__call__")  # not by getattr: that may be anybody's code
     if type(target) is MethodType:

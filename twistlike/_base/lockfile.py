@@ -17,16 +17,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from twistlike._base.naming import showAs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = ["FilesystemLock", "isLocked"]
 
@@ -84,24 +76,25 @@ def _lives(name: str, owner: str) -> bool:
     return True
 
 
-@contextmanager
-def _folderOf(name: str) -> Iterator[bool]:
-    """Hold the lock of the folder that a lock is in; tell whether it could be had."""
+def _lockFolderOf(name: str) -> int | None:
+    """Take the lock of the folder that a lock is in.
+
+    Returns:
+        A descriptor, to be closed; None if somebody else has it.
+    """
     if sys.platform == "win32":
-        yield True
-        return
+        return os.open(os.devnull, os.O_RDONLY)
+    import fcntl  # only where a process has left a lock behind
+
     folder = os.open(os.path.dirname(os.path.abspath(name)), os.O_RDONLY | os.O_CLOEXEC)
     try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        except OSError:
-            yield True  # this file system has no such locks: one more look has to do
-        else:
-            yield True
-    finally:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         os.close(folder)
+        return None
+    except OSError:
+        pass  # this file system has no such locks: one more look has to do
+    return folder
 
 
 class FilesystemLock:
@@ -147,12 +140,17 @@ class FilesystemLock:
 
     def _removeStale(self) -> bool:
         """Remove the lock of a process that has ended; return whether that was done."""
-        with _folderOf(self.name) as alone:
+        folder = _lockFolderOf(self.name)
+        if folder is None:
+            return False
+        try:
             # Race: since we looked, another process may have removed the lock and taken it anew.
-            if not alone or _lives(self.name, _read(self.name)):
+            if _lives(self.name, _read(self.name)):
                 return False
             _remove(self.name)
             return True
+        finally:
+            os.close(folder)
 
     def unlock(self) -> None:
         """Give the lock back.

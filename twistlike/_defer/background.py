@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base.functions import describeWithPlace
+from twistlike._base.functions import describeWithPlace, withoutArguments
 from twistlike._defer.coroutines import ensureDeferred
 
 if TYPE_CHECKING:
@@ -31,4 +31,5 @@ def startCoroutine(coroutine: Coroutine[Any, Any, object], function: Callable[..
 def _failed(failure: Failure, function: Callable[..., object]) -> None:
     from twistlike._log.report import report  # only an error that nobody handles needs it
 
-    report(failure, f"the coroutine of {describeWithPlace(function)} failed", source=function)
+    what = f"the coroutine of {describeWithPlace(function)} failed"
+    report(failure, what, source=withoutArguments(function))

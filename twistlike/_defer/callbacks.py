@@ -8,31 +8,41 @@ None, or the arguments. Four kinds of entries are not calls of somebody's functi
 - `(CONTINUE, CONTINUE, deferred)`: a callback of that Deferred returned this one. It takes over
   the result, and this one is left with None.
 - `(RESUME, RESUME, coroutine)`: a Deferred coroutine waits here. It takes the result, too.
-- `(KEEP, KEEP, waiter)`: somebody waits here, and leaves the result to those who come after.
-- `(COLLECT, index, list)`: a `DeferredList` notes the result as the one at that index.
+- `(KEEP, KEEP, waiter)`: a task waits here, and leaves the result to those who come after.
+- `(COLLECT, index, collector)`: a `DeferredList` or a race notes the result of that index.
 
-Mostly a coroutine, a task or a `DeferredList` that waits is the only one who wants to know. Then
-its entry stands in the place of the list, itself in `_state`, and `resume` runs the entry.
+Mostly a coroutine, a task or a `DeferredList` is the only one that waits. Then its entry stands in
+the place of the list, the waiter itself in `_state`, and `resume` runs the entry.
 
 `runCallbacks` runs a fired Deferred's entries. What an entry sets going (a Deferred that continues,
 a coroutine that ended and so fired its own Deferred) comes back to the same loop, which keeps those
 that it has not finished on a stack of its own. So a chain of any length runs at once and without
 recursion.
+
+A callback may also fire another Deferred itself: that run is inside of this one. See `nesting`.
+
+Threads
+-------
+A Deferred that something on an asyncio loop waits for may only be fired in that loop's thread. The
+waiter stands in `_state` (of the Deferred that is still to fire), and its `thread` says which that
+is. `bindThread` hands this on to what will fire the Deferred: the end of a chain, the source of
+`chainDeferred`, the parts of a list.
 """
 
 # pyright: reportPossiblyUnboundVariable=false
 # In runCallbacks, where each name costs, "following" and "inner" are set where they are read.
 from __future__ import annotations
 
-from types import MappingProxyType, NoneType
+from types import MappingProxyType, MethodType, NoneType
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
-from twistlike._defer.base import DeferredBase
+from twistlike._base.reflect import safe_repr
 from twistlike._defer.debug import DebugInfo
+from twistlike._defer.fields import DeferredFields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from twistlike._defer.deferred import Deferred
 
@@ -42,18 +52,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLLECT",
+    "CONTINUE",
     "KEEP",
     "NON_DEFERRED_TYPES",
     "NO_KEYWORDS",
     "PASS",
     "RESUME",
     "RUNNING",
+    "ChainSource",
     "addWaiter",
     "bindThread",
     "chain",
+    "chainEnd",
+    "nesting",
+    "removeEntry",
     "resume",
     "runCallbacks",
-    "runIfReady",
 ]
 
 
@@ -87,6 +101,29 @@ NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 NON_DEFERRED_TYPES = frozenset((NoneType, bool, int, float, str, bytes, list, tuple, dict, set))
 
 
+class ChainSource:
+    """Says of a Deferred that it was given to another's `Deferred.chainDeferred`.
+
+    Attributes:
+        source: The Deferred that is to fire it.
+        before: What stood in its `_state`.
+    """
+
+    __slots__ = ("before", "source")
+
+    thread = None  # waiters on a loop have one
+
+    def __init__(self, source: DeferredFields[Any], before: Any) -> None:
+        self.source = source
+        self.before = before
+
+    def bind(self, target: DeferredFields[Any], waiter: Any) -> Iterable[DeferredFields[Any]]:
+        """Return the Deferreds that fire `target`, for which `waiter` waits now."""
+        if hasattr(self.before, "bind"):
+            return [self.source, *self.before.bind(target, waiter)]
+        return [self.source]
+
+
 def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
     """Let a fired Deferred, whose result is another one, wait for that one's result."""
     outer.result = inner
@@ -94,9 +131,7 @@ def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
     outer._state = inner
     if outer._callbacks is not None:
         for entry in _listed(outer):
-            waits = type(entry) is tuple and (entry[0] is KEEP or entry[0] is RESUME)
-            if waits and entry[2].thread is not None:
-                bindThread(inner, entry[2])
+            if type(entry) is tuple and _bindFor(entry, inner):
                 break
     entry = (CONTINUE, CONTINUE, outer)
     if inner._callbacks is None:
@@ -105,7 +140,28 @@ def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
         _listed(inner).append(entry)
 
 
-def _listed(deferred: DeferredBase[Any]) -> list[Any]:
+def _bindFor(entry: Any, inner: Deferred[Any]) -> bool:
+    """Bind a Deferred to the thread of the waiter behind an entry, if it has one."""
+    kind = entry[0]
+    if kind is KEEP or kind is RESUME:
+        waiter = entry[2]
+    elif kind is COLLECT:
+        entry[2]._addSource(inner)
+        return False
+    elif type(kind) is MethodType and issubclass(type(kind.__self__), DeferredFields):
+        target: Any = kind.__self__  # chainDeferred's
+        waiter = target._state
+        if target.called or waiter is None:
+            return False
+    else:
+        return False
+    if waiter.thread is None:
+        return False
+    bindThread(inner, waiter)
+    return True
+
+
+def _listed(deferred: DeferredFields[Any]) -> list[Any]:
     """Return the entries of a Deferred that has some, as the list that it has from now on."""
     callbacks = deferred._callbacks
     if type(callbacks) is tuple:
@@ -115,12 +171,12 @@ def _listed(deferred: DeferredBase[Any]) -> list[Any]:
 
 
 def addWaiter(deferred: Deferred[Any], entry: Any) -> None:
-    """Add the entry of somebody who waits for a Deferred that has no result for them yet."""
+    """Add the entry of a waiter to a Deferred that has no result for it yet."""
     if deferred._callbacks is None:
         deferred._callbacks = entry
     else:
         callbacks = _listed(deferred)
-        last = callbacks[-1]
+        last = callbacks[-1] if callbacks else None
         if type(last) is tuple and last[0] is RESUME:
             # Two that wait in a row both get the outcome. (In Twisted the second gets None.)
             callbacks[-1] = (KEEP, KEEP, last[2])
@@ -129,41 +185,79 @@ def addWaiter(deferred: Deferred[Any], entry: Any) -> None:
         bindThread(deferred, entry[2])
 
 
-def bindThread(deferred: DeferredBase[Any], waiter: Any) -> None:
-    """Let nothing fire a Deferred, or what it waits for, in another thread than the waiter's."""
+def removeEntry(deferred: Deferred[Any], target: Any) -> None:
+    """Remove the entry of a waiter, or of a Deferred that continues, if it is there."""
+    entries = deferred._callbacks
+    if type(entries) is tuple:
+        if entries[2] is target:
+            deferred._callbacks = None
+    elif entries is not None:
+        for index, entry in enumerate(entries):
+            if type(entry) is tuple and entry[2] is target:
+                del entries[index]
+                return
+
+
+def chainEnd(deferred: DeferredFields[Any]) -> tuple[DeferredFields[Any], bool]:
+    """Follow the results that are Deferreds.
+
+    Returns:
+        the last one, and False; or one in a circle of Deferreds that wait for each other, and True.
+    """
+    landmark, steps, limit = deferred, 0, 2
     while deferred.called:
-        state = deferred._state
-        if not isinstance(state, DeferredBase) or state is deferred:
+        inner: Any = deferred.result if deferred.paused else None
+        if not issubclass(type(inner), DeferredFields):
+            break
+        if inner is landmark:
+            return inner, True
+        deferred = inner
+        steps += 1
+        if steps == limit:  # a circle is found within twice its length
+            landmark = deferred
+            limit *= 2
+    return deferred, False
+
+
+def bindThread(deferred: DeferredFields[Any], waiter: Any) -> None:
+    """Let nothing fire a Deferred, or what it waits for, in another thread than the waiter's."""
+    todo: list[DeferredFields[Any]] = []
+    while True:
+        deferred, _ = chainEnd(deferred)
+        if not deferred.called:
+            before = deferred._state
+            if before is None:
+                deferred._state = waiter
+            elif before.thread is None:
+                deferred._state = waiter
+                if hasattr(before, "bind"):
+                    todo.extend(before.bind(deferred, waiter))
+        if not todo:
             return
-        deferred = state
-    if deferred._state is None or deferred._state.thread is None:
-        deferred._state = waiter
+        deferred = todo.pop()
 
 
-def runIfReady(deferred: Deferred[Any]) -> None:
-    """Run the callbacks of a fired Deferred, unless something keeps them from it."""
-    if deferred.called and deferred._state is None and not deferred.paused:
-        runCallbacks(deferred, deferred.result)
+# How many runs of callbacks are inside of each other. One number for all threads, as a place for
+# each would cost 60 ns for each run, and one that an exception leaves too high: it is a hint, which
+# runNested corrects.
+nesting = [0]
 
 
 def resume(current: Deferred[Any], result: Any) -> None:
-    """Run the only entry of a Deferred that has fired: that of somebody who waits.
+    """Run the only entry of a Deferred that has fired: that of a waiter.
 
     What `runCallbacks` does, for the most frequent case, at half of its cost.
     """
     kind, index, waiter = current._callbacks
     current._callbacks = None
     current._state = RUNNING
+    if kind is COLLECT:
+        _collectOne(current, result, index, waiter)
+        return
+    depth = nesting[0]
+    nesting[0] = depth + 1
     try:
-        if kind is COLLECT:
-            following = None
-            failed = type(result) not in NON_DEFERRED_TYPES and isinstance(result, Failure)
-            if waiter._collect(result, index, failed):
-                current.result = None
-            elif failed:
-                kind = None  # runCallbacks sees to it that it is reported
-        else:
-            following = waiter._resume(result)
+        following = waiter._resume(result)
     except BaseException as error:
         kind = following = None
         current.result = _failureOf(error)
@@ -174,7 +268,24 @@ def resume(current: Deferred[Any], result: Any) -> None:
     current._state = None
     if current._callbacks is not None or kind is None:
         runCallbacks(current, current.result)
+    nesting[0] = depth
     del current, result, waiter, following  # see the end of runCallbacks
+
+
+def _collectOne(current: Deferred[Any], result: Any, index: int, collector: Any) -> None:
+    """Run the only entry of a Deferred that has fired: that of a collector."""
+    failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
+    try:
+        noted = collector._collect(result, index, failed)
+    except BaseException as error:
+        failed, noted = True, False
+        current.result = _failureOf(error)
+    if noted and noted is not KEEP:
+        current.result = None
+    current._state = None
+    if current._callbacks is not None or (failed and not noted):
+        runCallbacks(current, current.result)  # it sees to it that an error is reported
+    del current, result, collector  # see the end of runCallbacks
 
 
 def _unwind(stack: list[_Frame] | None, following: Deferred[Any] | None) -> _Frame | None:
@@ -205,7 +316,7 @@ def runCallbacks(current: Any, result: Any) -> None:
     stack: list[_Frame] | None = None
     taken: Any = None  # an error that somebody who waits has got: not to be reported
     raised = False  # whether an exception may know this frame
-    failed = type(result) not in NON_DEFERRED_TYPES and isinstance(result, Failure)
+    failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
     current._state = RUNNING
     callback: Any
     following: Any
@@ -254,18 +365,25 @@ def runCallbacks(current: Any, result: Any) -> None:
                             if following is not None:
                                 break
                             taken = result
-                        elif extra._collect(result, errback, failed):
-                            result = current.result = None
-                            failed = False
+                        else:
+                            noted = extra._collect(result, errback, failed)
+                            if noted is KEEP:
+                                taken = result
+                            elif noted:
+                                result = current.result = None
+                                failed = False
                         continue
                     if type(result) in NON_DEFERRED_TYPES:
                         failed = False
                         continue
             except BaseException as error:
+                if error.__class__ is TypeError:
+                    error = _explain(error, current, entry, failed)
                 result = current.result = _failureOf(error)
                 failed = raised = True
                 continue
-            if isinstance(result, DeferredBase):
+            # Of the class: an object's own answer may be anybody's code.
+            if issubclass(type(result), DeferredFields):
                 inner = result
                 if not inner.called or inner.paused:
                     callback = PENDING
@@ -273,7 +391,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                 result = inner.result
                 if type(result) in NON_DEFERRED_TYPES:  # two calls of isinstance less
                     failed = False
-                elif isinstance(result, DeferredBase):
+                elif issubclass(type(result), DeferredFields):
                     if result is current:
                         result = _warnSelf(entry, failed, result)
                         if result is not current:
@@ -283,13 +401,13 @@ def runCallbacks(current: Any, result: Any) -> None:
                     callback = PENDING
                     break
                 else:
-                    failed = isinstance(result, Failure)
+                    failed = issubclass(type(result), Failure)
                 current.result = result
                 inner.result = None
                 if inner._debugInfo is not None:
                     inner._debugInfo.failResult = None
                 continue
-            failed = isinstance(result, Failure)
+            failed = issubclass(type(result), Failure)
         else:
             # All have run. An error that is left is reported if nobody comes for it.
             current._callbacks = None
@@ -310,7 +428,9 @@ def runCallbacks(current: Any, result: Any) -> None:
             if stack[-1][1]:
                 current, _, result = stack.pop()
                 current.result = taken = result
-                failed = type(result) not in NON_DEFERRED_TYPES and isinstance(result, Failure)
+                failed = type(result) not in NON_DEFERRED_TYPES and issubclass(
+                    type(result), Failure
+                )
                 continue
             callback = following = None
 
@@ -369,12 +489,28 @@ def runCallbacks(current: Any, result: Any) -> None:
             current = following
             taken = None
         result = current.result
-        failed = type(result) not in NON_DEFERRED_TYPES and isinstance(result, Failure)
+        failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
         current._state = RUNNING
     # The frames in an exception's traceback hold their callers' frames, and so this one with its
     # variables. None of them may lead back to a Deferred that holds the exception.
     entries = entry = extra = current = following = outer = inner = result = None
     taken = frame = stack = None
+
+
+def _explain(
+    error: BaseException, current: Deferred[Any], entry: Any, failed: bool
+) -> BaseException:
+    """Return a better error where what was added as a callback cannot be called."""
+    function = entry[failed] if type(entry) is tuple else entry
+    if callable(function):
+        return error
+    better = TypeError(
+        f"{'an errback' if failed else 'a callback'} of {safe_repr(current)} is"
+        f" {safe_repr(function)}, which cannot be called; defer.setDebugging(True), called before"
+        " the Deferred is made, shows where that was"
+    )
+    better.__cause__ = error
+    return better
 
 
 def _warnSelf(entry: Any, failed: bool, result: Any) -> Any:

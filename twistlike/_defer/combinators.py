@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
-from twistlike._defer.callbacks import COLLECT, NON_DEFERRED_TYPES
+from twistlike._base.reflect import safe_repr
+from twistlike._defer.callbacks import (
+    COLLECT,
+    KEEP,
+    NON_DEFERRED_TYPES,
+    bindThread,
+    chainEnd,
+    nesting,
+)
+from twistlike._defer.cancelling import cancelSurely
 from twistlike._defer.coroutines import fromAwaitable, start
 from twistlike._defer.deferred import Deferred, fail, succeed
-from twistlike._defer.errors import FailureGroup, FirstError
+from twistlike._defer.errors import CancelledError, FailureGroup, FirstError
+from twistlike._defer.futures import isFuture
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Coroutine, Iterable, Sequence
     from typing import ParamSpec
 
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FAILURE",
     "SUCCESS",
+    "Collector",
     "DeferredList",
     "execute",
     "gatherResults",
@@ -36,7 +48,145 @@ _T = TypeVar("_T")
 _MISSING: Any = object()  # in the place of a result that has not come
 
 
-class DeferredList(Deferred[list[tuple[bool, Any]]]):
+class _ListState:
+    """Stands in the `_state` of a `Collector`: its parts will fire it."""
+
+    __slots__ = ()
+
+    thread = None
+
+    def bind(self, target: Any, waiter: Any) -> Iterable[Deferred[Any]]:
+        """Let the parts of `target` be fired only in the thread of its waiter.
+
+        Returns:
+            those of its parts for which something else waits, too.
+        """
+        target.thread = waiter.thread
+        target.loop = waiter.loop
+        others: Iterable[Deferred[Any]] = target._others
+        return others
+
+
+_LIST_STATE = _ListState()
+
+
+class Collector(Deferred[_T]):
+    """A Deferred of what other Deferreds, its parts, come to.
+
+    It is what waits for its parts: `thread` and `loop` say for them where they may be fired.
+    """
+
+    __slots__ = ("_others", "_parts", "loop", "thread")
+
+    _parts: Sequence[Deferred[Any]]
+    _others: list[Deferred[Any]]
+    thread: int | None
+    loop: AbstractEventLoop | None
+
+    def _start(self, name: str, deferreds: Iterable[Deferred[Any]]) -> None:
+        """Set the fields, all but a Deferred's own."""
+        if issubclass(type(deferreds), Deferred):
+            raise TypeError(f"{name} takes a list of Deferreds: write {name}([d1, d2])")
+        self._parts = list(deferreds)
+        self._others = []
+        self.thread = self.loop = None
+
+    def _watch(self, name: str) -> None:
+        """Add an entry to each part, or note its result."""
+        if not self.called:
+            self._state = _LIST_STATE
+        ours = Deferred.addCallbacks
+        known: Any = None  # the class of the one before, if that adds callbacks as ours does
+        for index, deferred in enumerate(self._parts):
+            if type(deferred) is not known:
+                known = type(deferred)
+                if getattr(known, "addCallbacks", None) is not ours:
+                    self._watchOther(name, deferred, index)
+                    known = None
+                    continue
+            if deferred._callbacks is not None:
+                deferred._add((COLLECT, index, self))
+                self._addSource(deferred)
+            elif not deferred.called:
+                deferred._callbacks = (COLLECT, index, self)
+                if deferred._state is None:
+                    deferred._state = self
+                else:
+                    self._others.append(deferred)
+            elif deferred.paused or deferred._state is not None:
+                deferred._callbacks = (COLLECT, index, self)
+                self._addSource(deferred)
+            else:
+                self._collectFired(deferred, index)
+
+    def _watchOther(self, name: str, deferred: Any, index: int) -> None:
+        """Ask what adds callbacks in its own way: a subclass, or another library's Deferred."""
+        if issubclass(type(deferred), CoroutineType) or isFuture(deferred):
+            raise TypeError(
+                f"{name} takes Deferreds; number {index} is {safe_repr(deferred)}: write"
+                f" {'Deferred.fromFuture' if isFuture(deferred) else 'ensureDeferred'}(...)"
+            )
+        deferred.addCallbacks(
+            self._asCallback, self._asCallback, (index, SUCCESS), {}, (index, FAILURE)
+        )
+
+    def _addSource(self, deferred: Any) -> None:
+        """Let a part, or what a part waits for, be fired where this may be fired only."""
+        end, _ = chainEnd(deferred)
+        if not end.called:
+            if end._state is None:
+                end._state = self
+            else:
+                self._others.append(end)  # type: ignore[arg-type]
+                if self.thread is not None:
+                    bindThread(end, self)
+
+    def _collectFired(self, deferred: Deferred[Any], index: int) -> None:
+        """Do what a callback would do that is added to a Deferred with a result."""
+        outcome = deferred.result
+        failed = type(outcome) not in NON_DEFERRED_TYPES and issubclass(type(outcome), Failure)
+        if self._collect(outcome, index, failed) not in (False, KEEP):
+            deferred.result = None
+            if deferred._debugInfo is not None:
+                deferred._debugInfo.failResult = None
+
+    def _collect(self, result: Any, index: int, failed: bool) -> Any:
+        """Note what a part has come to.
+
+        Returns:
+            whether it is to be taken away from the part; KEEP: no, but it counts as handled.
+        """
+        raise NotImplementedError
+
+    def _fire(self, result: Any) -> None:
+        """Fire. As a run inside of the part's, this is counted here: `resume` does not count it."""
+        depth = nesting[0]
+        nesting[0] = depth + 1
+        try:
+            self.callback(result)
+        finally:
+            nesting[0] = depth
+            del self, result  # see the end of runCallbacks
+
+    def _asCallback(self, result: Any, index: int, succeeded: bool) -> Any:
+        """Do what `_collect` does, as a callback."""
+        return None if self._collect(result, index, not succeeded) else result
+
+    def _cancelParts(self) -> None:
+        """Cancel all parts; an error of a canceller is reported, and its part fails all the same.
+
+        Raises:
+            WrongThreadError: a loop in another thread waits for this. Nothing has been cancelled.
+        """
+        self._checkThread()
+        for deferred in self._parts:
+            if issubclass(type(deferred), Deferred):
+                cancelSurely(deferred)
+            else:
+                deferred.cancel()
+
+
+class DeferredList(Collector[list[tuple[bool, Any]]]):
     """What several Deferreds have come to, as a list of (succeeded, result or Failure).
 
     Each keeps its own result, for the callbacks that are added to it later.
@@ -46,9 +196,7 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
         finishedCount: how many have.
     """
 
-    __slots__ = ("_deferredList", "_firesOnOne", "consumeErrors", "finishedCount", "resultList")
-
-    thread = None  # it does not wait on a loop
+    __slots__ = ("_cancelled", "_firesOnOne", "consumeErrors", "finishedCount", "resultList")
 
     fireOnOneCallback: bool = False
     fireOnOneErrback: bool = False
@@ -68,84 +216,68 @@ class DeferredList(Deferred[list[tuple[bool, Any]]]):
             fireOnOneErrback: fail with `FirstError` as soon as one fails.
             consumeErrors: leave None instead of the error in those that fail, so that it is not
                 reported.
+
+        Raises:
+            TypeError: it is no list of Deferreds.
         """
-        self._deferredList = list(deferredList)
-        self.resultList: list[Any] = [None] * len(self._deferredList)
+        name = type(self)._shownName
+        self._start(name, deferredList)
+        self.resultList: list[Any] = [None] * len(self._parts)
         self.finishedCount = 0
         self.consumeErrors = consumeErrors
+        self._cancelled = False
         super().__init__()
         if fireOnOneCallback:
             self.fireOnOneCallback = True
         if fireOnOneErrback:
             self.fireOnOneErrback = True
         self._firesOnOne = self.fireOnOneCallback  # in a slot, since each result asks for it
-        if not self._deferredList and not fireOnOneCallback:
-            self.callback(self.resultList)
-        ours = Deferred.addCallbacks
-        known: Any = None  # the class of the one before, if that adds callbacks as ours does
-        for index, deferred in enumerate(self._deferredList):
-            if type(deferred) is not known:
-                known = type(deferred)
-                if getattr(known, "addCallbacks", None) is not ours:
-                    # What adds callbacks in its own way (a subclass, another library's) is asked.
-                    known = None
-                    deferred.addCallbacks(
-                        self._cbDeferred, self._cbDeferred, (index, SUCCESS), {}, (index, FAILURE)
-                    )
-                    continue
-            if deferred._callbacks is not None:
-                deferred._add((COLLECT, index, self))
-            elif not deferred.called:
-                deferred._callbacks = (COLLECT, index, self)
-                if deferred._state is None:
-                    deferred._state = self
-            elif deferred.paused or deferred._state is not None:
-                deferred._callbacks = (COLLECT, index, self)
-            else:
-                self._collectFired(deferred, index)
+        if not self._parts and not fireOnOneCallback:
+            self._fire(self.resultList)
+        self._watch(name)
 
-    def _collectFired(self, deferred: Deferred[Any], index: int) -> None:
-        """Do what a callback would do that is added to a Deferred with a result."""
-        outcome = deferred.result
-        failed = type(outcome) not in NON_DEFERRED_TYPES and isinstance(outcome, Failure)
-        if self._collect(outcome, index, failed):
-            deferred.result = None
-            if deferred._debugInfo is not None:
-                deferred._debugInfo.failResult = None
+    _shownName = "DeferredList"  # in errors
 
-    def _collect(self, result: Any, index: int, failed: bool) -> bool:
-        """Note what one has come to; return whether it is to be taken away from it."""
+    @property
+    def _deferredList(self) -> Sequence[Deferred[Any]]:
+        return self._parts  # ported code reads it
+
+    def _collect(self, result: Any, index: int, failed: bool) -> Any:
         results = self.resultList
         results[index] = (not failed, result)
         self.finishedCount = finished = self.finishedCount + 1
         if failed:
             if self.fireOnOneErrback and not self.called:
-                self.errback(Failure(FirstError(result, index)))
+                self._fire(Failure(FirstError(result, index)))
         elif self._firesOnOne and not self.called:
             first: Any = (result, index)
-            self.callback(first)
+            self._fire(first)
         if finished == len(results) and not self.called:
-            self.callback(results)
-        return failed and self.consumeErrors
+            self._fire(results)
+        return failed and self._mayDrop(result)
 
-    def _cbDeferred(self, result: Any, index: int, succeeded: bool) -> Any:
-        """Do what `_collect` does, as a callback."""
-        return None if self._collect(result, index, not succeeded) else result
+    def _mayDrop(self, failure: Failure) -> Any:
+        """Return whether a part's error is to be taken away, or KEEP if only its report is."""
+        if self.consumeErrors:
+            return True
+        # What has been cancelled with the list is no error that somebody forgot.
+        return (
+            KEEP if self._cancelled and issubclass(type(failure.value), CancelledError) else False
+        )
 
-    def cancel(self) -> None:
+    def _cancelNow(self) -> None:
         """Cancel those that have not fired, if this has not fired.
 
-        An error of a canceller is reported, and the others are cancelled all the same.
+        An error of a canceller is reported, and its Deferred fails with `CancelledError`. (In
+        Twisted that does not fire, and so this may not.)
         """
         if self.called:
             return
-        for deferred in self._deferredList:
-            try:
-                deferred.cancel()
-            except BaseException:
-                from twistlike._log.report import report  # for errors of cancellers only
-
-                report(Failure(), "Exception raised from user supplied canceller", source=self)
+        self._checkThread()
+        self._cancelled = True
+        self._cancelParts()
+        if not self._parts and not self.called:
+            self._fire(Failure(CancelledError()))  # nothing else will ever fire it
 
 
 class _Gathered(DeferredList):
@@ -158,11 +290,12 @@ class _Gathered(DeferredList):
     __slots__ = ("_results",)
 
     _shownAs = "DeferredList"
+    _shownName = "gatherResults"
 
     @property
     def resultList(self) -> list[Any]:
         return [
-            None if result is _MISSING else (not isinstance(result, Failure), result)
+            None if result is _MISSING else (not issubclass(type(result), Failure), result)
             for result in self._results
         ]
 
@@ -172,23 +305,23 @@ class _Gathered(DeferredList):
     ) -> None:
         self._results = [_MISSING] * len(results)
 
-    def _collect(self, result: Any, index: int, failed: bool) -> bool:
+    def _collect(self, result: Any, index: int, failed: bool) -> Any:
         results = self._results
         results[index] = result
         self.finishedCount = finished = self.finishedCount + 1
         if failed:
             if not self.called:
-                self.errback(Failure(FirstError(result, index)))
-            return self.consumeErrors
+                self._fire(Failure(FirstError(result, index)))
+            return self._mayDrop(result)
         if finished == len(results) and not self.called:
-            self.callback(results)
+            self._fire(results)
         return False
 
 
 def _parseDeferredListResult(  # pyright: ignore[reportUnusedFunction]
     resultList: list[tuple[bool, _T]], fireOnOneErrback: bool = False, /
 ) -> list[_T]:
-    """Return a `DeferredList`'s results without the notes of which succeeded. (For ported code.)"""
+    """Return a `DeferredList`'s results without the notes of which succeeded, for ported code."""
     return [result for _, result in resultList]
 
 
@@ -210,33 +343,42 @@ def race(ds: Sequence[Deferred[_T]]) -> Deferred[tuple[int, _T]]:
 
     It fails with `FailureGroup` if all fail. Cancelling it cancels all.
     """
-    won = False
-    failures: list[tuple[int, Failure]] = []
+    return _Race(ds)
 
-    def cancelAll(_: object) -> None:
-        for d in ds:
-            d.cancel()
 
-    def succeeded(result: _T, index: int) -> None:
-        nonlocal won
-        if won:
-            return
-        won = True
-        for other, d in enumerate(ds):
-            if other != index:
-                d.cancel()
-        first.callback((index, result))
+class _Race(Collector[Any]):
+    """What `race` returns."""
 
-    def failed(failure: Failure, index: int) -> None:
-        failures.append((index, failure))
-        if len(failures) == len(ds) and not won:
-            failures.sort(key=lambda pair: pair[0])
-            first.errback(FailureGroup([failure for _, failure in failures]))
+    __slots__ = ("_failures", "_won")
 
-    first: Deferred[tuple[int, _T]] = Deferred(cancelAll)
-    for index, d in enumerate(ds):
-        d.addCallbacks(succeeded, failed, (index,), {}, (index,))
-    return first
+    _shownAs = "Deferred"
+
+    def __init__(self, ds: Sequence[Deferred[Any]]) -> None:
+        self._start("race", ds)
+        self._failures: dict[int, Failure] = {}
+        self._won = False
+        super().__init__(_cancelRace)
+        self._watch("race")
+
+    def _collect(self, result: Any, index: int, failed: bool) -> Any:
+        failures = self._failures
+        if failed:
+            failures[index] = result
+            if len(failures) == len(self._parts) and not self.called:
+                group = FailureGroup([failures[index] for index in sorted(failures)])
+                self._fire(Failure(group))
+        elif not self.called and not self._won:
+            self._won = True
+            for other, deferred in enumerate(self._parts):
+                if other != index:
+                    cancelSurely(deferred)
+            self._fire((index, result))
+        return True
+
+
+def _cancelRace(race: Any) -> None:
+    """Cancel all parts; when the last has failed, so does the race."""
+    race._cancelParts()
 
 
 @overload
@@ -266,13 +408,16 @@ def maybeDeferred(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[
         result = f(*args, **kwargs)
     except BaseException as error:
         return fail(Failure.fromException(error))
-    if isinstance(result, Deferred):
-        return result
-    if isinstance(result, Failure):
+    kind = type(result)
+    if kind in NON_DEFERRED_TYPES:
+        return succeed(result)
+    if issubclass(kind, Deferred):
+        return result  # type: ignore[no-any-return]
+    if issubclass(kind, Failure):
         return fail(result)
-    if isinstance(result, CoroutineType):
+    if kind is CoroutineType:
         return start(result)
-    if getattr(result, "_asyncio_future_blocking", None) is not None:
+    if isFuture(result):
         return fromAwaitable(result) or succeed(result)
     return succeed(result)
 

@@ -22,19 +22,24 @@ from functools import wraps
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from twistlike._base.failure import Failure
+from twistlike._base.error import WrongThreadError
+from twistlike._base.failure import Failure, withTraceback
 from twistlike._base.naming import showAs
+from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
     NON_DEFERRED_TYPES,
     RESUME,
     addWaiter,
+    removeEntry,
     runCallbacks,
-    runIfReady,
 )
+from twistlike._defer.cancelling import cancelFor, reportCanceller
 from twistlike._defer.debug import DebugInfo, currentStack
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError, NotACoroutineError
-from twistlike._defer.futures import outcomeOf
+from twistlike._defer.futures import classHas, isFuture, outcomeOf
+from twistlike._defer.nesting import runIfReady
+from twistlike._defer.task_future import whenTaskWaits
 from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
 
@@ -75,13 +80,15 @@ class _Unfinished(Deferred[Any]):
 
     Attributes:
         cancelling: whether the cancel is still going on: the callbacks then wait for its end.
+        again: whether it has been cancelled again, meanwhile.
     """
 
-    __slots__ = ("cancelling",)
+    __slots__ = ("again", "cancelling")
 
     _shownAs = "Deferred"
 
     cancelling: bool
+    again: bool
 
 
 class CoroutineDeferred(Deferred[_T]):
@@ -112,8 +119,6 @@ class CoroutineDeferred(Deferred[_T]):
     loop: AbstractEventLoop | None  # the loop on which it waits
     thread: int | None  # and its thread
 
-    # The Deferred has failed because a canceller raised, and the coroutine has gone on.
-    _orphaned = False
     _atBorder = False  # whether it has ever waited for something of asyncio's
 
     def __init__(self, coro: Any) -> None:
@@ -154,21 +159,26 @@ class CoroutineDeferred(Deferred[_T]):
             standIn = self._standIn
             if standIn is None or standIn._loop is not loop:
                 standIn = self._standIn = TaskProxy(self, loop)
+                for tell in tuple(whenTaskWaits):
+                    tell()
             elif standIn._must_cancel:
+                if hasattr(self._waitingOn, "_giveBack"):
+                    # Cancelled in the very turn in which it is handed a lock or an item.
+                    self._waitingOn._giveBack(outcome)
                 outcome = standIn._takeCancel()
                 self._atBorder = True
             before = current.swapTask(loop, standIn)
         try:
             while True:
-                if type(outcome) in NON_DEFERRED_TYPES or not isinstance(outcome, Failure):
+                if type(outcome) in NON_DEFERRED_TYPES or not issubclass(type(outcome), Failure):
                     value = self._context.run(send, outcome)
                 else:
                     value = self._context.run(
-                        send.__self__.throw, outcome.value.with_traceback(outcome.tb)
+                        send.__self__.throw, withTraceback(outcome.value, outcome.tb)
                     )
-                if type(value) is not Deferred and not isinstance(value, Deferred):
+                if type(value) is not Deferred and not issubclass(type(value), Deferred):
                     value = self._translate(value, loop)
-                    if not isinstance(value, Deferred):
+                    if not issubclass(type(value), Deferred):
                         if value is _WAITING:
                             return None
                         outcome = value
@@ -227,7 +237,7 @@ class CoroutineDeferred(Deferred[_T]):
             self._state = None
             state = state._state
         elif self._orphaned:
-            if isinstance(outcome, Failure):
+            if issubclass(type(outcome), Failure):
                 DebugInfo().failResult = outcome  # nobody can handle it: it is reported
             return None
         else:
@@ -264,13 +274,15 @@ class CoroutineDeferred(Deferred[_T]):
             # asyncio.sleep(0) and its like: the loop's next turn.
             self._atBorder = True
             self._waitingOn = loop.call_soon(self._wake)
+            self.loop = loop
+            self.thread = get_ident()
             return _WAITING
         if type(value) in NON_DEFERRED_TYPES:
             return value
-        if getattr(value, "_asyncio_future_blocking", None) is not None:
+        if isFuture(value):
             return self._waitForFuture(value, loop)
         if self._isGenerator():
-            if isinstance(value, GeneratorType):
+            if type(value) is GeneratorType:
                 return start(value)
             return fromAwaitable(value) or value
         return value
@@ -304,16 +316,21 @@ class CoroutineDeferred(Deferred[_T]):
             resume = self._futureYielded
             self._yielded = True
         self._waitingOn = future
+        self.loop = home
+        self.thread = None if loop is None else get_ident()
         future.add_done_callback(resume)
         return _WAITING
 
     def _futureAwaited(self, future: Any) -> None:
         if self._waitingOn is future:
+            del future  # a frame of its error's traceback may lead here
             self._wake()
 
     def _futureYielded(self, future: Any) -> None:
         if self._waitingOn is future:
-            self._wake(outcomeOf(future))
+            self._waitingOn = outcomeOf(future)
+            del future  # a frame of its error's traceback may lead here
+            self._wake(self._waitingOn)
 
     def _wake(self, outcome: Any = None) -> None:
         """Go on after something of asyncio's."""
@@ -324,26 +341,62 @@ class CoroutineDeferred(Deferred[_T]):
 
     # Cancelling
 
-    def cancel(self) -> None:
+    def _cancelNow(self) -> None:
         """Cancel what the coroutine waits for, at once; what comes of that is its own affair."""
         if self._send is None or (self.called and type(self._state) is not _Unfinished):
-            super().cancel()
+            super()._cancelNow()
             return
+        self._checkThread()
         # The innermost coroutine of those that wait for each other: not by recursion.
         line: list[CoroutineDeferred[Any]] = []
         inner: Any = self
-        while isinstance(inner, CoroutineDeferred) and inner._becomeUnfinished():
+        circular = False
+        while issubclass(type(inner), CoroutineDeferred):
+            circular = inner._isCancelling()
+            if circular or not inner._becomeUnfinished():
+                break
             line.append(inner)
             inner = inner._waitingOn
+        if not line:
+            self._state.again = True  # this is being cancelled already
+            return
+        last = line[-1]
         try:
-            if isinstance(inner, Deferred):
+            if circular:
+                # In the end, the last one waits for this one. It leaves the circle.
+                removeEntry(inner, last)
+                last._wake(Failure(CancelledError()))
+            elif issubclass(type(inner), Deferred):
                 inner.cancel()
+                if last._isStuck(inner):
+                    # A circle through a list or the like: what it waits for waits for it.
+                    removeEntry(inner, last)
+                    inner.addErrback(lambda _: None)
+                    last._wake(Failure(CancelledError()))
             elif inner is not None:
-                line[-1]._cancelAtBorder(inner)
+                last._cancelAtBorder(inner)
         except BaseException as error:
-            line[-1]._orphan(Failure.fromException(error))
+            last._orphan(Failure.fromException(error))
         for driver in reversed(line):
             driver._haveCancelled()
+
+    def _checkThread(self) -> None:
+        """Raise WrongThreadError if the coroutine, or what waits for it, is in another thread."""
+        if self.thread not in (None, get_ident()):
+            raise WrongThreadError(
+                f"{safe_repr(self)} was cancelled in another thread than that of the asyncio loop"
+                " on which its coroutine waits; use reactor.callFromThread(d.cancel)"
+            )
+        if not self.called:
+            super()._checkThread()
+
+    def _isStuck(self, inner: Deferred[Any]) -> bool:
+        """Return whether a cancel came back to this, which still waits for `inner`."""
+        state = self._state
+        return type(state) is _Unfinished and state.again and self._waitingOn is inner
+
+    def _isCancelling(self) -> bool:
+        return type(self._state) is _Unfinished and self._state.cancelling
 
     def _becomeUnfinished(self) -> bool:
         """Count as fired, but wait for the coroutine's end: what Twisted's look like then.
@@ -360,6 +413,7 @@ class CoroutineDeferred(Deferred[_T]):
         elif type(self._state) is not _Unfinished or self._send is None:
             return False
         self._state.cancelling = True
+        self._state.again = False
         return True
 
     def _haveCancelled(self) -> None:
@@ -377,6 +431,9 @@ class CoroutineDeferred(Deferred[_T]):
         if type(self._state) is _Unfinished:
             self._orphaned = True
             self.result = failure
+            if self.loop is not None:
+                # A task or a time limit wants a cancel, and does not look at what came instead.
+                reportCanceller(failure, self)
 
     def _cancelAtBorder(self, waiting: Any) -> None:
         if self._standIn is not None:
@@ -393,15 +450,10 @@ class CoroutineDeferred(Deferred[_T]):
         self._wake(Failure(asyncioCancelledError()))
 
     def _cancelDeferred(self) -> None:
-        """Cancel the Deferred that is waited for. (The stand-in calls this, in its own turn.)"""
+        """Cancel the Deferred that is waited for; the task proxy calls this, in its own turn."""
         waiting = self._waitingOn
-        if isinstance(waiting, Deferred):
-            try:
-                waiting.cancel()
-            except BaseException:
-                from twistlike._log.report import report
-
-                report(Failure(), "A canceller raised", source=self)
+        if issubclass(type(waiting), Deferred) and not cancelFor(waiting, self):
+            self._wake()
 
 
 def isCancel(error: BaseException) -> bool:
@@ -440,29 +492,32 @@ def fromAwaitable(awaitable: Any) -> Deferred[Any] | None:
         awaitable: a Deferred (which is returned itself), a coroutine (which starts now), an asyncio
             future or task, or anything else with `__await__`.
     """
-    if isinstance(awaitable, Deferred):
-        return awaitable
-    if isinstance(awaitable, CoroutineType):
+    kind = type(awaitable)
+    if kind in NON_DEFERRED_TYPES:
+        return None  # what most calls from threads return
+    if issubclass(kind, Deferred):
+        return awaitable  # type: ignore[no-any-return]
+    if kind is CoroutineType:
         return start(awaitable)
-    if getattr(awaitable, "_asyncio_future_blocking", None) is not None:
+    if isFuture(awaitable):
         return Deferred.fromFuture(awaitable)
-    if hasattr(type(awaitable), "__await__"):
+    if classHas(awaitable, "__await__"):
         return start(_await(awaitable))
     return None
 
 
 def _startsWith(coro: Any) -> bool:
     """Return whether something can be driven: coroutines, also Cython's, and generators."""
-    if isinstance(coro, (CoroutineType, GeneratorType)):
+    if type(coro) in (CoroutineType, GeneratorType):
         return True
-    return all(hasattr(coro, name) for name in ("__await__", "send", "throw", "close"))
+    return all(classHas(coro, name) for name in ("__await__", "send", "throw", "close"))
 
 
 def fromCoroutine(coro: Any) -> Deferred[Any]:
     """Do what `Deferred.fromCoroutine` does."""
     if _startsWith(coro):
         return start(coro)
-    raise NotACoroutineError(f"{coro!r} is not a coroutine")
+    raise NotACoroutineError(f"{safe_repr(coro)} is not a coroutine")
 
 
 def ensureDeferred(
@@ -473,11 +528,11 @@ def ensureDeferred(
     Raises:
         NotACoroutineError: it is neither.
     """
-    if isinstance(coro, Deferred):
-        return coro
+    if issubclass(type(coro), Deferred):
+        return coro  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
     if _startsWith(coro):
         return start(coro)
-    raise NotACoroutineError(f"{coro!r} is not a coroutine or a Deferred")
+    raise NotACoroutineError(f"{safe_repr(coro)} is not a coroutine or a Deferred")
 
 
 def inlineCallbacks(f: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, Deferred[_T]]:
@@ -499,9 +554,10 @@ def inlineCallbacks(f: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, De
                 f"inlineCallbacks requires {f!r} to produce a generator; instead caught"
                 " returnValue being used in a non-generator"
             ) from None
-        if not isinstance(gen, GeneratorType):
+        if type(gen) is not GeneratorType:
             raise TypeError(
-                f"inlineCallbacks requires {f!r} to produce a generator; instead got {gen!r}"
+                f"inlineCallbacks requires {f!r} to produce a generator; instead got"
+                f" {safe_repr(gen)}"
             )
         return start(gen)
 

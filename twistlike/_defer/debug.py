@@ -6,12 +6,14 @@ Thread: whichever has the Deferred. `DebugInfo.__del__` runs in whichever lets g
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twistlike._base.naming import showAs
 
 if TYPE_CHECKING:
     from twistlike._base.failure import Failure
+
+_causeOf: Any = BaseException.__dict__["__cause__"].__get__
 
 __all__ = ["DebugInfo", "currentStack", "isCancelOfAsyncio"]
 
@@ -69,13 +71,15 @@ class DebugInfo:
             # The interpreter ends: nothing can be imported any more, and where something has been,
             # it is being taken apart. A Deferred of the main program's globals is reported here.
             print(message, file=sys.stderr)
-            sys.__excepthook__(type(failure.value), failure.value, failure.tb)
+            if isinstance(failure.value, BaseException):
+                sys.__excepthook__(type(failure.value), failure.value, failure.tb)
+            else:
+                print(failure.getErrorMessage(), file=sys.stderr)  # Twisted allows any object
             return
-        from twistlike._log.report import (
-            report,  # an error that nobody handles is rare, logging is dear
-        )
+        # An error that nobody handles is rare, and logging is dear.
+        from twistlike._log.report import reportCollected
 
-        report(failure, message, source="Deferred")
+        reportCollected(failure, message, "Deferred")
 
 
 def isCancelOfAsyncio(error: object) -> bool:
@@ -85,7 +89,10 @@ def isCancelOfAsyncio(error: object) -> bool:
     loop that ends.
     """
     # By name: at the interpreter's end, when global Deferreds are collected, modules are gone.
-    kind, cause = type(error), type(getattr(error, "__cause__", None))
+    kind = type(error)
+    if not issubclass(kind, BaseException):
+        return False
+    cause = type(_causeOf(error))
     return (
         kind.__name__ == cause.__name__ == "CancelledError"
         and cause.__module__ == "asyncio.exceptions"

@@ -13,29 +13,44 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike._base.error import WrongThreadError
-from twistlike._base.failure import Failure
+from twistlike._base.failure import Failure, withTraceback
 from twistlike._base.naming import showAs
-from twistlike._defer.base import DeferredBase
+from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
     KEEP,
     NO_KEYWORDS,
     NON_DEFERRED_TYPES,
     PASS,
     RUNNING,
+    ChainSource,
     addWaiter,
+    bindThread,
+    nesting,
+    removeEntry,
     resume,
     runCallbacks,
 )
+from twistlike._defer.cancelling import cancelSurely, leaveCircle
 from twistlike._defer.debug import DebugInfo, currentStack
-from twistlike._defer.errors import AlreadyCalledError, CancelledError
-from twistlike._defer.small import failthru, passthru
+from twistlike._defer.errors import (
+    AlreadyCalledError,
+    CancelledError,
+    cancelledToTimedOutError,
+    failthru,
+    passthru,
+)
+from twistlike._defer.fields import DeferredFields
+from twistlike._defer.nesting import NEAR, run, runIfReady, runNested
 from twistlike._defer.task_future import FutureAdapter
 from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from asyncio import AbstractEventLoop, Future
+    from collections.abc import Callable, Coroutine, Generator, Mapping
     from typing import Concatenate, ParamSpec
+
+    from twistlike._base.interfaces import IReactorTime
 
     _P = ParamSpec("_P")
 
@@ -47,12 +62,20 @@ _V = TypeVar("_V")
 
 _new: Any = object.__new__
 
+# From how many nested runs on a firing takes the longer way. In debug mode each does, to be noted:
+# one comparison is enough for both.
+_mostNested = NEAR
+
+NOT_AWAITED = (
+    "{} was iterated over, or went on before it had fired: write `await d`, or `yield d` inside"
+    " of inlineCallbacks"
+)
 
 # What is the current task of a loop where it is none of asyncio's that awaits a Deferred.
 NO_TASKS = frozenset((NoneType, TaskProxy))
 
 
-class Deferred(DeferredBase[_T]):
+class Deferred(DeferredFields[_T]):
     """A result that will be there later, or an error, and the callbacks that wait for it.
 
     `await` gives the result in Deferred coroutines and in asyncio's tasks alike.
@@ -171,6 +194,10 @@ class Deferred(DeferredBase[_T]):
             callback: called as `callback(result, *callbackArgs, **callbackKeywords)`.
             errback: called as `errback(failure, *errbackArgs, **errbackKeywords)`; without it, a
                 Failure goes on to those added later.
+            callbackArgs: see there.
+            callbackKeywords: see there.
+            errbackArgs: see there.
+            errbackKeywords: see there.
 
         Returns:
             this Deferred.
@@ -221,7 +248,7 @@ class Deferred(DeferredBase[_T]):
             except AttributeError:  # the entry of somebody who waits, see _run
                 self._callbacks = [callbacks, callback]
         if self.called and self._state is None and not self.paused:
-            runCallbacks(self, self.result)
+            run(self)
             try:
                 return self
             finally:
@@ -266,7 +293,7 @@ class Deferred(DeferredBase[_T]):
             except AttributeError:  # the entry of somebody who waits, see _run
                 self._callbacks = [callbacks, entry]
         if self.called and self._state is None and not self.paused:
-            runCallbacks(self, self.result)
+            run(self)
             try:
                 return self
             finally:
@@ -316,12 +343,58 @@ class Deferred(DeferredBase[_T]):
             except AttributeError:  # the entry of somebody who waits, see _run
                 self._callbacks = [callbacks, entry]
         if self.called and self._state is None and not self.paused:
-            runCallbacks(self, self.result)
+            run(self)
             try:
                 return self
             finally:
                 del self  # see the end of runCallbacks
         return self
+
+    def chainDeferred(self, d: Deferred[_T]) -> Deferred[None]:
+        """Fire another Deferred with this one's result; this one goes on with None."""
+        if not d.called:
+            if d._state is None or d._state.thread is None:
+                d._state = ChainSource(self, d._state)
+            else:
+                bindThread(self, d._state)
+        return self.addCallbacks(d.callback, d.errback)
+
+    def addTimeout(
+        self,
+        timeout: float,
+        clock: IReactorTime,
+        onTimeoutCancel: Callable[[_T | Failure, float], _U | Failure] | None = None,
+    ) -> Deferred[_T | _U]:
+        """Cancel this Deferred if it has not fired within some time.
+
+        Args:
+            timeout: seconds.
+            clock: what measures them: a reactor, or a clock of a test.
+            onTimeoutCancel: called with what came of the cancel and with the timeout, if it came to
+                that; what it returns or raises takes its place. Without it, a `CancelledError`
+                becomes a `TimeoutError`.
+        """
+        timedOut = False
+
+        def expire() -> None:
+            nonlocal timedOut
+            timedOut = True
+            cancelSurely(self)
+
+        def convert(outcome: Any) -> Any:
+            if not timedOut:
+                return outcome
+            return (onTimeoutCancel or cancelledToTimedOutError)(outcome, timeout)
+
+        def stopClock(outcome: Any) -> Any:
+            if delayed.active():
+                delayed.cancel()
+            return outcome
+
+        delayed = clock.callLater(timeout, expire)
+        # Two callbacks, as in Twisted: what onTimeoutCancel returns may be a Deferred.
+        outcome: Deferred[Any] = self.addBoth(convert).addBoth(stopClock)
+        return outcome
 
     # Firing
 
@@ -335,28 +408,40 @@ class Deferred(DeferredBase[_T]):
         if self.called:
             self._firedAgain()
             return
-        if self._state is not None:
+        state = self._state
+        if state is not None:
             # _checkThread, without the call: what a coroutine or a task awaits comes here.
-            if self._state.thread is not None and self._state.thread != get_ident():
+            thread = state.thread
+            if thread is not None and thread != get_ident():
                 self._checkThread()
-            if type(self._callbacks) is tuple and not self.paused and not Deferred.debug:
+            if type(self._callbacks) is tuple and nesting[0] < _mostNested and not self.paused:
                 self.called = True
                 self._canceller = None
                 self.result = result
                 resume(self, result)
-                del self, result  # see the end of runCallbacks
+                del self, result, state  # see the end of runCallbacks
                 return
             self._state = None
         self.called = True
         self._canceller = None
         self.result = result
-        if Deferred.debug:
-            self._noteInvoker(2)
-        if (
+        depth = nesting[0]
+        if depth >= _mostNested:
+            self._fireNested()
+        elif (
             self._callbacks is not None or type(result) not in NON_DEFERRED_TYPES
         ) and not self.paused:
+            nesting[0] = depth + 1
             runCallbacks(self, result)
+            nesting[0] = depth
             del self, result  # see the end of runCallbacks
+
+    def _fireNested(self) -> None:
+        """Run the callbacks, deep inside of other runs, or in debug mode."""
+        if Deferred.debug:
+            self._noteInvoker(3)
+        if not self.paused:
+            run(self)
 
     def errback(self, fail: Failure | BaseException | None = None) -> None:
         """Fire: have the errbacks called, now, with the error.
@@ -371,10 +456,10 @@ class Deferred(DeferredBase[_T]):
         """
         if fail is None:
             fail = Failure(captureVars=self.debug)
-        elif not isinstance(fail, Failure):
+        elif not issubclass(type(fail), Failure):
             fail = Failure(fail)
         try:
-            Deferred.callback(self, fail)
+            Deferred.callback(self, fail)  # type: ignore[misc]
         finally:
             del self, fail
 
@@ -385,7 +470,12 @@ class Deferred(DeferredBase[_T]):
             return
         if self._debugInfo is not None and self.debug:
             raise AlreadyCalledError("\n" + self._debugInfo._getDebugTracebacks())
-        raise AlreadyCalledError
+        error = AlreadyCalledError()
+        error.hint = (
+            f"{safe_repr(self)} has been fired before; defer.setDebugging(True), called before it"
+            " is made, shows where"
+        )
+        raise error
 
     def _noteInvoker(self, skip: int) -> None:
         """Remember who fires this (debug mode): the stack without the `skip` innermost frames."""
@@ -394,11 +484,14 @@ class Deferred(DeferredBase[_T]):
         self._debugInfo.invoker = currentStack(skip)
 
     def _checkThread(self) -> None:
-        """Before it fires: raise WrongThreadError if a loop in another thread waits for it."""
-        if self._state.thread not in (None, get_ident()):
+        """Raise WrongThreadError if a loop in another thread waits for this, which has not fired.
+
+        Whoever takes something off a list for this Deferred calls it before that.
+        """
+        if self._state is not None and self._state.thread not in (None, get_ident()):
             raise WrongThreadError(
-                f"{self!r} was fired in another thread than that of the asyncio loop which waits"
-                " for it; use reactor.callFromThread(d.callback, result)"
+                f"{safe_repr(self)} was fired in another thread than that of the asyncio loop which"
+                " waits for it; use reactor.callFromThread(d.callback, result)"
             )
 
     # Pausing
@@ -415,7 +508,7 @@ class Deferred(DeferredBase[_T]):
         if self.called and self._state is not RUNNING:
             # As in Twisted, one that waits for another does so no longer if it is unpaused by hand.
             self._state = None
-            runCallbacks(self, self.result)
+            run(self)
 
     # Cancelling
 
@@ -427,22 +520,44 @@ class Deferred(DeferredBase[_T]):
         Raises:
             WrongThreadError: something on an asyncio loop in another thread waits for it.
         """
+        # Cancelling nests as firing does: a list cancels its parts, a coroutine what it waits for.
+        depth = nesting[0]
+        if depth >= NEAR:
+            runNested(self, cancelSurely)
+            return
+        nesting[0] = depth + 1
+        try:
+            self._cancelNow()
+        finally:
+            nesting[0] = depth
+
+    def _cancelNow(self) -> None:
+        """Do what `cancel` does."""
         target: Deferred[Any] = self
+        landmark, steps, limit = target, 0, 2
         while target.called:
             # Fired: what can be cancelled is the Deferred that it waits for, if it does.
             inner = target.result
-            if not isinstance(inner, Deferred):
+            if not issubclass(type(inner), Deferred):
                 return
-            if type(inner).cancel is not Deferred.cancel:
+            if inner is landmark:
+                leaveCircle(target)
+                return
+            kind = type(inner)
+            if kind.cancel is not Deferred.cancel or kind._cancelNow is not Deferred._cancelNow:
                 inner.cancel()
                 return
             target = inner
+            steps += 1
+            if steps == limit:
+                landmark = target
+                limit *= 2
         if target._state is not None:
             target._checkThread()
         if target._canceller is not None:
             target._canceller(target)
         else:
-            # Whoever was to fire it does not know that it was cancelled, and will fire it.
+            # What was to fire it does not know that it was cancelled, and will fire it.
             target._suppressAlreadyCalled = True
         if not target.called:
             target.errback(Failure(CancelledError()))
@@ -451,9 +566,11 @@ class Deferred(DeferredBase[_T]):
 
     def __await__(self) -> Generator[Any, Any, _T]:
         """Wait for the result, in a Deferred coroutine or in an asyncio task; it is left here."""
-        if self.called and not self.paused and not isinstance(self.result, Deferred):
+        if self.called and not self.paused:
+            if self._callbacks is not None:
+                runIfReady(self)  # left behind one that was paused
             result = self.result
-            if type(result) in NON_DEFERRED_TYPES or not isinstance(result, Failure):
+            if type(result) in NON_DEFERRED_TYPES or not issubclass(type(result), Failure):
                 return result  # type: ignore[no-any-return]
             info = self._debugInfo
             if info is not None:
@@ -463,6 +580,8 @@ class Deferred(DeferredBase[_T]):
             if loop is None or type(current.currentTask(loop)) in NO_TASKS:
                 # A Deferred coroutine, or another driver in Twisted's manner: it sends the result.
                 result = yield self
+                if result is None and not self.called:
+                    raise RuntimeError(NOT_AWAITED.format(safe_repr(self)))
                 return result  # type: ignore[no-any-return]
             waiter = FutureAdapter(self, loop)
             if self._callbacks is None and self._state is None and not self.called:
@@ -470,13 +589,26 @@ class Deferred(DeferredBase[_T]):
                 self._state = waiter
             else:
                 addWaiter(self, (KEEP, KEEP, waiter))
-            yield waiter
+            try:
+                yield waiter
+            except BaseException:
+                if waiter._deferred is not None:
+                    removeEntry(self, waiter)  # whatever iterated over this has been dropped
+                else:
+                    giveBack: Any = getattr(self, "_giveBack", None)
+                    if giveBack is not None:
+                        # Cancelled in the very turn in which it was handed a lock or an item.
+                        giveBack(waiter.outcome)
+                raise
+            if waiter._deferred is not None:
+                removeEntry(self, waiter)
+                raise RuntimeError(NOT_AWAITED.format(safe_repr(self)))
             result = waiter.outcome
             del waiter  # it keeps the outcome: see below
-            if type(result) in NON_DEFERRED_TYPES or not isinstance(result, Failure):
+            if type(result) in NON_DEFERRED_TYPES or not issubclass(type(result), Failure):
                 return result  # type: ignore[no-any-return]
         # No frame of the exception's traceback may keep the Deferred that keeps the exception.
-        error = result.value.with_traceback(result.tb)
+        error = withTraceback(result.value, result.tb)
         del self, result
         try:
             raise error
@@ -485,7 +617,67 @@ class Deferred(DeferredBase[_T]):
 
     __iter__ = __await__
 
-    # What Twisted's consumers look at
+    # Coroutines and futures. What makes them knows Deferred, so it is imported when it is needed.
+
+    @classmethod
+    def fromCoroutine(cls, coro: Coroutine[Any, Any, _U] | Generator[Any, Any, _U]) -> Deferred[_U]:
+        """Run a coroutine, and return a Deferred of its result.
+
+        It may await Deferreds, and on a loop whatever asyncio's tasks may.
+
+        Raises:
+            NotACoroutineError: it is none.
+        """
+        from twistlike._defer.coroutines import fromCoroutine
+
+        return fromCoroutine(coro)
+
+    @classmethod
+    def fromFuture(cls, future: Future[_U]) -> Deferred[_U]:
+        """Return a Deferred of what an asyncio future or task comes to.
+
+        Cancelling it cancels the future. A future that is cancelled fails it with `CancelledError`
+        (in Twisted with asyncio's).
+
+        Thread: that of the future's loop.
+        """
+        from twistlike._defer.futures import fromFuture
+
+        return fromFuture(future)
+
+    def asFuture(self, loop: AbstractEventLoop) -> Future[_T]:
+        """Return an asyncio future of this Deferred's result, which it takes.
+
+        Cancelling the future cancels the Deferred, and a Deferred that was cancelled cancels the
+        future (in Twisted the future fails with `CancelledError`). Inside a task, `await` takes a
+        Deferred itself.
+
+        Thread: the loop's.
+        """
+        from twistlike._defer.futures import asFuture
+
+        return asFuture(self, loop)
+
+    # Texts, and what Twisted's own code reads
+
+    @property
+    def _chainedTo(self) -> Any:
+        """The Deferred whose result this one is to get, or None."""
+        state = self._state
+        if self.called:
+            return state if isinstance(state, Deferred) else None
+        return state.source if isinstance(state, ChainSource) else None
+
+    def __str__(self) -> str:
+        name = self._shownAs or type(self).__name__
+        inner = self._chainedTo
+        if inner is not None:
+            return f"<{name} at 0x{id(self):x} waiting on Deferred at 0x{id(inner):x}>"
+        if hasattr(self, "result"):
+            return f"<{name} at 0x{id(self):x} current result: {safe_repr(self.result)}>"
+        return f"<{name} at 0x{id(self):x}>"
+
+    __repr__ = __str__
 
     @property
     def _runningCallbacks(self) -> bool:
@@ -557,7 +749,9 @@ def fail(result: Failure | BaseException | None = None) -> Deferred[Any]:
 
 def setDebugging(on: bool) -> None:
     """Let Deferreds made from now on remember where they were made and fired, or not."""
+    global _mostNested
     Deferred.debug = bool(on)
+    _mostNested = 0 if on else NEAR
 
 
 def getDebugging() -> bool:

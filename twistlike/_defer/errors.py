@@ -1,15 +1,18 @@
-"""The exceptions of Deferreds, their locks and their queues. Any thread may raise them."""
+"""The exceptions of Deferreds, their locks and their queues, and stock callbacks. Thread: any."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import builtins
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._base.reflect import safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from twistlike._base.failure import Failure
+    from twistlike._defer.deferred import Deferred
 
 __all__ = [
     "AlreadyCalledError",
@@ -21,14 +24,30 @@ __all__ = [
     "QueueOverflow",
     "QueueUnderflow",
     "TimeoutError",
+    "cancelledToTimedOutError",
+    "failthru",
+    "logError",
+    "passthru",
+    "timeout",
 ]
+
+_T = TypeVar("_T")
 
 
 class AlreadyCalledError(Exception):
     """A Deferred was to be fired, but it has fired already.
 
-    In debug mode (`setDebugging`) the text says where it was made and fired.
+    The text says which one it is, and in debug mode (`setDebugging`) where it was made and fired.
+
+    Attributes:
+        hint: The text, where no argument is given. (Twisted's has no arguments outside of debug
+            mode, and no text.)
     """
+
+    hint = ""
+
+    def __str__(self) -> str:
+        return super().__str__() or self.hint
 
 
 class CancelledError(Exception):
@@ -38,8 +57,18 @@ class CancelledError(Exception):
     """
 
 
-class TimeoutError(Exception):
-    """A Deferred had no result in time."""
+class TimeoutError(builtins.TimeoutError):
+    """A Deferred had no result in time.
+
+    Differs from Twisted: `except TimeoutError` finds it without an import, too.
+    """
+
+    def __init__(self, *args: object) -> None:
+        """Keep the arguments as any exception does, and not as an OSError's number and text."""
+        super().__init__()
+        self.args = args
+
+    __str__ = BaseException.__str__
 
 
 class NotACoroutineError(TypeError):
@@ -72,7 +101,7 @@ class FirstError(Exception):
         self.index = index
 
     def __repr__(self) -> str:
-        return f"FirstError[#{self.index}, {self.subFailure.value!r}]"
+        return f"FirstError[#{self.index}, {safe_repr(self.subFailure.value)}]"
 
     def __str__(self) -> str:
         return f"FirstError[#{self.index}, {self.subFailure}]"
@@ -117,4 +146,51 @@ class FailureGroup(Exception):
         self.failures = failures
 
 
-showAs("twistlike.internet.defer", globals(), __all__)
+def passthru(arg: _T) -> _T:
+    """Return the argument: a callback that does nothing."""
+    return arg
+
+
+def failthru(arg: Failure) -> Failure:
+    """Return the argument: an errback that does nothing."""
+    return arg
+
+
+def logError(err: Failure) -> Failure:
+    """Report an error, and pass it on: an errback."""
+    from twistlike._log.report import report  # errors are rare, logging is dear
+
+    report(err, "Unhandled Error", source=logError)
+    return err
+
+
+def timeout(deferred: Deferred[object]) -> None:
+    """Fail a Deferred with `TimeoutError`. Deprecated: use `Deferred.addTimeout`."""
+    import warnings  # for the deprecated only
+
+    warnings.warn(
+        "twistlike.internet.defer.timeout is deprecated; use Deferred.addTimeout",
+        category=DeprecationWarning,
+        stacklevel=2,
+    )
+    deferred.errback(Failure(TimeoutError("Callback timed out")))
+
+
+def cancelledToTimedOutError(value: Any, timeout: float) -> Any:
+    """Return a result as it is; raise `TimeoutError` for a `CancelledError`.
+
+    Args:
+        value: what a Deferred came to that was cancelled because it took too long.
+        timeout: how long it was given, in seconds.
+    """
+    if issubclass(type(value), Failure):
+        value.trap(CancelledError)
+        raise TimeoutError(timeout, "Deferred")
+    return value
+
+
+showAs(
+    "twistlike.internet.defer",
+    globals(),
+    [name for name in __all__ if name not in ("cancelledToTimedOutError", "failthru")],
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
+from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import chain
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError
@@ -12,7 +13,34 @@ from twistlike._defer.errors import CancelledError
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
 
-__all__ = ["asFuture", "fromFuture", "outcomeOf"]
+__all__ = ["asFuture", "classHas", "fromFuture", "isFuture", "outcomeOf"]
+
+
+def classHas(value: object, name: str) -> bool:
+    """Return whether an object's class, or a base of it, defines a name.
+
+    `hasattr` would ask the object, or the metaclass, and so anybody's code: a mock, a proxy for a
+    server or a lazy class has any attribute that is asked for, or raises.
+    """
+    # A loop: a generator would cost a quarter of a quick blocking call.
+    for base in _basesOf(type(value)):  # noqa: SIM110
+        if name in _namesOf(base):
+            return True
+    return False
+
+
+_basesOf: Any = type.__dict__["__mro__"].__get__
+_namesOf: Any = type.__dict__["__dict__"].__get__
+
+
+def isFuture(value: Any) -> bool:
+    """Return whether something is a future by asyncio's protocol."""
+    if not classHas(value, "_asyncio_future_blocking"):
+        return False
+    try:
+        return value._asyncio_future_blocking is not None
+    except Exception:
+        return False
 
 
 def outcomeOf(future: Any) -> Any:
@@ -63,12 +91,12 @@ def asFuture(deferred: Deferred[Any], loop: AbstractEventLoop) -> Future[Any]:
     def forward(outcome: Any) -> None:
         if future.done():
             return
-        if not isinstance(outcome, Failure):
+        if not issubclass(type(outcome), Failure):
             future.set_result(outcome)
-        elif isinstance(outcome.value, CancelledError):
+        elif issubclass(type(outcome.value), CancelledError):
             future.cancel()
         else:
-            future.set_exception(outcome.value)
+            future.set_exception(_forFuture(outcome.value))
 
     def checkCancel(future: Future[Any]) -> None:
         if future.cancelled():
@@ -77,3 +105,13 @@ def asFuture(deferred: Deferred[Any], loop: AbstractEventLoop) -> Future[Any]:
     future.add_done_callback(checkCancel)
     deferred.addBoth(forward)
     return future
+
+
+def _forFuture(error: Any) -> BaseException:
+    """Return an error as asyncio's futures take it; StopIteration as CPython 3.12 has it."""
+    if isinstance(error, BaseException) and not isinstance(error, StopIteration):
+        return error
+    replacement = RuntimeError(f"{safe_repr(error)} cannot be raised into a Future")
+    if isinstance(error, BaseException):
+        replacement.__cause__ = error
+    return replacement

@@ -16,16 +16,49 @@ if TYPE_CHECKING:
 
     _P = ParamSpec("_P")
 
-__all__ = ["DeferredLock", "DeferredQueue", "DeferredSemaphore"]
+__all__ = ["DeferredLock", "DeferredQueue", "DeferredSemaphore", "handOver"]
 
 _T = TypeVar("_T")
+
+
+def handOver(d: Deferred[Any], value: Any, giveBack: Callable[[Any], object]) -> None:
+    """Fire a Deferred with something that must not be lost: a lock, or an item of a queue.
+
+    Args:
+        d: the Deferred.
+        value: what it fires with.
+        giveBack: called with `value` if a task or coroutine that waits for the Deferred is
+            cancelled before it goes on. Not if it waits for what callbacks make of the value.
+    """
+    if type(d._callbacks) is tuple:
+        d._giveBack = giveBack  # type: ignore[attr-defined]
+    d.callback(value)
+
+
+def _handToNext(
+    waiting: list[Deferred[Any]], value: Any, giveBack: Callable[[Any], object]
+) -> None:
+    """Hand something to the Deferred that waits longest.
+
+    Raises:
+        WrongThreadError: a loop in another thread waits for it. Nothing has changed.
+    """
+    d = waiting[0]
+    d._checkThread()
+    del waiting[0]
+    try:
+        handOver(d, value, giveBack)
+    except BaseException:
+        if not d.called:
+            waiting.insert(0, d)  # it was not fired: the stack is full, for one
+        raise
 
 
 class _ConcurrencyPrimitive:
     """What can be acquired and released.
 
     Attributes:
-        waiting: the Deferreds of those who wait for it, first come first.
+        waiting: the Deferreds that wait for it, first come first.
     """
 
     def __init__(self) -> None:
@@ -87,12 +120,17 @@ class _ConcurrencyPrimitive:
     def _cancelAcquire(self, d: Deferred[Any]) -> None:
         self.waiting.remove(d)
 
+    def _giveBack(self, value: object) -> None:
+        """Release: what it was handed to has been cancelled. With another value, it was taken."""
+        if value is self:
+            self.release()
+
 
 class DeferredLock(_ConcurrencyPrimitive):
     """A lock.
 
     Attributes:
-        locked: whether somebody has it.
+        locked: whether it has been acquired.
     """
 
     locked: bool = False
@@ -108,17 +146,18 @@ class DeferredLock(_ConcurrencyPrimitive):
         return d
 
     def release(self) -> None:
-        """Give the lock to who waits longest, or free it.
+        """Give the lock to whatever waits longest, or free it.
 
         Raises:
-            AssertionError: nobody has it.
+            AssertionError: it is not locked.
+            WrongThreadError: a loop in another thread waits for it. The lock stays as it is.
         """
         if not self.locked:
             raise AssertionError("Tried to release an unlocked lock")
-        self.locked = False
         if self.waiting:
-            self.locked = True
-            self.waiting.pop(0).callback(self)
+            _handToNext(self.waiting, self, self._giveBack)
+        else:
+            self.locked = False
 
 
 class DeferredSemaphore(_ConcurrencyPrimitive):
@@ -147,17 +186,18 @@ class DeferredSemaphore(_ConcurrencyPrimitive):
         return d
 
     def release(self) -> None:
-        """Give a token back, or to who waits longest for one.
+        """Give a token back, or to whatever waits longest for one.
 
         Raises:
-            AssertionError: nobody has one.
+            AssertionError: all tokens are here.
+            WrongThreadError: a loop in another thread waits for one. The token is still taken.
         """
         if self.tokens >= self.limit:
             raise AssertionError("Someone released me too many times: too many tokens!")
-        self.tokens += 1
         if self.waiting:
-            self.tokens -= 1
-            self.waiting.pop(0).callback(self)
+            _handToNext(self.waiting, self, self._giveBack)
+        else:
+            self.tokens += 1
 
 
 class DeferredQueue(Generic[_T]):
@@ -166,7 +206,7 @@ class DeferredQueue(Generic[_T]):
     Attributes:
         size: how many objects it holds at most; None for no limit.
         backlog: how many may wait in `get` at most; None for no limit.
-        waiting: the Deferreds of those who wait.
+        waiting: the Deferreds that wait for an object.
         pending: the objects.
     """
 
@@ -179,14 +219,22 @@ class DeferredQueue(Generic[_T]):
     def _cancelGet(self, d: Deferred[_T]) -> None:
         self.waiting.remove(d)
 
+    def _giveBack(self, obj: Any) -> None:
+        """Give an object to the next, as the oldest: what it was handed to has been cancelled."""
+        if self.waiting:
+            _handToNext(self.waiting, obj, self._giveBack)
+        else:
+            self.pending.insert(0, obj)  # also where the queue is full: it must not be lost
+
     def put(self, obj: _T) -> None:
-        """Give an object to who waits longest, or keep it.
+        """Give an object to whatever waits longest, or keep it.
 
         Raises:
             QueueOverflow: it is full.
+            WrongThreadError: a loop in another thread waits for it. The object was not taken.
         """
         if self.waiting:
-            self.waiting.pop(0).callback(obj)
+            _handToNext(self.waiting, obj, self._giveBack)
         elif self.size is None or len(self.pending) < self.size:
             self.pending.append(obj)
         else:

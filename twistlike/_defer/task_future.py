@@ -9,6 +9,8 @@ from _thread import get_ident
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from twistlike._defer.cancelling import cancelFor
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from contextvars import Context
@@ -54,6 +56,7 @@ class FutureAdapter:
         self._deferred: Deferred[Any] | None = deferred
         self.loop = loop
         self.thread = get_ident()
+        self._wakeup = None
 
     # What the Deferred calls
 
@@ -105,14 +108,9 @@ class FutureAdapter:
         Returns:
             False: so the task raises `CancelledError` when it goes on, whatever the outcome is.
         """
-        if self._deferred is not None:
-            try:
-                self._deferred.cancel()
-            except BaseException:
-                from twistlike._base.failure import Failure
-                from twistlike._log.report import report  # for errors of cancellers only
-
-                report(Failure(), "A canceller raised", source=self)
+        deferred = self._deferred
+        if deferred is not None and not cancelFor(deferred, self):
+            self._resume(None)
         return False
 
     def __repr__(self) -> str:

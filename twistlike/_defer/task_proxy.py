@@ -156,7 +156,7 @@ class TaskProxy:
         return len(before) - len(self._callbacks)
 
     def _end(self, outcome: Any) -> None:
-        """Note that the coroutine has ended. (Its Deferred calls this.)"""
+        """Note that the coroutine has ended; its Deferred calls this."""
         self._driver = None
         callbacks, self._callbacks = self._callbacks, None
         if callbacks is None:

@@ -166,16 +166,24 @@ async def generatorsEnd(limit: float) -> None:
     task = asyncio.current_task(loop)
     if task is None:
         return
+    if not _siblings(task, loop):
+        return
     _watching.add(task)
     try:
-        await asyncio.sleep(0)  # they are closed by a task each, all of which have begun by then
-        kind = _kindOf(task)
-        others = {each for each in asyncio.all_tasks(loop) if _kindOf(each) == kind}
-        others -= _watching
+        await asyncio.sleep(0)  # each is closed by a task of its own, which has begun by then
+        others = _siblings(task, loop) - _watching
         if others:
             await asyncio.wait(others, timeout=limit)
     finally:
         _watching.discard(task)
+
+
+def _siblings(task: Task[Any], loop: AbstractEventLoop) -> set[Task[Any]]:
+    """Return the tasks that close the other generators; all of them exist when one begins."""
+    import asyncio  # not at the top: see the module's docstring
+
+    kind = _kindOf(task)
+    return {each for each in asyncio.all_tasks(loop) if each is not task and _kindOf(each) == kind}
 
 
 def _kindOf(task: Task[Any]) -> object:

@@ -71,7 +71,7 @@ def _lookAt(task: Task[Any], loop: AbstractEventLoop) -> None:
     """Report a task that should have ended if it has not, or has failed."""
     if not task.done():
         _stuck.add(task)
-        message = "the reactor ends without waiting any longer for a task that was told to end"
+        message = "the reactor ends without waiting any longer for a task that was cancelled"
         loop.call_exception_handler({"message": message, "task": task})
     elif not task.cancelled() and (error := task.exception()) is not None:
         message = "a task failed while the reactor ended"

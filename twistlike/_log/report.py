@@ -18,7 +18,27 @@ if TYPE_CHECKING:
 
     from twistlike._base.failure import Failure
 
-__all__ = ["report", "setLoopFinder", "tell"]
+__all__ = ["report", "reportCollected", "setLoopFinder", "tell"]
+
+
+class _Here(threading.local):
+    """What each thread reports.
+
+    Attributes:
+        depth: How many reports led to the one that is under way; 0 if none is.
+        collected: What was collected meanwhile, to be reported after it.
+    """
+
+    depth = 0
+
+    def __init__(self) -> None:
+        self.collected: list[tuple[Failure, str, object]] = []
+
+
+_here = _Here()
+
+# A log handler that fails a Deferred for each report would have the last one never end.
+_MOST_DEPTH = 3
 
 
 def _noLoop() -> None:
@@ -65,6 +85,32 @@ def report(
 
     Thread: any, also from `__del__` and signal handlers.
     """
+    here = _here
+    here.depth += 1
+    try:
+        _report(failure, message, source, loop)
+        if here.depth == 1:
+            while here.collected and here.depth <= _MOST_DEPTH:
+                batch, here.collected = here.collected, []
+                here.depth += 1
+                while batch:
+                    _report(*batch.pop(0), None)
+            for failure, message, _ in here.collected:
+                writeToStderr(
+                    message, RuntimeError("a log handler or observer fails again"), failure
+                )
+            here.collected = []
+            here.depth = 1
+    finally:
+        here.depth -= 1
+
+
+def _report(
+    failure: Failure,
+    message: str,
+    source: object,
+    loop: asyncio.AbstractEventLoop | None,
+) -> None:
     try:
         globalLogPublisher.tellObservers(
             {
@@ -85,6 +131,63 @@ def report(
         _tellHost(failure, message, source, loop)
     except BaseException as error:
         writeToStderr(message, error, failure)
+
+
+def reportCollected(failure: Failure, message: str, source: object) -> None:
+    """Report an error that was found in `__del__`.
+
+    The collector runs anywhere, also while this thread holds the lock of a log handler. So this is
+    reported on the loop's next turn; where no loop runs, after the report that is under way, or by
+    a thread of its own if `logging` is at work.
+
+    Thread: any.
+    """
+    if _here.depth:
+        _here.collected.append((failure, message, source))
+        return
+    loop = _runningLoop()
+    if loop is not None:
+        late = _CollectedReport(failure, message, source)
+        try:
+            loop.call_soon(late)
+        except RuntimeError:
+            pass  # closed: it is reported when the object goes
+        return
+    if _isInLogging():
+        try:
+            threading.Thread(
+                target=report, args=(failure, message), kwargs={"source": source}
+            ).start()
+        except RuntimeError:  # no thread can be started
+            pass
+        else:
+            return
+    report(failure, message, source=source)
+
+
+def _isInLogging() -> bool:
+    """Return whether this thread is inside of `logging`, and so may hold a handler's lock."""
+    frame = sys._getframe(1).f_back
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == "logging":
+            return True
+        frame = frame.f_back
+    return False
+
+
+class _CollectedReport:
+    """A report on its way to the next turn of its loop. If that does not come, it is made then."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._arguments: Any = arguments
+
+    def __call__(self) -> None:
+        arguments, self._arguments = self._arguments, None
+        if arguments is not None:
+            failure, message, source = arguments
+            report(failure, message, source=source)
+
+    __del__ = __call__
 
 
 def _tellHost(

@@ -56,8 +56,9 @@ class _WrappingProtocol(Protocol):
     def connectionMade(self) -> None:
         """Give the protocol the transport, then fire the Deferred."""
         self._wrappedProtocol.makeConnection(self.transport)
-        if getattr(self.transport, "protocol", None) is self:
-            self.transport.protocol = self._wrappedProtocol
+        for name in ("protocol", "wrappedProtocol"):  # the latter is TLS's
+            if getattr(self.transport, name, None) is self:
+                setattr(self.transport, name, self._wrappedProtocol)
         if not self._connectedDeferred.called:
             self._connectedDeferred.callback(self._wrappedProtocol)
 

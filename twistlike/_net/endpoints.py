@@ -12,11 +12,11 @@ from twistlike._base.error import (
     DNSLookupError,
 )
 from twistlike._base.failure import Failure
+from twistlike._base.ip import isIPv6Address
 from twistlike._base.naming import showAs
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._net.connecting import attempt
 from twistlike._net.protocol import Factory
-from twistlike._transports.abstract import isIPv6Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,6 +14,7 @@ from __future__ import annotations
 from struct import pack, unpack_from
 from typing import Any
 
+from twistlike._base.coroutines import refuseCoroutine
 from twistlike._base.naming import showAs
 from twistlike._log import legacy
 from twistlike._net.line_receivers import PauseableMixin
@@ -136,9 +137,11 @@ class IntNStringReceiver(_StringReceiver, PauseableMixin):
                     # One string that came alone, as most do: without what the loop needs.
                     self._busyReceiving = True
                     try:
-                        self.stringReceived(data[prefixLength:])
+                        result = self.stringReceived(data[prefixLength:])
                     finally:
                         self._busyReceiving = False
+                    if result is not None:
+                        refuseCoroutine(result, self.stringReceived)
                     if not self._data:
                         return
                     data = b""
@@ -163,7 +166,9 @@ class IntNStringReceiver(_StringReceiver, PauseableMixin):
             # Before the call: if it raises, no string is handed on twice.
             self._size -= end - offset
             self._offset = offset = end
-            self.stringReceived(data[start:end])
+            result = self.stringReceived(data[start:end])
+            if result is not None:
+                refuseCoroutine(result, self.stringReceived)
             if self._data is not data:
                 break  # all was taken, and more was received inside of the call
         if self._offset == len(self._data):
@@ -255,7 +260,9 @@ class NetstringReceiver(_StringReceiver):
             self.transport.loseConnection()
             return False
         if string is not None:
-            self.stringReceived(string)
+            result = self.stringReceived(string)
+            if result is not None:
+                refuseCoroutine(result, self.stringReceived)
         return True
 
     def _takeString(self) -> bytes | None:

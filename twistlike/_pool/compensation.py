@@ -1,11 +1,12 @@
-"""Spare workers, for those that wait for other jobs of their own pool, or are stuck with a job that
-was cancelled.
+"""Spare workers, for those that wait for other jobs of their pool, or run a job that was cancelled.
 
-How it works: who begins to wait is only noted. The watchdog, which runs while jobs are queued and
-no worker is free, lends a permit on top of the maximum for each that has waited for longer than
-`COMPENSATE_AFTER`, the oldest first, up to the limit. Most waits are over before that: to lend at once
-would start a thread for each of them (a flood of jobs that each ask the loop something had 60
-threads instead of 10, and ran into the limit).
+How it works
+------------
+The beginning of a wait is only noted. The watchdog, which runs while jobs are queued and no worker
+is free, adds a permit on top of the maximum for each worker that has waited for longer than
+`COMPENSATE_AFTER`, the oldest first, up to the limit. Most waits are over before that: one thread
+for each of them at once was tried, and a flood of jobs that each ask the loop something had 60
+threads instead of 10, and ran into the limit.
 """
 
 from __future__ import annotations
@@ -25,17 +26,16 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPENSATE_AFTER", "BlockedWorker", "Compensation"]
 
-# Seconds. A call into a loop that is alive is answered in less; a thread costs about 0.1 ms to
-# start.
+# Seconds. A loop that is alive answers a call in less; a thread costs about 0.1 ms to start.
 COMPENSATE_AFTER = 0.01
 
-# A pool is wedged when no job has ended for this many times its patience, with every worker
+# A pool is wedged when no job has ended for this many times its `queueWarnAfter`, with every worker
 # waiting.
 WEDGED_AFTER = 5
 
 
 class BlockedWorker:
-    """The time during which a worker only waits: a context manager. See `ThreadPool.compensated`."""
+    """The time in which a worker only waits: a context manager. See `ThreadPool.compensated`."""
 
     __slots__ = ("_worker", "_workers", "onWedged")
 
@@ -48,7 +48,7 @@ class BlockedWorker:
 
     def __enter__(self) -> Self:
         worker = currentWorker()
-        # A worker that lends itself twice is made up for once.
+        # One that waits inside of another wait is compensated once.
         if worker is not None and worker.workers is self._workers and not worker.compensated:
             self._workers.compensation.begin(self)
             worker.compensated = True
@@ -63,7 +63,7 @@ class BlockedWorker:
 
 
 class _Entry:
-    """When a wait began, and whether a permit was lent for it."""
+    """When a wait began, and whether a permit was added for it."""
 
     __slots__ = ("compensated", "since")
 
@@ -73,36 +73,41 @@ class _Entry:
 
 
 class Compensation:
-    """Who of a crew waits, and which permits were lent for that."""
+    """The workers of a pool that wait, and the permits that were added for them."""
 
-    def __init__(self, workers: Workers, limit: int) -> None:
+    def __init__(self, workers: Workers, limit: int, callUser: Callable[..., object]) -> None:
         self._workers = workers
         self.limit = limit
-        # By `BlockedWorker`, or the job that was cancelled while it ran; in the order in which they began.
+        self._callUser = callUser  # the watchdog's
+        # By `BlockedWorker`, or by the job that was cancelled while it ran; the oldest first.
         self._waiting: dict[object, _Entry] = {}
-        # Since when, and at which number of jobs done, the crew has looked wedged.
+        # Since when, and at which number of jobs done, the pool has looked wedged.
         self._wedged: tuple[float, int] | None = None
 
     def compensating(self) -> int:
-        """Return how many permits are lent. Thread: any."""
+        """Return how many permits there are on top of the maximum. Thread: any."""
         return sum(entry.compensated for entry in list(self._waiting.values()))
 
-    def begin(self, loan: object) -> None:
-        """Note that somebody waits. Thread: any."""
+    def begin(self, blocked: object) -> None:
+        """Note that a wait has begun. Thread: any."""
         with self._workers.lock:
-            if loan not in self._waiting:
-                self._waiting[loan] = _Entry()
+            if blocked not in self._waiting:
+                self._waiting[blocked] = _Entry()
 
-    def end(self, loan: object) -> None:
-        """Take back what was lent. Does nothing if the wait has ended already. Thread: any."""
+    def end(self, blocked: object) -> None:
+        """Take back the permit. Does nothing if the wait has ended already. Thread: any."""
         with self._workers.lock:
-            entry = self._waiting.pop(loan, None)
+            entry = self._waiting.pop(blocked, None)
             compensated = entry is not None and entry.compensated
         if compensated:
             self._workers.removePermits(1)
 
     def checkUp(self, now: float) -> None:
-        """Lend permits to those that have waited for long. Called by the watchdog: no worker is free."""
+        """Add permits for those that have waited for long. Thread: the watchdog's.
+
+        Args:
+            now: `time.monotonic()`; no worker is free.
+        """
         if not self._waiting:
             self._wedged = None
             return
@@ -113,17 +118,17 @@ class Compensation:
                 if not entry.compensated and now - entry.since >= COMPENSATE_AFTER
             ]
             left = self.limit - self.compensating()
-            lending = wanting[: max(0, left)]
-            for entry in lending:
+            chosen = wanting[: max(0, left)]
+            for entry in chosen:
                 entry.compensated = True
-        if lending:
-            self._workers.addPermits(len(lending))
+        if chosen:
+            self._workers.addPermits(len(chosen))
             self._wedged = None
         elif wanting:
             self._breakWedge(now)
 
     def _breakWedge(self, now: float) -> None:
-        """If nobody is left to run a job, and that for long: tell the newest who goes without a spare."""
+        """Fail the newest wait if no worker has been left to run a job for long."""
         workers = self._workers
         # Workers that wait, or are stuck with a cancelled job. One of both kinds counts as two:
         # that may tell a wedge too early by one worker, after a long time without any progress.
@@ -135,17 +140,18 @@ class Compensation:
             self._wedged = (now, done)
         elif now - self._wedged[0] >= WEDGED_AFTER * workers.queueWarnAfter:
             self._wedged = None
-            for loan in reversed(list(self._waiting)):
-                if isinstance(loan, BlockedWorker) and loan.onWedged is not None:
-                    onWedged, loan.onWedged = loan.onWedged, None
-                    onWedged(self._error())
+            for blocked in reversed(list(self._waiting)):
+                if isinstance(blocked, BlockedWorker) and blocked.onWedged is not None:
+                    onWedged, blocked.onWedged = blocked.onWedged, None
+                    self._callUser(self._workers, onWedged, self._error())
                     return
 
     def _error(self) -> PoolWedgedError:
         workers = self._workers
         return PoolWedgedError(
-            f"all {len(workers.members)} workers of the pool, {self.compensating()} spare ones too, wait for "
-            f"jobs of the same pool, and {len(workers.queue)} jobs are queued behind them; raise "
+            f"all {len(workers.members)} workers of the pool, {self.compensating()} spare ones"
+            f" included, wait for jobs of the same pool, and {len(workers.queue)} jobs are queued"
+            " behind them; raise "
             f"ThreadPool.maxSpare (now {self.limit}), or do not wait in a pool's job for another "
             "one of the same pool"
         )

@@ -1,31 +1,77 @@
-"""The exceptions of the thread pool. Any thread may raise them."""
+"""The exceptions of the thread pool, and the checks that raise them. Thread: any."""
 
 from __future__ import annotations
 
 from twistlike._base.naming import showAs
 
-__all__ = ["PoolSizeError", "PoolStoppedError", "PoolWedgedError"]
+__all__ = [
+    "PoolSizeError",
+    "PoolStoppedError",
+    "PoolWedgedError",
+    "checkSeconds",
+    "checkSize",
+]
 
 
 class PoolSizeError(ValueError, AssertionError):
-    """A pool's minimum is negative or above its maximum. An AssertionError too, since Twisted raises
-    that.
+    """A pool's minimum is negative or above its maximum.
+
+    It is an AssertionError too, since Twisted raises that.
     """
 
 
 class PoolStoppedError(RuntimeError):
-    """The pool takes no new jobs, or ended before this one could run. `ThreadPool.start` opens it
-    again.
+    """The pool takes no new jobs, or ended before this one could run.
+
+    `ThreadPool.start` opens it again.
     """
 
 
 class PoolWedgedError(RuntimeError):
-    """Every worker waits for what only other queued jobs can bring, and no more spare workers may be
-    lent.
+    """Every worker waits for jobs that are queued, and no more spare workers may be started.
 
     Raised in the newest of the waiting workers, so that its job fails and the queue moves on. Raise
     `ThreadPool.maxSpare`, or do not wait in a pool's worker for another job of the same pool.
     """
 
 
-showAs("twistlike.python.threadpool", globals(), __all__)
+def checkSize(minthreads: int, maxthreads: int) -> None:
+    """Refuse sizes that a pool cannot have: the one place where that is checked.
+
+    Raises:
+        TypeError: One of them is not a whole number.
+        PoolSizeError: The minimum is negative, or above the maximum.
+    """
+    for number in (minthreads, maxthreads):
+        if not isinstance(number, int):
+            raise TypeError(f"the size of a pool is a whole number of threads, not {number!r}")
+    if minthreads < 0:
+        raise PoolSizeError(f"minimum is negative: {minthreads} threads")
+    if minthreads > maxthreads:
+        raise PoolSizeError(
+            f"minimum is greater than maximum: {minthreads} > {maxthreads} threads; "
+            "give both to adjustPoolsize to move both"
+        )
+
+
+def checkSeconds(seconds: float, name: str) -> float:
+    """Refuse what is no time to wait; `inf` is one.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It is negative, or not a number (NaN).
+    """
+    try:
+        good = seconds >= 0
+    except TypeError:
+        raise TypeError(f"{name} is a number of seconds, not {seconds!r}") from None
+    if not good:
+        raise ValueError(f"{name} is a number of seconds from 0 up, not {seconds!r}")
+    return seconds
+
+
+showAs(
+    "twistlike.python.threadpool",
+    globals(),
+    ["PoolSizeError", "PoolStoppedError", "PoolWedgedError"],
+)

@@ -1,253 +1,316 @@
-"""What stands in a pool's queue. Made in the submitter's thread, run in a worker's.
+"""What is in a pool's queue. Made in the submitter's thread, run in a worker's.
 
-How a `Job` works: its load (what to run) is in a list of one. Whoever pops it has the job: the
-worker that runs it, the caller that cancels it, or the pool that gives it up. `list.pop` is atomic,
-so no lock is needed, and a cancelled job lets go of its function and arguments at once although its
-empty shell stays in the queue.
+How it works
+------------
+Every kind of job has one claim, an attribute. Whoever deletes it has the job: the worker that runs
+it, the caller who cancels it, the submitter who could not find a worker, or the pool that gives it
+up. To delete an attribute is one atomic step, so no lock is needed; the others find it gone. A
+cancelled job lets go of its function and arguments at once, and stays in the queue as an empty
+object until a worker comes past.
+
+`QueuedJob` claims, runs, cancels and fails. What it is made for decides how an outcome is
+delivered: to a function (`Job`), to a future (`FutureJob`), to a Deferred (`JobDeferred`, in
+`_threads`). A call that nobody waits for and nobody can cancel is no job but a plain tuple.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError
-from contextvars import Context
-from operator import call
-from typing import TYPE_CHECKING, Any, Protocol
+from contextvars import Context, copy_context
+from enum import Enum
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
+from twistlike._base.functions import describe, describeWithPlace
 from twistlike._base.naming import showAs
+from twistlike._wakeup.gil_handoff import LONG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from concurrent.futures import CancelledError
 
     from twistlike._pool.worker import Worker
     from twistlike._pool.workers import Workers
 
     OnResult = Callable[[bool, Any], object]
-    Load = tuple[OnResult | None, Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
-    # A call that nobody waits for and nobody can cancel is a plain tuple: context, function,
-    # arguments, and when it was queued. It costs a sixth of a Job to make.
+    # The context, the function, its arguments, and when the call was queued. To make it and to run
+    # it costs 0.63 us, a job with a claim 0.82.
     Call = tuple[Context | None, Callable[..., Any], tuple[Any, ...], float]
 
-__all__ = ["Job", "QueuedJob", "cancelledError", "describe"]
+__all__ = ["Job", "JobState", "QueuedJob", "cancelledError"]
 
 
-class QueuedJob(Protocol):
-    """What the queue holds besides plain calls.
+class QueuedJob:
+    """A function that is queued, or runs, in a pool. Subclasses deliver its outcome.
 
     Attributes:
         context: The context that it runs in; None is an empty one.
-        crew: The workers to which it was given.
-        queued: When that was, in seconds of `time.monotonic`.
-        told: Was it cancelled while it ran?
+        function: The function; None once it has run, or will not.
+        args: Its arguments.
+        claim: There until somebody has taken the job.
+        workers: The workers to which it was given; the pool sets this.
+        queued: When that was, in seconds of `time.monotonic`; the pool sets this.
+        cancelRequested: Whether it was cancelled while it ran.
     """
 
+    if not TYPE_CHECKING:  # mypy would take these for all the attributes that there are
+        __slots__ = ()  # subclasses name the slots: a second base class may have some, too
+
     context: Context | None
+    function: Callable[..., Any] | None
+    args: tuple[Any, ...] | None
+    claim: bool
     workers: Workers
     queued: float
 
-    @property
-    def cancelRequested(self) -> bool: ...
+    cancelRequested: bool = False
 
-    @property
-    def function(self) -> Callable[..., Any] | None:
-        """The function, while it runs."""
+    # ---- what subclasses say ---------------------------------------------------------------------
 
-    def run(self, worker: Worker, here: Context) -> None:
-        """Run, and hand the outcome over, both in the job's context, unless somebody else has the job.
-        Called once, by the worker that took it.
+    def deliverResult(self, context: Context | None, result: Any) -> None:
+        """Deliver what the function has returned, in the job's context. Thread: the worker's."""
+        raise NotImplementedError
+
+    def deliverFailure(
+        self, context: Context | None, failure: Failure, hasRun: bool = True
+    ) -> None:
+        """Deliver an error, in the job's context. Thread: any.
 
         Args:
-            here: The context that this is called in, an empty one: it serves a job without one. The
-                worker gives it to no other job if anything is in it afterwards.
+            context: The context.
+            failure: The error.
+            hasRun: Whether the function has raised it; else it was never called.
         """
-        ...
+        raise NotImplementedError
 
     def isAwaited(self) -> bool:
-        """Does whoever asked for the job seem to wait for it, and for no other? Then the next one may
-        be asked for in the same way. Thread: the worker's, when it has handed over the outcome.
-        """
-        ...
+        """Return whether somebody seems to wait for this job, and for no other.
 
-    def interrupted(self, error: BaseException) -> bool:
-        """The worker was hit by `error` outside the function: hand that over. False: something has
-        been before.
+        Then the next one may be asked for in the same way. Thread: the worker's, when the outcome
+        is delivered.
         """
-        ...
-
-    def fail(self, error: BaseException) -> bool:
-        """Give the job up: hand over `error`. False: somebody has the job."""
-        ...
+        return False
 
     def cancelQueued(self) -> bool:
-        """Cancel the job. False: somebody has it."""
-        ...
+        """Cancel the job for a pool that shuts down. False: somebody has it. Thread: any."""
+        raise NotImplementedError
+
+    # ---- what all have in common -----------------------------------------------------------------
+
+    def run(self, worker: Worker, here: Context) -> None:
+        """Run the function in its context, and deliver the outcome. Thread: the worker's.
+
+        Args:
+            worker: The worker that took the job off the queue.
+            here: The context that this is called in, an empty one: it serves a job that has none.
+                The worker gives it to no other job if anything is in it afterwards.
+        """
+        function: Any = self.function
+        args: Any = self.args
+        try:
+            # Race: a kill between this and the call leaves the job to `interrupted`.
+            del self.claim
+        except AttributeError:
+            worker.tally.skip()
+            if self.cancelRequested:  # cancelled twice; the second time it seemed to run
+                self.workers.compensation.end(self)
+            return
+        context = self.context
+        try:
+            result = function(*args) if context is None else context.run(function, *args)
+        except BaseException as error:
+            if self.cancelRequested and isinstance(error, type(cancelledError())):
+                worker.tally.interrupted += 1
+            else:
+                worker.tally.failed += 1
+            # The error's traceback holds this frame, by the `f_back` of the function's frame if not
+            # by an entry of its own. So this frame keeps nothing that gets the failure.
+            if context is None and here:
+                context = copy_context()
+            try:
+                self.deliverFailure(context, Failure.fromException(error))
+            finally:
+                del self
+            return
+        function = args = None
+        if worker.justWoken:
+            # Now and not when the outcome is delivered: the loop gets the GIL then, and computes.
+            worker.justWoken = False
+            if monotonic() - worker.since >= LONG:
+                worker.workers.handoff.noteLong()
+        if context is None and here:
+            context = copy_context()  # the worker is in it still, so nobody else can enter it
+        self.deliverResult(context, result)
+
+    def fail(self, error: BaseException) -> bool:
+        """Give the job up: deliver `error`. False: somebody has the job. Thread: any."""
+        try:
+            del self.claim
+        except AttributeError:
+            return False
+        self.deliverFailure(self.context or Context(), Failure.fromException(error, 0), False)
+        return True
+
+    def interrupted(self, error: BaseException) -> bool:
+        """Deliver `error`, raised in the worker outside of the function. Thread: the worker's.
+
+        Returns:
+            False if an outcome has been delivered before.
+        """
+        if self.fail(error):
+            return True
+        if self.function is None:
+            return False
+        self.deliverFailure(self.context or Context(), Failure.fromException(error, 0), False)
+        return True
+
+    def cancelJob(self) -> bool:
+        """Keep the function from running, or have `checkCancelled` raise in it. Thread: any.
+
+        While a job that was cancelled runs on, a spare worker may work in its place.
+
+        Returns:
+            True if it was still queued: no outcome is delivered.
+        """
+        try:
+            del self.claim
+        except AttributeError:
+            if self.function is not None and not self.cancelRequested:
+                self.cancelRequested = True
+                self.workers.compensation.begin(self)
+                # Race: the job ended before the compensation began, and saw none to end. It drops
+                # the function, then looks at `cancelRequested`; we set that, begin, then look at
+                # the function: one of us ends it, and twice does no harm.
+                if not self._runs():
+                    self.workers.compensation.end(self)
+            return False
+        self.function = self.args = self.context = None
+        self.workers.noteCancelled()
+        return True
+
+    def _runs(self) -> bool:
+        return self.function is not None
 
 
-def describe(function: object) -> str:
-    """Return a function's module and name for a report. Never raises, whatever `function` is."""
-    try:
-        target: Any = function
-        while hasattr(target, "func"):  # functools.partial
-            target = target.func
-        name = getattr(target, "__qualname__", None) or type(target).__qualname__
-        module = getattr(target, "__module__", None)
-        return f"{module}.{name}" if module else str(name)
-    except Exception:
-        return object.__repr__(function)
+class JobState(Enum):
+    """Where a `Job` is; the value is the word that its `repr` shows."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLED = "cancelled"
+    ENDED = "ended"
 
 
-class Job:
+class Job(QueuedJob):
     """A function that is queued or runs in a pool, as `ThreadPool.enqueue` returns it.
 
     Attributes:
         context: The context that the function and `onResult` run in: a copy of the submitter's, or
             None if that was empty.
+        cancelRequested: Whether it was cancelled while it ran.
     """
 
-    # told: cancel() was called while the function ran. ended: the outcome is being handed over.
-    # Both go from False to True once. running: the function, while it runs.
-    __slots__ = ("_load", "cancelRequested", "context", "ended", "queued", "running", "workers")
+    __slots__ = (
+        "_onResult",
+        "_wasCancelled",
+        "args",
+        "cancelRequested",
+        "claim",
+        "context",
+        "function",
+        "queued",
+        "workers",
+    )
 
-    workers: Workers
-    queued: float
-
-    def __init__(self, context: Context | None, load: Load) -> None:
-        self._load = [load]
+    def __init__(
+        self,
+        context: Context | None,
+        onResult: OnResult | None,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+    ) -> None:
         self.context = context
-        self.running: Load | None = None
-        self.cancelRequested = False
-        self.ended = False
+        self._onResult = onResult
+        self.function = function
+        self.args = args
+        self.cancelRequested = self._wasCancelled = False
+        self.claim = True
 
     def cancel(self) -> bool:
         """Keep the function from running, or tell it to end if it runs already.
 
         Returns:
             True if it was still queued: it never runs, and its `onResult` is never called. False if
-            it has ended or runs; a running one finds out by `checkCancelled`, its slot in the pool
-            is made up for by a spare worker (within `ThreadPool.maxSpare`) until it ends, and its
+            it has ended or runs; a running one finds out by `checkCancelled`, its place in the pool
+            is taken by a spare worker (within `ThreadPool.maxSpare`) until it ends, and its
             `onResult` is called as if nothing had happened.
 
         Thread: any.
         """
-        try:
-            self._load.pop()
-        except IndexError:
-            if self.running is not None and not self.cancelRequested:
-                self._tell()
+        if not self.cancelJob():
             return False
-        self.workers.noteCancelled()
+        self._wasCancelled = True
+        self._onResult = None
         return True
 
     cancelQueued = cancel  # what the pool calls
 
-    def _tell(self) -> None:
-        self.cancelRequested = True
-        self.workers.compensation.begin(self)
-        # Race: the job ended before it was made up for, and saw nothing to settle. It resets
-        # `running`, then looks at `cancelRequested`; we set `cancelRequested`, make up for it, then look at `running`:
-        # one of us settles, and twice does no harm.
-        if self.running is None:
-            self.workers.compensation.end(self)
-
-    def run(self, worker: Worker, here: Context) -> None:
-        """Run the function and hand its outcome to `onResult`, see `QueuedJob.run`."""
-        run: Any = call if self.context is None else self.context.run
+    def deliverResult(self, context: Context | None, result: Any) -> None:
+        """Call `onResult(True, result)`. Thread: the worker's."""
+        onResult = self._onResult
+        # Before the outcome is delivered: what `onResult` sets going may take the memory again. And
+        # a kill from outside that comes from here on finds the job delivered, see `interrupted`:
+        # there is no point between these lines and the call at which a thread can be killed.
+        self.function = self.args = self._onResult = None
         try:
-            # Noted before it is popped: a thread that is killed right after `pop` would drop what
-            # it returned.
-            self.running = load = self._load[0]
-            self._load.pop()
-        except IndexError:
-            # Cancelled, perhaps a moment ago: then a second `cancel` may have taken it for running.
-            self.running = None
-            if self.cancelRequested:
-                self.workers.compensation.end(self)
-            worker.tally.skip()
-            return
-        result = None
-        failed: list[Any] | None = None
-        try:
-            result = run(load[1], *load[2], **load[3])
-        except BaseException as error:
-            worker.tally.failed += 1
-            # The error's traceback holds this frame, by the `f_back` of the function's frame if not
-            # by an entry of its own. So this frame keeps neither the failure nor `onResult` (which
-            # may lead to a Deferred that gets the failure): else they are a cycle.
-            failed = [load, Failure.fromException(error)]
-            onResult = None
-        else:
-            onResult = load[0]
-        # Before the outcome is handed over: what onResult sets going may take the memory again.
-        del load
-        # `ended` goes up right before the outcome is handed over, with no point between at which
-        # this thread could be killed from outside: it decides who hands it over then, see `interrupted`.
-        self.running = None
-        self.ended = True
-        try:
-            if failed is not None:
-                run(self._handOver, failed.pop(0), failed.pop(), "failed")
-            elif onResult is not None:
-                run(onResult, True, result)
+            if onResult is not None:
+                if context is None:
+                    onResult(True, result)
+                else:
+                    context.run(onResult, True, result)
         finally:
             if self.cancelRequested:
                 self.workers.compensation.end(self)
 
-    def isAwaited(self) -> bool:
-        """False: nobody can know."""
-        return False
-
-    def interrupted(self, error: BaseException) -> bool:
-        """The worker was hit by `error` outside the function: hand that over, unless something has
-        been before.
-        """
-        load = self.running
-        if load is None or self.ended:
-            return self.fail(error)
-        self.ended = True
-        self.running = None
-        if self.cancelRequested:
-            self.workers.compensation.end(self)
-        context = self.context or Context()
-        context.run(self._handOver, load, Failure.fromException(error, 0), "did not run")
-        return True
-
-    def fail(self, error: BaseException) -> bool:
-        """Give the job up: hand `error` to its `onResult`, unless it ran, or was cancelled, before."""
+    def deliverFailure(
+        self, context: Context | None, failure: Failure, hasRun: bool = True
+    ) -> None:
+        """Call `onResult(False, failure)`, or report the error if there is none. Thread: any."""
+        onResult = self._onResult
+        function = self.function
+        self.function = self.args = self._onResult = None
         try:
-            load = self._load.pop()
-        except IndexError:
-            return False
-        self.ended = True
-        context = self.context or Context()
-        context.run(self._handOver, load, Failure.fromException(error, 0), "did not run")
-        return True
-
-    def _handOver(self, load: Load, failure: Failure, what: str) -> None:
-        if load[0] is None:
-            self.workers.report(failure, f"{describe(load[1])} {what} in a thread")
-        else:
-            load[0](False, failure)
+            if onResult is None:
+                what = "failed" if hasRun else "did not run"
+                self.workers.report(failure, f"{describeWithPlace(function)} {what} in a thread")
+            elif context is None:
+                onResult(False, failure)
+            else:
+                context.run(onResult, False, failure)
+        finally:
+            if self.cancelRequested:
+                self.workers.compensation.end(self)
 
     @property
-    def function(self) -> Callable[..., Any] | None:
-        """The function, while it runs."""
-        load = self.running
-        return None if load is None else load[1]
+    def _state(self) -> JobState:
+        if hasattr(self, "claim"):
+            return JobState.QUEUED
+        if self.function is not None:
+            return JobState.RUNNING
+        return JobState.CANCELLED if self._wasCancelled else JobState.ENDED
 
     def __repr__(self) -> str:
-        if self.ended:
-            state = "ended"
-        elif self.running is not None:
-            state = f"running {describe(self.running[1])}" + (
-                ", cancelled" if self.cancelRequested else ""
-            )
-        else:
-            state = "queued" if self._load else "cancelled"
-        return f"<Job {state}>"
+        state, function = self._state, self.function
+        words = state.value
+        if state is JobState.RUNNING and function is not None:
+            words += f" {describe(function)}" + (", cancelled" if self.cancelRequested else "")
+        return f"<Job {words}>"
 
 
 def cancelledError() -> CancelledError:
     """Return what `checkCancelled` raises."""
+    from concurrent.futures import CancelledError
+
     return CancelledError("the job was cancelled while it ran")
 
 

@@ -1,5 +1,6 @@
-"""`ThreadPool`: Twisted's pool of threads, which is a `concurrent.futures` executor too. Any thread
-may use it.
+"""`ThreadPool`: Twisted's pool of threads, which is a `concurrent.futures` executor too.
+
+Any thread may use it.
 """
 
 from __future__ import annotations
@@ -12,18 +13,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from time import monotonic
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from twistlike._base.functions import checkFunction
 from twistlike._base.naming import showAs
 from twistlike._pool.compensation import BlockedWorker
-from twistlike._pool.errors import PoolSizeError
-from twistlike._pool.exit import endAll
+from twistlike._pool.errors import PoolStoppedError, checkSeconds, checkSize
 from twistlike._pool.futures import FutureJob, PoolFuture
 from twistlike._pool.jobs import Job, cancelledError
 from twistlike._pool.stats import snapshot
 from twistlike._pool.watchdog import abandonAfterFork as abandonWatchdog
 from twistlike._pool.worker import currentWorker
-from twistlike._pool.workers import Workers, threadsOf
+from twistlike._pool.workers import Workers, setExiting, threadsOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,8 +52,9 @@ def currentPool() -> ThreadPool | None:
 
 
 def checkCancelled() -> None:
-    """Raise if the job that this worker runs has been cancelled. Does nothing outside of a pool's
-    worker.
+    """Raise if the job that this worker runs has been cancelled.
+
+    Does nothing outside of a pool's worker.
 
     Raises:
         concurrent.futures.CancelledError: `Job.cancel()` was called since the job began to run.
@@ -130,7 +133,9 @@ class ThreadPool(ThreadPoolExecutor):
         maxSpare: int = 50,
         queueWarnAfter: float = 2.0,
     ) -> None:
-        _checkSize(minthreads, maxthreads)
+        checkSize(minthreads, maxthreads)
+        checkSeconds(idleTimeout, "idleTimeout")
+        checkSeconds(queueWarnAfter, "queueWarnAfter")
         self.min = minthreads
         self.max = maxthreads
         self.name = name
@@ -149,7 +154,7 @@ class ThreadPool(ThreadPoolExecutor):
         old = self._workers
         self._resizing = threading.RLock()
         if old.open and not old.started:
-            # No thread of the parent's has a part in it: a program that becomes a daemon before it
+            # No thread of the parent's works on it: a program that becomes a daemon before it
             # starts the pool finds its jobs there.
             old.lock = threading.RLock()
             return
@@ -163,37 +168,64 @@ class ThreadPool(ThreadPoolExecutor):
     # ---- submitting: lock-free, from any thread, also from `__del__` and signal handlers ---------
 
     def callInThread(self, func: Callable[_P, object], /, *args: _P.args, **kw: _P.kwargs) -> None:
-        """Run `func(*args, **kw)` in a worker. What it returns is dropped, an error it raises is
-        reported.
+        """Run `func(*args, **kw)` in a worker. Its result is dropped; an error is reported.
+
+        That `func` is a coroutine function is such an error: nobody would run its coroutine.
 
         Raises:
             PoolStoppedError: The pool was stopped.
             RuntimeError: There is no worker, and no thread could be started.
+            TypeError: It is not callable.
         """
         self.enqueueCall(func, args, kw)
 
     def enqueueCall(
         self, function: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
-        """Do what `callInThread` does, with the arguments as they are: for callers that have them so.
+        """Do what `callInThread` does, for callers that have the arguments in this form.
 
         Raises:
             PoolStoppedError: The pool was stopped.
             RuntimeError: There is no worker, and no thread could be started.
+            TypeError: It is not callable.
         """
+        # A coroutine function costs more to recognise (0.06 us) than the coroutine that it returns:
+        # the worker does that, and reports it.
+        if type(function) is not FunctionType:
+            checkFunction(function, "callInThread")
         workers = self._workers
         now = monotonic()
         if kwargs:
             function = partial(function, **kwargs)
         item = (copy_context() or None, function, args, now)
-        workers.queue.append(item)
-        # Race: the pool is closed while we come. We append first and look then; who closes it looks
-        # at the queue after it has closed. So either they see the job, or we see that it is closed
-        # and take it back.
-        if not workers.open:
-            self._refuse(workers, item)
-        if now >= workers.wakeDeadline:
-            workers.ensureWorker(now, item)
+        queue = workers.queue
+        queue.append(item)
+        try:
+            # Race: another thread closes the pool. We append first and look then; it closes first,
+            # and looks at the queue then. So either it sees the call, or we see that the pool is
+            # closed and take the call back.
+            if not workers.open:
+                workers.refuse()
+            if now >= workers.wakeDeadline:
+                workers.ensureWorker(now, item)
+        except BaseException as error:
+            # Never both, an error and a call. No function of Python is called here: the stack may
+            # have no room for one. And not deque.remove: that compares calls by value, and so would
+            # call the `==` of users' arguments.
+            above = []
+            found = False
+            while not found:
+                try:
+                    last = queue.pop()
+                except IndexError:
+                    break
+                found = last is item
+                if not found:
+                    above.append(last)
+            queue.extend(reversed(above))
+            workers.wakeDeadline = 0.0
+            if found or not isinstance(error, Exception):
+                raise
 
     def callInThreadWithCallback(
         self,
@@ -203,12 +235,16 @@ class ThreadPool(ThreadPoolExecutor):
         *args: _P.args,
         **kw: _P.kwargs,
     ) -> None:
-        """Run `func(*args, **kw)` in a worker, then `onResult(True, result)` or `onResult(False,
-        failure)` there.
+        """Run `func(*args, **kw)` in a worker, and hand its outcome to `onResult` there.
+
+        Args:
+            onResult: Called with True and the result, or with False and the failure.
+            func: The function, with its arguments after it.
 
         Raises:
             PoolStoppedError: The pool was stopped.
             RuntimeError: There is no worker, and no thread could be started.
+            TypeError: It is not callable, or a coroutine function.
         """
         self.enqueue(onResult, func, args, kw)
 
@@ -219,14 +255,17 @@ class ThreadPool(ThreadPoolExecutor):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] = {},
     ) -> Job:
-        """Run `function(*args, **kwargs)` in a worker, as `callInThreadWithCallback` does, and return
-        its job.
+        """Do what `callInThreadWithCallback` does, and return the job.
 
         Raises:
             PoolStoppedError: The pool was stopped.
             RuntimeError: There is no worker, and no thread could be started.
+            TypeError: It is not callable, or a coroutine function.
         """
-        job = Job(copy_context() or None, (onResult, function, args, kwargs))
+        checkFunction(function, "callInThreadWithCallback")
+        if kwargs:
+            function = partial(function, **kwargs)
+        job = Job(copy_context() or None, onResult, function, args)
         self.put(job)
         return job
 
@@ -240,14 +279,35 @@ class ThreadPool(ThreadPoolExecutor):
         job.workers = workers = self._workers
         job.queued = now = monotonic()
         workers.queue.append(job)
-        # Race: see enqueueCall.
-        if not workers.open:
-            self._refuse(workers, job)
-        if now >= workers.wakeDeadline:
-            workers.ensureWorker(now, job)
+        try:
+            # Race: see enqueueCall.
+            if not workers.open:
+                workers.refuse()
+            if now >= workers.wakeDeadline:
+                workers.ensureWorker(now, job)
+        except BaseException as error:
+            # Never both, an error and a job that runs. No function of Python is called here: the
+            # stack may have no room for one.
+            taken = False
+            try:
+                del job.claim
+            except AttributeError:
+                taken = True  # by a worker: it runs
+            if taken:
+                if isinstance(error, Exception):
+                    return
+                raise
+            job.function = job.args = job.context = None
+            try:
+                workers.queue.remove(job)
+            except (ValueError, IndexError):
+                pass  # a worker takes it, or another thread changed the queue: it is skipped
+            raise
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Run `fn(*args, **kwargs)` in a worker. Starts the pool if nobody has.
+        """Run `fn(*args, **kwargs)` in a worker. Starts the pool if that was not done.
+
+        Takes what any executor takes: a coroutine function gives a coroutine.
 
         Returns:
             A future of its result.
@@ -260,17 +320,18 @@ class ThreadPool(ThreadPoolExecutor):
         if not workers.started and workers.open:
             workers.start()
         future: PoolFuture[_T] = PoolFuture(workers)
-        self.put(FutureJob(copy_context() or None, future, fn, args, kwargs))
+        function = partial(fn, **kwargs) if kwargs else fn
+        self.put(FutureJob(copy_context() or None, future, function, args))
         return future
-
-    def _refuse(self, workers: Workers, item: Any) -> None:
-        if workers.takeBack(item):
-            workers.refuse()
 
     # ---- life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Let the work begin: at once for what is queued. A pool that was stopped begins a new life."""
+        """Run what is queued, and what comes. A pool that was stopped takes jobs again.
+
+        Raises:
+            PoolStoppedError: The interpreter ends.
+        """
         with self._resizing:
             if not self._workers.open:
                 self._workers = Workers(self)
@@ -300,7 +361,7 @@ class ThreadPool(ThreadPoolExecutor):
             workers.reap()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Refuse new jobs and end the workers once the queue is empty, as `concurrent.futures` has it.
+        """Refuse new jobs, and end the workers once the queue is empty, as any executor.
 
         Args:
             wait: Return only when they have ended.
@@ -339,7 +400,7 @@ class ThreadPool(ThreadPoolExecutor):
             error: What queued jobs fail with.
 
         Returns:
-            Who was left behind, and where it stands.
+            The workers that were left behind, and what they do.
         """
         return self._workers.abandon(error)
 
@@ -360,7 +421,7 @@ class ThreadPool(ThreadPoolExecutor):
         with self._resizing:
             low = self.min if minthreads is None else minthreads
             high = self.max if maxthreads is None else maxthreads
-            _checkSize(low, high)
+            checkSize(low, high)
             self.min = low
             self.max = high
             self._workers.resize(low, high)
@@ -378,12 +439,12 @@ class ThreadPool(ThreadPoolExecutor):
 
     @property
     def started(self) -> bool:
-        """Is it started, and not stopped since?"""
+        """Whether it was started, and not stopped since."""
         return self._workers.started and self._workers.open
 
     @property
     def joined(self) -> bool:
-        """Has it been stopped, and not started since?"""
+        """Whether it was stopped, and not started since."""
         return not self._workers.open
 
     @property
@@ -408,9 +469,10 @@ class ThreadPool(ThreadPoolExecutor):
 
     @property
     def maxSpare(self) -> int:
-        """How many workers may be lent on top of the maximum, for those that wait (`compensated`) or run a
-        job that was cancelled. A hard limit: at it, a pool whose workers all wait for jobs behind
-        them is wedged.
+        """How many spare workers there may be on top of the maximum.
+
+        They work for those that wait (`compensated`) or run a job that was cancelled. A hard limit:
+        at it, a pool whose workers all wait for jobs behind them is wedged.
         """
         return self._maxSpare
 
@@ -421,8 +483,9 @@ class ThreadPool(ThreadPoolExecutor):
 
     @property
     def queueWarnAfter(self) -> float:
-        """Seconds that a job may wait with no worker free before a warning is logged. `inf` turns that
-        off.
+        """Seconds that a job may wait with no worker free before a warning is logged.
+
+        `inf` turns that off.
         """
         return self._queueWarnAfter
 
@@ -435,7 +498,7 @@ class ThreadPool(ThreadPoolExecutor):
         return snapshot(self._workers, self.name)
 
     def dumpStats(self) -> None:
-        """Log who waits and who works."""
+        """Log which workers are idle, and which are busy."""
         import logging  # slow to import, and seldom wanted
 
         logger = logging.getLogger("twistlike")
@@ -445,14 +508,13 @@ class ThreadPool(ThreadPoolExecutor):
         logger.info("total: %s", self.threads)
 
     def threadName(self, number: int) -> str:
-        """Return the name of a worker's thread. To be overridden, if wanted."""
+        """Return the name of a worker's thread. Subclasses may override it."""
         return f"PoolThread-{self.name or id(self)}-{number}"
 
     def compensated(
         self, onWedged: Callable[[PoolWedgedError], object] | None = None
     ) -> BlockedWorker:
-        """A context in which this worker only waits for what another job of the pool may have to
-        bring.
+        """Return a context in which this worker only waits for another job of the pool.
 
         If that lasts (10 ms) while jobs are queued and no worker is free, a spare worker runs in
         its place, so that the pool cannot wedge on its own interface. When the wait ends the spare
@@ -461,33 +523,20 @@ class ThreadPool(ThreadPoolExecutor):
 
         Args:
             onWedged: Called in another thread with the error to raise if the pool is wedged: all
-                `maxSpare` spare workers are lent, every worker waits, jobs are queued, and none has
-                ended for five times `queueWarnAfter`. The newest waiter is told, once. It is to end the
-                wait and fail; then its worker is free for the queue.
+                `maxSpare` spare workers work, every worker waits, jobs are queued, and none has
+                ended for five times `queueWarnAfter`. It is called for the newest of those that
+                wait, once. It must end the wait and fail; then that worker is free for the queue.
         """
         return BlockedWorker(self._workers, onWedged)
 
     def __repr__(self) -> str:
         workers = self._workers
         name = self.name or hex(id(self))
-        return f"<ThreadPool {name} {workers.state}: {self.workers} of {self.max} workers>"
-
-
-def _checkSize(minthreads: int, maxthreads: int) -> None:
-    for number in (minthreads, maxthreads):
-        if not isinstance(number, int):
-            raise TypeError(f"the size of a pool is a whole number of threads, not {number!r}")
-    if minthreads < 0:
-        raise PoolSizeError(f"minimum is negative: {minthreads} threads")
-    if minthreads > maxthreads:
-        raise PoolSizeError(
-            f"minimum is greater than maximum: {minthreads} > {maxthreads} threads; "
-            "give both to adjustPoolsize to move both"
-        )
+        return f"<ThreadPool {name} {workers.state.value}: {self.workers} of {self.max} workers>"
 
 
 def afterFork() -> None:
-    """In the child: the parent's workers are not here, its queue is not ours, its locks may be held."""
+    """In the child of a fork: leave workers and queues to the parent, and make all pools usable."""
     abandonWatchdog()
     for reference in list(_pools.values()):
         pool = reference()
@@ -496,18 +545,48 @@ def afterFork() -> None:
 
 
 def _atExit() -> None:
-    """End all pools. Workers are daemon threads, so that a stuck one does not keep the process; but
-    one that is in the middle of something may finish it, within `exitTimeout`.
+    """End all pools.
+
+    Workers are daemon threads, so that a stuck one does not keep the process; but one that is in
+    the middle of a job may finish it, within `exitTimeout`.
     """
+    setExiting()
     pools = [pool for reference in list(_pools.values()) if (pool := reference()) is not None]
     if not pools:
         return
-    stuck = endAll([pool._workers for pool in pools], max(pool.exitTimeout for pool in pools))
+    stuck = _endAll([pool._workers for pool in pools], max(pool.exitTimeout for pool in pools))
     if stuck:
         import logging  # seldom needed, slow to import
 
         text = "\n".join(map(str, stuck))
         logging.getLogger("twistlike").warning("Left behind at the interpreter's exit:\n%s", text)
+
+
+def _endAll(groups: list[Workers], seconds: float) -> list[StuckWorker]:
+    """Let workers finish for so long, then leave them behind.
+
+    What was queued before a start that never came is dropped: nobody is left to use it.
+
+    Returns:
+        The workers that were left behind.
+    """
+    deadline = monotonic() + min(seconds, threading.TIMEOUT_MAX)
+    for workers in groups:
+        if not workers.started:
+            workers.queue.clear()
+        workers.close()
+    for workers in groups:
+        # Anew after each: a worker that is needed for what is queued may be starting just now.
+        while not workers.ended and (left := deadline - monotonic()) > 0:
+            for thread in threadsOf(workers)[:1]:
+                thread.join(left)
+            workers.reap()
+    stuck = []
+    for workers in groups:
+        if not workers.ended:
+            error = PoolStoppedError("the interpreter exits before this job could run")
+            stuck += workers.abandon(error)
+    return stuck
 
 
 atexit.register(_atExit)

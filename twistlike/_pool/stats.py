@@ -1,5 +1,7 @@
-"""What a pool tells about itself: `ThreadPool.stats()`, and whom it left behind. Made in the thread
-that asks, without stopping anybody, so that the numbers of one record may be a job apart.
+"""What a pool tells about itself: `ThreadPool.stats()`, and the workers that it left behind.
+
+Made in the thread that asks, without stopping the workers, so that the numbers of one record may be
+a job apart.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ from bisect import bisect_right
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
+from twistlike._base.functions import describe
 from twistlike._base.naming import showAs
-from twistlike._pool.jobs import describe
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from twistlike._pool.worker import Worker
     from twistlike._pool.workers import Workers
 
@@ -29,6 +33,9 @@ __all__ = [
     "snapshot",
 ]
 
+# The modules whose frames are below a user's function on a worker's stack.
+_OUTERMOST = ("threading", "twistlike._pool.", "twistlike._threads.")
+
 # Upper bounds in seconds of a histogram's buckets: from "did next to nothing" to "blocks a worker".
 BOUNDS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
 
@@ -39,10 +46,12 @@ class Histogram(NamedTuple):
     Attributes:
         bounds: The upper bounds of the buckets but the last, in seconds; the last has none.
         counts: The jobs in each bucket: one number more than there are bounds.
+        seconds: The sum of their times.
     """
 
     bounds: tuple[float, ...]
     counts: tuple[int, ...]
+    seconds: float
 
     @property
     def total(self) -> int:
@@ -50,8 +59,9 @@ class Histogram(NamedTuple):
         return sum(self.counts)
 
     def cumulative(self) -> list[tuple[float, int]]:
-        """Return pairs of an upper bound and how many jobs lie below it, as Prometheus counts; the
-        last is infinity.
+        """Return pairs of an upper bound and how many jobs lie below it, as Prometheus counts.
+
+        The last bound is infinity.
         """
         pairs = []
         running = 0
@@ -70,7 +80,7 @@ class WorkerStats(NamedTuple):
             (see `ThreadPool.compensated`).
         function: The module and name of the function that it runs, or None.
         seconds: For how long it has been at it, or idle.
-        cancelled: Was the job that it runs cancelled?
+        cancelled: Whether the job that it runs was cancelled.
     """
 
     thread: str
@@ -92,16 +102,18 @@ class PoolStats(NamedTuple):
         idle: How many of them have nothing to do.
         busy: How many of them run a job.
         waiting: How many of them run a job that waits for the loop or another job.
-        lent: How many spare workers are allowed on top of the maximum for now.
+        compensating: How many spare workers are allowed on top of the maximum for now.
         queued: How many jobs wait for a worker. Cancelled ones count until a worker has come past.
         oldest: For how many seconds the first of them has waited; 0 if there is none.
-        done: Jobs that ran to an end, good or failed.
-        failed: Those among them whose function raised.
-        cancelled: Jobs that were cancelled before they ran.
+        done: Jobs whose function has returned.
+        failed: Jobs whose function has raised.
+        cancelled: Jobs that were cancelled: before they ran, or ended by `checkCancelled`.
         abandoned: Jobs that the end of the pool found in the queue, and failed.
-        waitTimes: How long jobs waited in the queue.
+        waitTimes: How long the jobs that ran had waited in the queue.
         runTimes: How long they ran.
         activity: What each worker does.
+
+    A job that has ended is counted in one of `done`, `failed`, `cancelled` and `abandoned`.
     """
 
     name: str | None
@@ -131,7 +143,7 @@ class StuckWorker(NamedTuple):
         thread: The name of its thread.
         function: The module and name of the function that it runs.
         seconds: For how long it has run.
-        stack: Where it stands, as `traceback.format_stack` puts it.
+        stack: Its frames from the function on, as `traceback.format_stack` puts it.
     """
 
     thread: str
@@ -140,7 +152,8 @@ class StuckWorker(NamedTuple):
     stack: str
 
     def __str__(self) -> str:
-        return f"{self.thread} has run {self.function} for {self.seconds:.1f} s:\n{self.stack}"
+        text = f"{self.thread} has run {self.function} for {self.seconds:.1f} s"
+        return f"{text}:\n{self.stack}" if self.stack else text
 
 
 class Tally:
@@ -149,59 +162,79 @@ class Tally:
     How it works: one number counts the jobs. Most of them are quick, and have waited for about as
     long as the one before, so those that are not make the histograms: `_slow` has the jobs of all
     buckets but the first, and in `_waits` each job is missing that came since the bucket changed.
+    The times are added up when a worker rests: then one subtraction does for all jobs since.
 
     Attributes:
-        done: How many jobs have run.
+        taken: How many jobs have run.
         failed: Those among them whose function raised.
+        interrupted: Those among them that `checkCancelled` ended.
         cancelled: How many were cancelled before they ran.
+        waitSeconds: For how long those that ran had waited in the queue, in all.
+        runSeconds: For how long they ran.
     """
 
-    __slots__ = ("_bucket", "_slow", "_waits", "cancelled", "done", "failed")
+    __slots__ = (
+        "_bucket",
+        "_slow",
+        "_waits",
+        "cancelled",
+        "failed",
+        "interrupted",
+        "runSeconds",
+        "taken",
+        "waitSeconds",
+    )
 
     def __init__(self) -> None:
-        self.done = 0
+        self.taken = 0
         self.failed = 0
+        self.interrupted = 0
         self.cancelled = 0
+        self.waitSeconds = 0.0
+        self.runSeconds = 0.0
         self._slow = [0] * (len(BOUNDS) + 1)
         self._waits = [0] * (len(BOUNDS) + 1)
         self._bucket = 0
 
     def skip(self) -> None:
-        """The job of now does not run. The worker is about to count it as one that took no time: do
-        not.
-        """
-        self.done -= 1
+        """Note that the present job does not run: the worker is about to count it, wrongly."""
+        self.taken -= 1
 
     def ranFor(self, seconds: float) -> None:
-        """The job that has just been counted was not a quick one."""
+        """Note that the job that has just been counted was not a quick one."""
         self._slow[bisect_right(BOUNDS, seconds)] += 1
 
     def waitedFor(self, seconds: float) -> tuple[float, float]:
-        """The job that is about to be counted has waited for so long. Returns the bounds, in seconds,
-        within which others do not have to be told of.
+        """Note for how long the job that is about to be counted has waited.
+
+        Returns:
+            The bounds, in seconds: jobs that wait for longer or shorter have to be noted.
         """
-        self._waits[self._bucket] += self.done - sum(self._waits)
+        self._waits[self._bucket] += self.taken - sum(self._waits)
         self._bucket = bucket = bisect_right(BOUNDS, seconds)
         low = BOUNDS[bucket - 1] if bucket else float("-inf")
         return low, BOUNDS[bucket] if bucket < len(BOUNDS) else float("inf")
 
     def runTimes(self) -> list[int]:
         """Return how many jobs ran for how long, by bucket."""
-        return [self.done - sum(self._slow[1:]), *self._slow[1:]]
+        return [self.taken - sum(self._slow[1:]), *self._slow[1:]]
 
     def waitTimes(self) -> list[int]:
         """Return how many jobs waited for how long, by bucket."""
         waits = list(self._waits)
-        waits[self._bucket] += self.done - sum(waits)
+        waits[self._bucket] += self.taken - sum(waits)
         return waits
 
     def add(self, other: Tally) -> None:
         """Count another's on top."""
         waits = zip(self.waitTimes(), other.waitTimes(), strict=True)
         self._slow = [a + b for a, b in zip(self._slow, other._slow, strict=True)]
-        self.done += other.done
+        self.taken += other.taken
         self._waits = [a + b for a, b in waits]
         self.failed += other.failed
+        self.interrupted += other.interrupted
+        self.waitSeconds += other.waitSeconds
+        self.runSeconds += other.runSeconds
         self.cancelled += other.cancelled
 
 
@@ -212,8 +245,21 @@ def describeStuck(worker: Worker) -> StuckWorker | None:
     if item is None or thread is None:
         return None
     frame = sys._current_frames().get(thread.ident or 0)
-    stack = "" if frame is None else "".join(traceback.format_stack(frame))
+    stack = "" if frame is None else "".join(_usersStack(frame))
     return StuckWorker(thread.name, _functionOf(worker), monotonic() - worker.since, stack)
+
+
+def _usersStack(frame: FrameType) -> list[str]:
+    """Return the lines of a worker's stack, without the outermost frames: threading's and ours."""
+    frames: list[FrameType] = []
+    outer: FrameType | None = frame
+    while outer is not None:
+        frames.append(outer)
+        outer = outer.f_back
+    stack = traceback.extract_stack(frame)
+    while frames and str(frames.pop().f_globals.get("__name__")).startswith(_OUTERMOST):
+        del stack[0]
+    return traceback.format_list(stack)
 
 
 def _functionOf(worker: Worker) -> str:
@@ -225,7 +271,7 @@ def _functionOf(worker: Worker) -> str:
 
 
 def ageOfOldest(workers: Workers, now: float) -> float:
-    """Return for how many seconds the job has waited that has waited the longest; 0 if there is none."""
+    """Return for how many seconds the oldest job has waited; 0 if there is none."""
     try:
         item = workers.queue[0]
     except IndexError:
@@ -234,7 +280,7 @@ def ageOfOldest(workers: Workers, now: float) -> float:
 
 
 def snapshot(workers: Workers, name: str | None) -> PoolStats:
-    """Return what a crew does now and has done. Thread: any."""
+    """Return what workers do now and have done. Thread: any."""
     now = monotonic()
     total = Tally()
     with workers.lock:
@@ -243,19 +289,13 @@ def snapshot(workers: Workers, name: str | None) -> PoolStats:
     activity = []
     for worker in members:
         total.add(worker.tally)
-        item = worker.item
-        thread = "?" if worker.thread is None else worker.thread.name
-        if item is None:
-            activity.append(WorkerStats(thread, "idle", None, now - worker.since, False))
-            continue
-        state = "waiting" if worker.compensated else "busy"
-        cancelRequested = not isinstance(item, tuple) and item.cancelRequested
-        seconds = now - worker.since
-        activity.append(WorkerStats(thread, state, _functionOf(worker), seconds, cancelRequested))
+        if worker.item is not None:  # since its last rest; the job that it runs is not counted yet
+            total.runSeconds += max(0.0, worker.since - worker.busySince)
+        activity.append(_activityOf(worker, now))
     states = [worker.state for worker in activity]
     return PoolStats(
         name=name,
-        state=workers.state,
+        state=workers.state.value,
         minimum=workers.minimum,
         maximum=workers.maximum,
         workers=len(states),
@@ -265,13 +305,27 @@ def snapshot(workers: Workers, name: str | None) -> PoolStats:
         compensating=workers.compensation.compensating(),
         queued=len(workers.queue),
         oldest=ageOfOldest(workers, now),
-        done=total.done,
+        done=total.taken - total.failed - total.interrupted,
         failed=total.failed,
-        cancelled=total.cancelled + workers.cancelled,
+        cancelled=total.cancelled + total.interrupted + workers.cancelled,
         abandoned=workers.abandoned,
-        waitTimes=Histogram(BOUNDS, tuple(total.waitTimes())),
-        runTimes=Histogram(BOUNDS, tuple(total.runTimes())),
+        waitTimes=Histogram(BOUNDS, tuple(total.waitTimes()), total.waitSeconds),
+        runTimes=Histogram(BOUNDS, tuple(total.runTimes()), total.runSeconds),
         activity=activity,
+    )
+
+
+def _activityOf(worker: Worker, now: float) -> WorkerStats:
+    item = worker.item
+    thread = "?" if worker.thread is None else worker.thread.name
+    if item is None:
+        return WorkerStats(thread, "idle", None, now - worker.since, False)
+    return WorkerStats(
+        thread,
+        worker.state.value,
+        _functionOf(worker),
+        now - worker.since,
+        not isinstance(item, tuple) and item.cancelRequested,
     )
 
 

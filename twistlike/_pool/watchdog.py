@@ -1,5 +1,9 @@
-"""One thread for all pools, which lives only while jobs wait and no worker is free: it warns of jobs
-that wait for too long, and lends spare workers. Anybody may call `watch`, also a signal handler.
+"""One thread for all pools: it warns of jobs that wait for too long, and adds spare workers.
+
+It lives only while jobs wait and no worker is free. No user's code runs in it, the handlers of logs
+included: what they raise would end it, and while they block no pool would be looked after.
+
+Thread: any, unless a docstring says that it is the watchdog's; also in signal handlers.
 """
 
 from __future__ import annotations
@@ -8,12 +12,16 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from twistlike._base.failure import Failure
+from twistlike._base.functions import describe
 from twistlike._pool.stats import ageOfOldest, describeStuck
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twistlike._pool.workers import Workers
 
-__all__ = ["abandonAfterFork", "ended", "startThread", "watch"]
+__all__ = ["abandonAfterFork", "callUser", "ended", "startThread", "watch"]
 
 # Seconds between two rounds. Fifty looks a second, of some 10 us, and only while a pool is full.
 TICK = 0.02
@@ -23,7 +31,7 @@ TICK = 0.02
 WARN_INTERVAL = 60.0
 
 _watched: list[Workers] = []
-# What it sleeps on, between two rounds; released by who wants a round now.
+# What it sleeps on, between two rounds; it is released to have a round now.
 _wakeLock = threading.Lock()
 _wakeLock.acquire()
 # Whoever takes the token starts the thread, which puts it back when it ends.
@@ -31,25 +39,26 @@ _token = [None]
 
 
 def watch(workers: Workers) -> None:
-    """Look after a crew whose jobs wait, until they do not."""
+    """Look after a pool whose jobs wait, until they do not."""
     workers.watched = True
     _watched.append(workers)
     _startWatchdog()
 
 
 def ended(workers: Workers) -> None:
-    """A crew has ended: its pool leaves no thread behind, so let the watchdog go now."""
+    """Note that a pool has ended: it leaves no thread behind, so let the watchdog end now."""
     if workers.watched:
         try:
             _wakeLock.release()
         except RuntimeError:
-            pass  # it has been rung, and not been answered yet
+            pass  # it has been released, and not been taken yet
 
 
 def startThread(thread: threading.Thread) -> None:
-    """Start a thread. What a signal's handler raises meanwhile comes out: interrupted at the wrong
-    place, `Thread.start` raises a RuntimeError about its lock instead, and others would take that
-    for a thread that could not be started.
+    """Start a thread. What a signal's handler raises meanwhile comes out.
+
+    Interrupted at the wrong place, `Thread.start` raises a RuntimeError about its lock instead, and
+    callers would take that for a thread that could not be started.
     """
     try:
         thread.start()
@@ -77,12 +86,12 @@ def _startWatchdog() -> None:
 
 
 def _giveUp(startToken: list[None]) -> None:
-    """The thread could not be started, or its starter was interrupted."""
+    """Note that the thread could not be started, or its starter was interrupted."""
     try:
         startToken.pop()
     except IndexError:
         return  # the thread runs
-    # No thread to be had: nobody looks. Whoever finds the pool full next tries again.
+    # No thread, no look. The next submitter that finds the pool full tries again.
     for workers in _watched:
         workers.watched = False
     _watched.clear()
@@ -93,28 +102,66 @@ def _rounds(startToken: list[None]) -> None:
     try:
         startToken.pop()
     except IndexError:
-        return  # given up by its starter, which an interrupt had hit
-    while _watched:
-        _wakeLock.acquire(timeout=TICK)
-        _visitAll(monotonic())
-    _token.append(None)
-    # Race: `watch` came between our last look and the token's return, and found no token to take.
-    if _watched:
-        _startWatchdog()
+        return  # its starter was interrupted, and has given it up
+    try:
+        while _watched:
+            _wakeLock.acquire(timeout=TICK)
+            _visitAll(monotonic())
+    finally:  # also if this thread is killed from outside
+        _token.append(None)
+        # Race: `watch` came between our last look and the token's return, and found no token.
+        if _watched:
+            _startWatchdog()
 
 
 def _visitAll(now: float) -> None:
     for workers in _watched[:]:
-        _visit(workers, now)
+        try:
+            _visit(workers, now)
+        except Exception as error:
+            # An error of ours, or no memory. The other pools are looked after, and this one again.
+            if not workers.watchFailed:
+                workers.watchFailed = True
+                failure = Failure.fromException(error)
+                callUser(workers, workers.report, failure, "Looking after a pool failed")
+
+
+def callUser(workers: Workers, function: Callable[..., object], *args: object) -> bool:
+    """Have a user's function called, in a thread of its own. What it raises is reported.
+
+    Returns:
+        False if there is no thread for it.
+
+    Thread: the watchdog's.
+    """
+    try:
+        thread = threading.Thread(
+            target=_callAndReport, args=(workers, function, args), name="PoolWarning", daemon=True
+        )
+        startThread(thread)
+    except RuntimeError:
+        return False
+    workers.warner = thread
+    return True
+
+
+def _callAndReport(
+    workers: Workers, function: Callable[..., object], args: tuple[object, ...]
+) -> None:
+    try:
+        function(*args)
+    except BaseException as error:
+        what = f"{describe(function)} failed"
+        workers.report(Failure.fromException(error), what)
 
 
 def _visit(workers: Workers, now: float) -> None:
     if _checkUp(workers, now):
         return
     _watched.remove(workers)
-    # Race: a job comes after we looked, finds nobody free, and sees that the crew is watched. We
-    # let go first, then reset `wakeDeadline`, so that the next submitter comes and has it watched, then
-    # look once more.
+    # Race: a job comes after we looked, finds no worker free, and sees that the pool is watched. We
+    # let go first, then reset `wakeDeadline`, so that the next submitter has it watched, then look
+    # once more.
     workers.watched = False
     workers.wakeDeadline = 0.0
     if _checkUp(workers, now):
@@ -134,7 +181,7 @@ def _checkUp(workers: Workers, now: float) -> bool:
     """Warn if jobs have waited for too long with no worker free.
 
     Returns:
-        Are jobs waiting, so that we should come again?
+        Whether jobs wait, so that we should come again.
     """
     if not workers.queue or not workers.started or workers.ended:
         return False
@@ -145,17 +192,21 @@ def _checkUp(workers: Workers, now: float) -> bool:
     workers.compensation.checkUp(now)
     age = ageOfOldest(workers, now)
     if age > workers.queueWarnAfter and now >= workers.nextWarning:
-        workers.nextWarning = now + WARN_INTERVAL
-        _warn(workers, age)
+        # A warner that has not ended is stuck in somebody's handler.
+        stuck = workers.warner is not None and workers.warner.is_alive()
+        if not stuck and _warn(workers, age):
+            workers.nextWarning = now + WARN_INTERVAL
     return True
 
 
-def _warn(workers: Workers, age: float) -> None:
+def _warn(workers: Workers, age: float) -> bool:
     import logging  # seldom needed, slow to import
 
     pool = workers.pool()
     busy = [text for worker in list(workers.members) if (text := describeStuck(worker)) is not None]
-    logging.getLogger("twistlike").warning(
+    return callUser(
+        workers,
+        logging.getLogger("twistlike").warning,
         "%d jobs wait in pool %s, the oldest for %.1f s, and none of its %d workers is free "
         "(maximum %d). Raise the maximum (adjustPoolsize, suggestThreadPoolSize), or find out "
         "what blocks them:\n%s",

@@ -1,17 +1,20 @@
-"""A worker of a pool: takes jobs from the queue, runs them, sleeps when there are none. All of it runs
-in the worker's own thread, except `Worker.bell.release()`.
+"""A worker of a pool: takes jobs from the queue, runs them, sleeps when there are none.
+
+All of it runs in the worker's own thread, except `Worker.wakeLock.release()`.
 """
 
 from __future__ import annotations
 
 import threading
 from contextvars import Context
+from enum import Enum
 from threading import Lock
 from time import monotonic
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
-from twistlike._pool.jobs import describe
+from twistlike._base.functions import checkFunction, describeWithPlace
 from twistlike._pool.stats import BOUNDS, Tally
 from twistlike._wakeup.gil_handoff import HandoffLock
 
@@ -19,9 +22,17 @@ if TYPE_CHECKING:
     from twistlike._pool.jobs import Call, QueuedJob
     from twistlike._pool.workers import Workers
 
-__all__ = ["Worker", "currentWorker"]
+__all__ = ["Worker", "WorkerState", "currentWorker"]
 
 _local = threading.local()
+
+# How many quick jobs are not looked at between two that are.
+_LOT = 3
+
+# Seconds that an idle worker sleeps on the pool's `HandoffLock`, before it goes on to sleep on its
+# own lock. Nobody asks for jobs one after another with such a pause between them, and a lock needs
+# no look once a second whether its descriptor is there still.
+_HANDOFF_WAIT = 1.0
 
 
 def currentWorker() -> Worker | None:
@@ -29,27 +40,39 @@ def currentWorker() -> Worker | None:
     return getattr(_local, "worker", None)
 
 
+class WorkerState(Enum):
+    """What a worker does; the value is the word that `WorkerStats.state` shows."""
+
+    IDLE = "idle"
+    BUSY = "busy"
+    WAITING = "waiting"
+
+
 class Worker:
-    """One thread of a crew, and what it does now.
+    """One thread of a pool, and what it does now.
 
     Attributes:
         number: The number in its name.
         permit: Its permit to work: its number, in a list that is empty once the permit was given
             back or taken away.
-        bell: What it sleeps on, held by it: its own lock, or the pool's quick bell. Who takes it
-            off `Workers.idle` releases it, exactly once.
-        birth: One token. Popped by the new thread as it begins to work, or by the starter who gives
-            it up.
+        wakeLock: What it sleeps on, held by it: its own lock, or the pool's `HandoffLock`. Whoever
+            takes the worker off `Workers.idle` releases it, exactly once.
+        startToken: One token. Popped by the new thread as it begins to work, or by its starter who
+            gives it up.
         item: The job that it runs, or None.
-        lent: It waits for other jobs of its pool, see `ThreadPool.compensated`.
+        compensated: Whether it waits for other jobs of its pool, see `ThreadPool.compensated`.
+        justWoken: Whether the next job is the first one since it rested.
         since: When it began with the job, or fell idle, in seconds of `time.monotonic`.
+        busySince: When it last began to work, after a rest.
         tally: What it has done.
     """
 
     __slots__ = (
         "_lock",
+        "busySince",
         "compensated",
         "item",
+        "justWoken",
         "number",
         "permit",
         "since",
@@ -70,21 +93,29 @@ class Worker:
         self.startToken = [None]
         self.item: Call | QueuedJob | None = None
         self.compensated = False
-        self.since = monotonic()
+        self.justWoken = False
+        self.since = self.busySince = monotonic()
         self.tally = Tally()
         self.thread: threading.Thread | None = None
 
     def hasStarted(self) -> bool:
-        """Does its thread run? Until then nobody counts it."""
+        """Return whether its thread runs. Until then nobody counts it."""
         return not self.startToken
 
+    @property
+    def state(self) -> WorkerState:
+        """What it does. Thread: any."""
+        if self.item is None:
+            return WorkerState.IDLE
+        return WorkerState.WAITING if self.compensated else WorkerState.BUSY
+
     def main(self) -> None:
-        """Live: what the thread runs."""
+        """Work until the pool needs this worker no longer: what the thread runs."""
         workers = self.workers
         killed = False
         try:
-            # Nothing to pop: given up by its starter, which an interrupt had hit.
             _local.worker = self
+            # No token: its starter was interrupted, and has given it up.
             if self._isTaken() and workers.initialize():
                 try:
                     while (context := Context()).run(self._work, context):
@@ -98,7 +129,7 @@ class Worker:
             try:
                 workers.leave(self)
             except BaseException:
-                # Hit from outside in the middle of it. What was done is not done again.
+                # An exception from outside came in the middle of it. Nothing is done twice.
                 killed = True
                 workers.leave(self)
         if killed:
@@ -120,8 +151,8 @@ class Worker:
                 it, would cost more than to look whether the last job left something in it.
 
         Returns:
-            False if the worker is to leave; True if the last job has set something in the context,
-            which is nobody else's, so that the next one needs another.
+            False if the worker shall leave; True if the last job has set something in the context,
+            so that the next one needs another.
         """
         workers = self.workers
         surplus = workers.surplus
@@ -142,52 +173,72 @@ class Worker:
             # Reset before we look at the queue: a submitter that relied on our coming had appended
             # before, so we see its job; one that appends later sees the reset, and calls again.
             workers.wakeDeadline = 0.0
-            begin = monotonic()
+            self.since = self.busySince = begin = monotonic()
             woken = True
             awaited = False
+            waited = 0.0
+            self.justWoken = True
+            unseen = lot = 0
             try:
                 for item in source:
                     self.item = item
-                    self.since = begin
                     if woken:
-                        # One sleeper is woken at a time: whoever wakes calls the next, if there is
-                        # work left.
+                        # One sleeper is woken at a time: it wakes the next, if there is work left.
                         woken = False
                         if queue:
                             workers.ensureWorker(begin)
                     if type(item) is tuple:
                         # Not unpacked: names would keep the function and its arguments alive
                         # while a later job, which is no tuple, runs.
-                        queued = item[3]
                         try:
                             if (context := item[0]) is None:
-                                item[1](*item[2])
+                                result = item[1](*item[2])
                             else:
-                                context.run(item[1], *item[2])
+                                result = context.run(item[1], *item[2])
+                            if type(result) is CoroutineType:
+                                result.close()
+                                checkFunction(item[1], "callInThread")  # raises, for most
+                            result = None
                         except BaseException as error:
                             self._callFailed(error, item[1])
                     else:
-                        queued = item.queued
                         try:
                             item.run(self, empty)
                         except BaseException as error:
                             self._jobFailed(error, item)
                     self.item = None
+                    tally.taken += 1
+                    # While jobs are quick, one in four is looked at: looking costs as much as the
+                    # rest of this loop. Four that take less than 0.1 ms are four quick ones.
+                    if unseen < lot and queue and not empty and not surplus:
+                        unseen += 1
+                        continue
                     # One look at the clock is the end of this job and the beginning of the next.
                     end = monotonic()
-                    if not low <= begin - queued < high:
-                        low, high = tally.waitedFor(begin - queued)
-                    tally.done += 1
-                    if end - begin >= quick:
+                    wait = begin - (item[3] if isinstance(item, tuple) else item.queued)
+                    if not low <= wait < high:
+                        low, high = tally.waitedFor(wait)
+                    waited += wait * (unseen + 1)
+                    unseen = 0
+                    if end - begin < quick:
+                        lot = _LOT
+                    else:
+                        lot = 0
                         tally.ranFor(end - begin)
-                    begin = end
+                        tally.waitSeconds += waited
+                        waited = 0.0
+                    self.since = begin = end
                     if empty:
+                        tally.runSeconds += begin - self.busySince
+                        tally.waitSeconds += waited
                         return True
                     if surplus or not queue:
                         awaited = not isinstance(item, tuple) and item.isAwaited()
                         break
             except IndexError:
                 pass  # another worker was quicker
+            tally.runSeconds += begin - self.busySince
+            tally.waitSeconds += waited
             # Nothing of the last job stays alive in this frame while we sleep.
             item = context = None
             if not self._rest(begin, awaited):
@@ -198,59 +249,67 @@ class Worker:
 
         Args:
             now: `time.monotonic()`
-            awaited: Has somebody waited for the last job?
+            awaited: Whether somebody has waited for the last job.
 
         Returns:
-            False if the worker is to leave.
+            False if the worker shall leave.
         """
-        self.since = now
+        self.since = self.busySince = now
         if not self.workers.open and not self.workers.queue:
             return False
-        # If somebody waits for a job, it is best to be woken at once: see `handover`.
-        handoff = self.workers.handoff
-        quick = handoff.take() if awaited else None
-        if quick is None:
-            # The one that sleeps on the quick bell is to be woken before us.
-            return self._sleep(first=not (awaited and handoff.taken))
-        self.wakeLock = quick
-        stay = self._sleep(first=True)
-        self.wakeLock = self._lock
-        handoff.giveBack(quick)
-        return stay
+        workers = self.workers
+        # If somebody waits for a job, it is best to be woken at once: see `gil_handoff`.
+        handoff = workers.handoff
+        lock = handoff.take() if awaited else None
+        if lock is not None:
+            self.wakeLock = lock
+            woken = self._sleep(True, _HANDOFF_WAIT)
+            self.wakeLock = self._lock
+            handoff.giveBack(lock)
+            if woken:
+                return True
+            if workers.idleTimeout <= _HANDOFF_WAIT:
+                return not workers.retire(self)
+        # The worker that sleeps on the `HandoffLock` comes first.
+        first = not (awaited and handoff.taken)
+        return self._sleep(first, workers.idleWait()) or not workers.retire(self)
 
-    def _sleep(self, first: bool) -> bool:
-        """Sleep on the bell.
+    def _sleep(self, first: bool, limit: float) -> bool:
+        """Sleep on `wakeLock`.
 
         Args:
             first: Be the next one to be woken, not the last.
+            limit: For how long, in seconds; -1 is for ever.
 
         Returns:
-            False if the worker is to leave.
+            False if nobody has woken it in that time.
         """
         workers = self.workers
         if first:
             workers.idle.append(self)
         else:
             workers.idle.insert(0, self)
-        # Race: a submitter appends, finds nobody idle, and leaves; we had looked at the queue
-        # before that. It appends before it looks at `wakeDeadline` or `idle`, we publish ourselves in
-        # `idle` and reset `wakeDeadline` before we look at the queue once more: one of us sees the other.
-        # The same for `surplus`, and for `open`.
+        # Race: a submitter appends, finds no worker idle, and leaves; we had looked at the queue
+        # before that. It appends before it looks at `wakeDeadline` or `idle`, we publish ourselves
+        # in `idle` and reset `wakeDeadline` before we look at the queue once more: one of us sees
+        # the other. The same for `surplus`, and for `open`.
         workers.wakeDeadline = 0.0
         if workers.queue or workers.surplus or not workers.open:
             if not self._withdraw():
-                self.wakeLock.acquire()  # taken off the list by someone who rings, or is about to
-        elif not self.wakeLock.acquire(True, workers.idleWait()):
-            # Race: someone took us off the list while our time ran out. Whoever takes us off rings,
-            # and only then: if we are not on the list any more a job counts on us, and we wait for
-            # the bell.
+                self.wakeLock.acquire()  # taken off the list by someone who wakes us just now
+        elif not self.wakeLock.acquire(True, limit):
+            # Race: someone took us off the list while our time ran out. Whoever takes us off wakes
+            # us: if we are not on the list any more a job counts on us, and we wait for that.
             if self._withdraw():
-                return not workers.retire(self)
+                return False
             self.wakeLock.acquire()
+        elif self in workers.idle:
+            # Nobody has taken us off: the lock's descriptor was closed, and is another one by now.
+            self._withdraw()
         return True
 
     def _withdraw(self) -> bool:
-        """Take ourselves off the list of the idle. False: someone else has, and rings."""
+        """Take ourselves off the list of the idle. False: someone else has, and wakes us."""
         try:
             self.workers.idle.remove(self)
         except ValueError:
@@ -260,18 +319,19 @@ class Worker:
     def _callFailed(self, error: BaseException, function: object) -> None:
         self.tally.failed += 1
         failure = Failure.fromException(error)
-        self.workers.report(failure, f"{describe(function)} failed in thread {_nameOf(self)}")
+        what = describeWithPlace(function)
+        self.workers.report(failure, f"{what} failed in thread {_nameOf(self)}")
 
     def _jobFailed(self, error: BaseException, item: QueuedJob) -> None:
-        """An error came out of a job: of its `onResult`, or one that hit this thread from outside."""
+        """Handle an error that came out of a job: of its `onResult`, or from outside, as a kill."""
         # A kill may come before the job's first line: then nobody has taken it yet, and it fails.
         if not item.interrupted(error):
             failure = Failure.fromException(error)
             self.workers.report(failure, f"onResult of a job failed in thread {_nameOf(self)}")
 
     def _killed(self, error: BaseException) -> None:
-        """An exception from outside hit the thread between two jobs, or while it slept."""
-        self.wakeLock = self._lock  # a quick bell is not given back: it may still be rung
+        """Handle an exception from outside that came between two jobs, or while it slept."""
+        self.wakeLock = self._lock  # a `HandoffLock` is not given back: it may still be released
         item, self.item = self.item, None
         if item is None:
             self._withdraw()

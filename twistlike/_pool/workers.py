@@ -1,21 +1,20 @@
-"""The workers of a pool and the queue that they share. Any thread may call in; nothing here blocks for
-long.
+"""The workers of a pool, and the queue that they share. Thread: any; nothing blocks for long.
 
-How it works:
-
+How it works
+------------
 - Permits. A worker needs a permit to live. There are as many permits as there may be workers; they
-  lie in `freePermits`, or are held by workers. Growing the pool adds permits; shrinking it takes some out
-  of `freePermits`, and for those that are held it leaves a token in `surplus`: the next worker that sees
-  one leaves, and its permit with it. Tokens are moved by single atomic operations of lists, so the
-  sum holds under any interleaving, and in a signal handler, without a lock.
-- The call. `wakeDeadline` is 0 if nobody is on the way to the queue, else the time until which somebody
-  is, or until which it is known that nobody is free. A submitter appends, then looks at `wakeDeadline`:
-  one comparison if all is in hand. It is a time and not a flag so that a call that was lost (its
-  caller interrupted by a signal at the wrong place) is made again after `RECALL`.
+  are in `freePermits`, or held by workers. Growing the pool adds permits; shrinking it takes some
+  out of `freePermits`, and for those that are held it leaves a token in `surplus`: the next worker
+  that sees one leaves, and its permit with it. Tokens are moved by single atomic operations of
+  lists, so the sum holds under any interleaving, and in a signal handler, without a lock.
+- Waking. `wakeDeadline` is 0 if no worker is on the way to the queue, else the time until which one
+  is, or until which it is known that none is free. A submitter appends, then looks at
+  `wakeDeadline`: one comparison if all is in hand. It is a time and not a flag so that a wakeup
+  that was lost (a signal interrupted it at the wrong place) is made again after `WAKE_AGAIN`.
 
-What is guaranteed: a job that was accepted is run once, or handed an error once, or was cancelled.
-No job waits while a worker sleeps. There are never more workers than permits. Nobody is called
-while `lock` is held.
+Guarantees: a job that was accepted runs once, or gets an error once, or was cancelled; a job whose
+submitter got an error does not run. No job waits while a worker sleeps. There are never more
+workers than permits. No user's code is called while `lock` is held.
 """
 
 from __future__ import annotations
@@ -25,15 +24,16 @@ import weakref
 from collections import deque
 from concurrent.futures.thread import BrokenThreadPool
 from contextvars import Context
+from enum import Enum
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
 from twistlike._base.failure import Failure
+from twistlike._base.functions import describe, haveRoom
 from twistlike._pool import watchdog
 from twistlike._pool.compensation import Compensation
 from twistlike._pool.errors import PoolStoppedError
-from twistlike._pool.jobs import describe
 from twistlike._pool.stats import StuckWorker, Tally, describeStuck
 from twistlike._pool.worker import Worker
 from twistlike._wakeup.gil_handoff import HandoffSlot
@@ -44,40 +44,63 @@ if TYPE_CHECKING:
     from twistlike._pool.jobs import Call, QueuedJob
     from twistlike._pool.pool import ThreadPool
 
-__all__ = ["Workers", "threadsOf"]
+__all__ = ["PoolState", "Workers", "setExiting", "threadsOf"]
 
-# Seconds after which a call that nobody has answered is made again. A tenth of a second is long for
-# a thread to wake up, and costs at most ten needless looks a second.
-RECALL = 0.1
+# Seconds after which a wakeup that no worker has answered is made again. A tenth of a second is
+# long for a thread to wake up, and costs at most ten needless looks a second.
+WAKE_AGAIN = 0.1
+
+# How many calls may nest on the way to a started thread, `Thread.start` included. If there is no
+# room for them on the stack, nothing is begun.
+_START_DEPTH = 16
 
 # The two kinds of token in `surplus`.
 _SHRINK = True  # the permit goes with the worker
 _DISMISS = False  # the permit stays
 
 
+_exiting = False  # the interpreter ends
+
+
+def setExiting() -> None:
+    """Have pools take no more jobs: the interpreter ends."""
+    global _exiting
+    _exiting = True
+
+
+class PoolState(Enum):
+    """Where a pool is in its life; the value is the word that errors, `repr` and `stats` show."""
+
+    NOT_STARTED = "not started"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
 class Workers:
-    """The queue and the workers of one life of a pool, from `start` to `stop`. A pool that starts
-    again gets a new one.
+    """The queue and the workers of a pool, from `start` to `stop`.
+
+    A pool that starts again gets new ones.
     """
 
     def __init__(self, pool: ThreadPool) -> None:
         # Weak: a pool that nobody holds any more is collected, and its workers leave.
         self.pool = weakref.ref(pool, self._orphaned)
         self.queue: deque[Call | QueuedJob] = deque()
-        self.idle: list[Worker] = []  # asleep; the last is woken first: mostly the last one used
+        self.idle: list[Worker] = []  # asleep; the last one is woken first: mostly the last used
         self.handoff = HandoffSlot()
         self.freePermits: list[int] = []  # permits that nobody holds
         self.surplus: list[bool] = []
         self.wakeDeadline = 0.0
-        # accepts jobs: from the beginning, also before `started`, until `close`
-        self.open = True
+        # Accepts jobs: from the beginning, also before `started`, until `close`.
+        self.open = not _exiting
         self.wasOpen = True
         self.started = False
         self.sealed = False
         self.ended = False
         self.minimum = pool.min
         self.maximum = pool.max
-        self.idleTimeout = pool.idleTimeout
+        self.idleTimeout = min(pool.idleTimeout, threading.TIMEOUT_MAX)
         self.members: set[Worker] = set()
         self.leaving: list[threading.Thread] = []
         # Re-entrant, since a finalizer or a signal handler may come in while this thread holds it.
@@ -85,7 +108,7 @@ class Workers:
         # thread is started.
         self.lock = threading.RLock()
         self.onStopped: list[Callable[[], object]] = []
-        self.compensation = Compensation(self, pool.maxSpare)
+        self.compensation = Compensation(self, pool.maxSpare, watchdog.callUser)
         self.numbers: list[int] = []  # given back
         self.nextNumber = 0
         self.past = Tally()  # of the workers that have left
@@ -96,74 +119,87 @@ class Workers:
         self._initargs = pool.initargs
         self._finalizer = pool.finalizer
         self.queueWarnAfter = pool.queueWarnAfter
+        # The watchdog's: whether it looks at us, when it may warn again, who does that for it, and
+        # whether it has said that looking failed.
         self.watched = False
         self.nextWarning = 0.0
+        self.warner: threading.Thread | None = None
+        self.watchFailed = False
 
-    # ---- submitting and calling workers ----------------------------------------------------------
+    # ---- submitting and waking workers -----------------------------------------------------------
 
     def ensureWorker(self, now: float, item: Call | QueuedJob | None = None) -> None:
-        """See to it that somebody comes to the queue: wake a worker, start one, or know that none is
-        free.
+        """Wake a worker, start one, or know that none is free.
 
         Args:
             now: `time.monotonic()`
-            item: The job that the caller has just appended, if it is to be taken back and the
-                caller told when there is no worker and none can be started.
-        """
-        # Race: a worker falls idle while we find nobody. We set `wakeDeadline` before we look; it
-        # publishes itself, then resets `wakeDeadline`, then looks at the queue. If we do not see it, its
-        # reset comes after our setting.
-        self.wakeDeadline = now + RECALL
-        try:
-            self._call(item)
-        except BaseException:
-            self.wakeDeadline = (
-                0.0  # perhaps nobody comes: a signal's handler has raised, or a kill
-            )
-            raise
+            item: The job that the caller has just appended. If there is no worker and none can be
+                started, the caller gets the error, and takes the job back.
 
-    def _call(self, item: Call | QueuedJob | None) -> None:
-        """Do what `ensureWorker` does, once it is known that somebody is at it."""
+        Raises:
+            RecursionError: There is no room on the stack; no worker was taken or started.
+        """
+        # Race: a worker falls idle while we find none. We set `wakeDeadline` before we look; it
+        # publishes itself, then resets `wakeDeadline`, then looks at the queue. If we do not see
+        # it, its reset comes after our setting.
+        self.wakeDeadline = now + WAKE_AGAIN
         try:
             if self._wake() or self._grow():
                 return
-        except Exception:
+        except BaseException as error:
+            # Perhaps no worker comes: a signal's handler has raised, or the stack has no room, or
+            # there is no thread. The last is no matter if there are workers: the job waits for one.
+            if not isinstance(error, Exception) or isinstance(error, RecursionError):
+                self.wakeDeadline = 0.0
+                raise
             if not self.members:
                 self.wakeDeadline = 0.0
-                if item is not None and self.takeBack(item):
-                    raise
-                return
-            # The job waits for one of them.
+                if item is None:
+                    return
+                raise
         self.watch()
 
-    def _wake(self) -> bool:
-        """Wake the worker that is to be woken first, if any sleeps."""
+    def _wake(self, position: int = -1) -> bool:
+        """Wake a worker: the one that comes first, or by 0 the one that comes last.
+
+        Returns:
+            False if none sleeps.
+        """
         try:
-            # `for`: a signal handler that raises cannot come between taking a worker and ringing
-            # its bell.
-            for worker in iter(self.idle.pop, None):
-                worker.wakeLock.release()
+            # `for`: a signal handler that raises cannot come between taking a worker and waking it.
+            for worker in iter(partial(self.idle.pop, 0) if position == 0 else self.idle.pop, None):
+                try:
+                    worker.wakeLock.release()
+                except OSError:  # of a `HandoffLock`, whose descriptor somebody else has closed
+                    worker.wakeLock.releaseSpare()  # type: ignore[union-attr]
+                except RecursionError:  # CPython 3.11 counts calls of C functions, too
+                    self.idle.append(worker)
+                    raise
                 return True
         except IndexError:
             pass
         return False
 
     def watch(self) -> None:
-        """Jobs are queued and nobody is free: have it looked after, once there can be workers."""
+        """Have the watchdog look after jobs that are queued while no worker is free."""
         if self.started and not self.watched:
+            haveRoom(_START_DEPTH)
             watchdog.watch(self)
 
     def _grow(self) -> bool:
         """Start a worker if there is a permit. Raises what starting a thread raises."""
+        if not self.freePermits:
+            return False
+        haveRoom(_START_DEPTH)
         try:
             for number in iter(self.freePermits.pop, None):
                 worker: Worker | None = None
                 try:
                     worker = Worker(self, number)
                     self.members.add(worker)
-                    # Race: the last worker of a closed crew leaves, and the end is noted, while we
-                    # come. We count the new one, then look at `sealed`; `_finish` seals, then
-                    # counts. If both see the other, we step back, and see to the end ourselves.
+                    # Race: the last worker of a closed pool leaves, and the end is noted, while we
+                    # start another. We count the new one, then look at `sealed`; `_finish` seals,
+                    # then counts. If both see the other, we step back, and note the end ourselves.
                     if self.sealed:
                         self._undoStart(worker, number)
                         return False
@@ -177,7 +213,7 @@ class Workers:
         return False
 
     def _startThread(self, worker: Worker) -> None:
-        # A worker that starts another is in the context that its next job is to find empty.
+        # A worker that starts another is in the context that its next job must find empty.
         thread = Context().run(self._makeThread, worker)
         thread.daemon = True  # set, since a thread inherits its maker's
         worker.thread = thread
@@ -190,7 +226,7 @@ class Workers:
         return factory(target=worker.main, name=name)
 
     def _undoStart(self, worker: Worker | None, number: int) -> None:
-        """Undo the birth of a worker whose thread could not be started, unless it runs after all."""
+        """Take back a worker whose thread could not be started, unless that runs after all."""
         if worker is None:
             self.freePermits.append(number)
         else:
@@ -201,27 +237,7 @@ class Workers:
             self.members.discard(worker)
             self._giveBack(worker)
         if not self.open:
-            self._finish(callForHelp=False)
-
-    def takeBack(self, item: Call | QueuedJob) -> bool:
-        """Remove a job that its submitter has just appended. False: a worker has it."""
-        with self.lock:
-            above = []
-            found = False
-            # Not deque.remove: that compares jobs by value, and so would call the `==` of users'
-            # arguments.
-            while self.queue and not found:
-                try:
-                    last = self.queue.pop()
-                except IndexError:
-                    break
-                found = last is item
-                if not found:
-                    above.append(last)
-            self.queue.extend(reversed(above))
-        if self.queue and self.idle:
-            self.ensureWorker(monotonic())
-        return found
+            self._finish(wakeOthers=False)
 
     # ---- for workers -----------------------------------------------------------------------------
 
@@ -252,11 +268,11 @@ class Workers:
         return BrokenThreadPool(f"{self.broken}; start() opens the pool again")
 
     def idleWait(self) -> float:
-        """How long an idle worker sleeps: for ever (-1) if it is one of the minimum."""
+        """Return how long an idle worker sleeps: for ever (-1) if it is one of the minimum."""
         return -1 if len(self.members) <= self.minimum else self.idleTimeout
 
     def retire(self, worker: Worker) -> bool:
-        """A worker that has been idle for long, and is off the list, asks whether it may leave."""
+        """Return whether a worker that has been idle for long, and is off the list, may leave."""
         with self.lock:
             if len(self.members) <= self.minimum:
                 return False
@@ -266,7 +282,7 @@ class Workers:
         return True
 
     def dismiss(self, worker: Worker) -> bool:
-        """Is this worker one too many? Called by it between two jobs."""
+        """Return whether this worker is one too many. It calls this between two jobs."""
         # Here and below: `for` takes a token such that a kill or a signal cannot come between
         # taking it and putting it where it belongs. The iterators are made before.
         permit = iter(worker.permit.pop, None)
@@ -282,12 +298,12 @@ class Workers:
         return False
 
     def _giveBack(self, worker: Worker) -> None:
-        """Lay down a worker's permit, or pay with it for one that is to go. Twice does no harm."""
-        debts = iter(self.surplus.pop, None)
+        """Return a worker's permit, or drop it if there is one too many. Twice does no harm."""
+        tooMany = iter(self.surplus.pop, None)
         try:
             for number in iter(worker.permit.pop, None):
                 try:
-                    for token in debts:
+                    for token in tooMany:
                         (self.numbers if token is _SHRINK else self.freePermits).append(number)
                         break
                 except IndexError:
@@ -303,7 +319,7 @@ class Workers:
             self.leaving.append(worker.thread)
 
     def leave(self, worker: Worker) -> None:
-        """A worker ends."""
+        """Forget a worker that ends."""
         with self.lock:
             self.members.discard(worker)
             tally, worker.tally = worker.tally, Tally()
@@ -319,7 +335,7 @@ class Workers:
             self._finish()
 
     def reap(self) -> None:
-        """Count out workers whose thread ended without saying so."""
+        """Forget workers whose thread ended without a word."""
         for worker in list(self.members):
             if worker.hasStarted() and worker.thread is not None and not worker.thread.is_alive():
                 self.leave(worker)
@@ -355,21 +371,13 @@ class Workers:
                     break
             except IndexError:
                 self.surplus.append(_SHRINK)
-                self._wakeOldest()
+                self._wake(0)
 
     def dismissOne(self) -> None:
         """Let one worker end. Its permit stays."""
         if len(self.members) > len(self.surplus):
             self.surplus.append(_DISMISS)
-            self._wakeOldest()
-
-    def _wakeOldest(self) -> None:
-        try:
-            for worker in iter(partial(self.idle.pop, 0), None):  # `for`: see `_wake`
-                worker.wakeLock.release()
-                return
-        except IndexError:
-            pass
+            self._wake(0)
 
     def resize(self, minimum: int, maximum: int) -> None:
         """Take new limits."""
@@ -387,9 +395,9 @@ class Workers:
             self.removePermits(-change)
         self.fill()
         if lower:
-            # Those that sleep for ever, since they belonged to the minimum, are to think again.
+            # Some sleep for ever, since they belonged to the minimum. Now they may not.
             for _ in range(len(self.idle)):
-                self._wakeOldest()
+                self._wake(0)
 
     def fill(self) -> None:
         """Start workers up to the minimum."""
@@ -402,7 +410,16 @@ class Workers:
     # ---- life ------------------------------------------------------------------------------------
 
     def start(self, fill: bool = True) -> None:
-        """Let the work begin. With `fill`, start the minimum of workers now."""
+        """Begin to work.
+
+        Args:
+            fill: Start the minimum of workers now; else they come with the first jobs.
+
+        Raises:
+            PoolStoppedError: The interpreter ends.
+        """
+        if _exiting:
+            self.refuse()
         with self.lock:
             if self.started:
                 return
@@ -424,24 +441,28 @@ class Workers:
         self.close()
 
     @property
-    def state(self) -> str:
-        """The word for where this life stands."""
+    def state(self) -> PoolState:
+        """Where the pool is in its life. Thread: any."""
         if self.open:
-            return "running" if self.started else "not started"
-        return "stopped" if self.ended else "stopping"
+            return PoolState.RUNNING if self.started else PoolState.NOT_STARTED
+        return PoolState.STOPPED if self.ended else PoolState.STOPPING
 
     def refuse(self) -> NoReturn:
-        """Raise the error that a submitter gets who comes too late."""
+        """Raise the error of a submitter who comes too late."""
         if self.broken:
             raise self._brokenError()
+        if _exiting:
+            raise PoolStoppedError("cannot schedule new futures after interpreter shutdown")
         raise PoolStoppedError(
             "cannot schedule new futures after shutdown: the pool was stopped; "
             "start() opens it again"
         )
 
     def close(self, onStopped: Callable[[], object] | None = None) -> None:
-        """Refuse new jobs, let the workers empty the queue and leave. Then, or now if that is done,
-        `onStopped()`.
+        """Refuse new jobs, and let the workers empty the queue and leave.
+
+        Args:
+            onStopped: Called when that is done, by the last worker, or now if there is none.
         """
         with self.lock:
             self.open = False
@@ -453,14 +474,14 @@ class Workers:
                 onStopped()
             return
         for _ in range(len(self.idle)):
-            self._wakeOldest()
+            self._wake(0)
         self._finish()
 
-    def _finish(self, callForHelp: bool = True) -> None:
-        """Note the end of a closed crew, once its last worker has left."""
+    def _finish(self, wakeOthers: bool = True) -> None:
+        """Note the end of a closed pool, once its last worker has left."""
         if self.members:
             return
-        if callForHelp and self.started and self.queue:
+        if wakeOthers and self.started and self.queue:
             self.ensureWorker(monotonic())
         with self.lock:
             if self.ended:
@@ -481,12 +502,12 @@ class Workers:
                 self.report(Failure.fromException(error), "onStopped of a pool failed")
 
     def countDone(self) -> int:
-        """Return how many jobs have ended."""
+        """Return how many jobs have run."""
         with self.lock:
-            return self.past.done + sum(worker.tally.done for worker in list(self.members))
+            return self.past.taken + sum(worker.tally.taken for worker in list(self.members))
 
     def noteCancelled(self) -> None:
-        """A queued job was cancelled."""
+        """Count a queued job that was cancelled."""
         with self.lock:
             self.cancelled += 1
 
@@ -497,16 +518,16 @@ class Workers:
                 item = self.queue.popleft()
             except IndexError:
                 break
-            self.abandoned += 1
             if isinstance(item, tuple):
+                self.abandoned += 1
                 calls.append(describe(item[1]))
                 continue
             try:
-                item.fail(error)
+                self.abandoned += item.fail(error)  # False: it was cancelled
             except BaseException as raised:
                 self.report(Failure.fromException(raised), "onResult of a job failed")
         if calls:
-            # One report for all of them: nobody waits for these, and there may be many.
+            # One report for all: nobody waits for these calls, and there may be many.
             names = ", ".join(calls[:5]) + (", ..." if len(calls) > 5 else "")
             message = f"{len(calls)} calls of callInThread were not run: {names}"
             self.report(Failure.fromException(error, 0), message)
@@ -522,13 +543,13 @@ class Workers:
                 self.abandoned += 1
 
     def abandon(self, error: BaseException) -> list[StuckWorker]:
-        """Fail what is queued, forget who still works. Returns who that is."""
+        """Fail what is queued, and forget the workers that still work. Returns what these do."""
         with self.lock:
             self.open = False
             self.ended = True
             self.onStopped.clear()
             members = list(self.members)
-            # Nobody waits for them any more, `stop` and `shutdown` neither.
+            # `stop` and `shutdown` do not wait for them any more.
             self.members.clear()
             self.leaving.clear()
         self.handoff.clear()
@@ -549,7 +570,7 @@ class Workers:
         self.onStopped.clear()
 
     def report(self, failure: Failure, message: str) -> None:
-        """Hand an error that nobody handles to the pool's `onError`. Never raises."""
+        """Give an error that nobody handles to the pool's `onError`. Never raises."""
         try:
             pool = self.pool()
             # Asked of the pool, and not kept here: a worker's references would keep a reactor
@@ -568,9 +589,7 @@ class Workers:
 
 
 def threadsOf(workers: Workers, busy: bool | None = None) -> list[threading.Thread]:
-    """Return the threads of a crew's workers: all, those at work, or (False) those that have nothing
-    to do.
-    """
+    """Return the threads of workers: of all, of the busy ones, or (False) of the idle ones."""
     return [
         worker.thread
         for worker in list(workers.members)

@@ -1,24 +1,25 @@
-"""Threads that wait for the loop's: `blockingCallFromThread` and what releases it.
+"""Threads that wait for the loop's: `blockingCallFromThread`, and what releases it.
 
 How it works
 ------------
-A waiter sleeps on a lock that is locked twice: the second time is the wait. Whoever brings the
-outcome first unlocks it; later outcomes are dropped. One of the waiters sleeps on the quick bell
-instead (see `handover`): so its answer takes two switches between threads and not four.
+A blocked thread sleeps on a lock that is held. Whoever brings the outcome first releases it; later
+outcomes are dropped. One of the threads sleeps on a `HandoffLock` instead (see `gil_handoff`): then
+its answer takes two switches between threads and not four.
 
-When the reactor ends, all waiters are released with an error. A waiter enters the set before its
-call is posted, so either the end finds it there, or its call is refused by the closed inbox.
+When the reactor ends, all waits end with an error. A thread enters the set before its call is
+posted, so either the end finds it there, or its call is refused by the closed inbox.
 """
 
 from __future__ import annotations
 
 from _thread import TIMEOUT_MAX, allocate_lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._reactor.parts import Part
-from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
+from twistlike._wakeup.gil_handoff import LONG, HandoffLock, HandoffSlot
 
 if TYPE_CHECKING:
     from _thread import LockType
@@ -29,53 +30,66 @@ __all__ = ["BlockedThreads", "BlockingCall", "ended"]
 T = TypeVar("T")
 
 
-# In the place of a bell that nobody rings any more.
-_SILENT = allocate_lock()
+# In the place of a `HandoffLock` that is not released any more.
+_UNUSED = allocate_lock()
 
 
 class BlockingCall(Generic[T]):
     """One thread's wait for one outcome.
 
     Args:
-        quick: What to sleep on instead of a lock.
-
-    Attributes:
-        quick: The same.
+        slot: Where to take a `HandoffLock` from, if one is free; else a plain lock is made.
+            None always makes one.
     """
 
-    __slots__ = ("_failure", "_heard", "_lock", "_open", "_value", "handoff")
+    __slots__ = ("_failure", "_lock", "_open", "_slot", "_value", "_woken")
 
-    def __init__(self, handoff: HandoffLock | None = None) -> None:
-        self.handoff = handoff
-        self._heard = False
-        if handoff is None:
-            self._lock: LockType | HandoffLock = allocate_lock()
-            self._lock.acquire()
-        else:
-            self._lock = handoff
+    def __init__(self, slot: HandoffSlot | None = None) -> None:
+        self._slot = slot
+        self._woken = False
         # One token: whoever pops it brings the outcome. list.pop is atomic, so no lock is needed
         # between the reactor's thread, its end, and the watchdog of a pool.
         self._open = [True]
         self._value: T | None = None
         self._failure: Failure | None = None
+        handoff = None if slot is None else slot.take()
+        if handoff is None:
+            self._lock: LockType | HandoffLock = allocate_lock()
+            self._lock.acquire()
+        else:
+            self._lock = handoff
 
     def succeed(self, value: T) -> None:
         """Bring the value. Thread: any."""
-        if self._claim():
-            self._value = value
-            self._lock.release()
+        try:
+            self._open.pop()
+        except IndexError:
+            return
+        self._value = value
+        self._wake()
 
     def fail(self, failure: Failure) -> None:
         """Bring the error. Thread: any."""
-        if self._claim():
-            self._failure = failure
-            self._lock.release()
-
-    def _claim(self) -> bool:
         try:
-            return self._open.pop()
+            self._open.pop()
         except IndexError:
-            return False
+            return
+        self._failure = failure
+        self._wake()
+
+    def _wake(self) -> None:
+        lock = self._lock
+        if type(lock) is not HandoffLock:
+            lock.release()
+            return
+        begin = monotonic()
+        try:
+            lock.release()
+        except OSError:  # somebody else has closed its descriptor
+            lock.releaseSpare()
+        # The woken thread has had the GIL since: did it compute, instead of asking again?
+        if monotonic() - begin >= LONG and self._slot is not None:
+            self._slot.noteLong()
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for the outcome.
@@ -88,27 +102,50 @@ class BlockingCall(Generic[T]):
 
         Thread: the one that waits. A signal's exception gets through.
         """
-        self._heard = self._lock.acquire(True, -1 if timeout is None else min(timeout, TIMEOUT_MAX))
-        return self._heard
-
-    def isOver(self) -> bool:
-        """Return whether nobody will ring any more; after this, nobody begins to."""
-        return self._heard or self._claim()
+        limit = -1 if timeout is None else min(timeout, TIMEOUT_MAX)
+        while self._lock.acquire(True, limit):
+            if not self._open:
+                self._woken = True
+                return True
+            # Nobody has woken us: the lock's descriptor was closed, and its number is another's.
+            self._lock.releaseSpare()  # type: ignore[union-attr]
+            self._lock.acquire()
+        return False
 
     def outcome(self) -> T:
         """Return the value or raise the error, after `wait` has returned true."""
         failure, self._failure = self._failure, None
         if failure is not None:
-            failure.raiseException()
+            try:
+                failure.raiseException()
+            finally:
+                del self, failure  # this frame is in the traceback now
         return self._value  # type: ignore[return-value]
+
+    def leave(self, reuse: bool) -> None:
+        """End the wait: an outcome that comes later is dropped. Thread: the one that waits.
+
+        Args:
+            reuse: Whether another thread may have the lock, if it is a `HandoffLock`.
+        """
+        if not self._woken:
+            try:
+                self._open.pop()
+            except IndexError:
+                return  # somebody is about to release the lock
+        lock = self._lock
+        if type(lock) is HandoffLock:
+            self._lock = _UNUSED
+            if reuse and self._slot is not None:
+                self._slot.giveBack(lock)
 
 
 class BlockedThreads(Part):
     """The threads that wait for one reactor.
 
     Attributes:
-        waiting: Who waits. Single operations of a set are atomic.
-        bells: Has the bell that one of them may sleep on.
+        waiting: Their calls. Single operations of a set are atomic.
+        handoff: Has the lock that one of them may sleep on.
     """
 
     def __init__(self) -> None:
@@ -128,14 +165,10 @@ class BlockedThreads(Part):
         """Let threads wait (again)."""
         self._released = False
 
-    def leave(self, waiter: BlockingCall[Any]) -> None:
-        """Hear that a thread does not wait any more. Thread: that one."""
-        self.waiting.discard(waiter)
-        handoff, waiter.handoff = waiter.handoff, None
-        if handoff is not None and waiter.isOver():
-            waiter._lock = _SILENT
-            if not self._released:
-                self.handoff.giveBack(handoff)
+    def leave(self, call: BlockingCall[Any]) -> None:
+        """Note that a thread does not wait any more. Thread: that one."""
+        self.waiting.discard(call)
+        call.leave(reuse=not self._released)
 
     def end(self) -> None:
         """End every wait with `ReactorNotRunning`."""
@@ -143,10 +176,10 @@ class BlockedThreads(Part):
         self.handoff.clear()
         while self.waiting:
             try:
-                waiter = self.waiting.pop()
+                call = self.waiting.pop()
             except KeyError:
                 return  # the last one has just left by itself
-            waiter.fail(Failure(ended()))
+            call.fail(Failure(ended()))
 
 
 def ended() -> ReactorNotRunning:

@@ -40,8 +40,8 @@ class Descriptors(Part):
             it returns an exception, that is raised once the object has been told.
 
     Attributes:
-        readers: Who is watched for something to read.
-        writers: Who is watched for room to write.
+        readers: The objects that are watched for something to read.
+        writers: The objects that are watched for room to write.
     """
 
     external = True
@@ -69,7 +69,7 @@ class Descriptors(Part):
                     self._tell(selectable, "connectionLost", error)
 
     def unbind(self) -> None:
-        """Stop watching. Who is there is kept, for the next loop."""
+        """Stop watching. The objects are kept, for the next loop."""
         for reading in (True, False):
             for selectable in self._of(reading):
                 self._unwatch(selectable, reading)
@@ -100,7 +100,7 @@ class Descriptors(Part):
             del known[selectable]
 
     def removeAll(self) -> list[Any]:
-        """Watch nobody any longer; return all who were, each once."""
+        """Watch nothing any longer; return all objects that were watched, each once."""
         found = list({**self.readers, **self.writers})
         for selectable in found:
             self.remove(selectable, True)
@@ -108,7 +108,7 @@ class Descriptors(Part):
         return found
 
     def end(self) -> None:
-        """Watch nobody any longer, and tell all who were watched by `connectionLost`."""
+        """Watch nothing any longer, and call `connectionLost` of all that was watched."""
         for selectable in self.removeAll():
             self._tell(selectable, "connectionLost", ConnectionLost())
 

@@ -26,13 +26,13 @@ poster gets `ReactorNotRunning`, also while the loop is being closed.
 
 from __future__ import annotations
 
-import sys
 from _thread import start_new_thread
 from collections import deque
 from contextvars import Context, copy_context
 from functools import partial
 from itertools import islice
 from math import inf
+from sys import maxsize, modules
 from time import monotonic
 from types import BuiltinMethodType, CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -133,16 +133,17 @@ class Inbox(Part):
     Args:
         onError: Called in the loop's thread with an exception that a call raised, and the function
             that was called. If it returns an exception, that is raised when the batch has ended.
+
+    Attributes:
         afterBatch: Called after each batch.
     """
 
     def __init__(
         self,
         onError: Callable[[BaseException, Callable[..., object]], BaseException | None],
-        afterBatch: Callable[[], object] | None = None,
     ) -> None:
         self._onError = onError
-        self._afterBatch = afterBatch
+        self.afterBatch: Callable[[], object] | None = None
         self._queue: deque[Call] = deque()
         self._calls = self._queue  # or CLOSED
         self._loop: AbstractEventLoop | None = None
@@ -198,10 +199,10 @@ class Inbox(Part):
         """See to it that the call that has just been appended is not forgotten. In any thread."""
         wakeup = self._wakeup
         # Race: the closer sets "closed", takes the queue away and drains it once more; we may have
-        # it in our hands still. We append first and look second, so either the closer's drain sees
+        # it still. We append first and look second, so either the closer's drain sees
         # our call or we see "closed"; the other way round a call could slip in between and be lost.
         # The wakeup is read before that: one that was asked for late, while the inbox was closed,
-        # keeps nobody quiet, since only those who come past this line make it do so.
+        # keeps no poster from looking: only a poster that comes past this line makes it do so.
         if self._closed:
             self._takeBack(calls, call)
         elif wakeup is NONE or monotonic() - wakeup.askedAt >= LOST_AFTER:
@@ -247,7 +248,7 @@ class Inbox(Part):
     def _open(self, loop: AbstractEventLoop | None) -> None:
         self._loop = loop
         self._waker = None
-        # Race: a poster has had the queue in its hands since before the end, and appends only now.
+        # Race: a poster has held the queue since before the end, and appends only now.
         # It is the same queue still, so what it posts runs.
         self._calls = self._queue
         self._closed = False
@@ -289,12 +290,12 @@ class Inbox(Part):
         # each time, there would soon be many batches a turn.
         if self._wakeup is wakeup:
             self._wakeup = NONE
-        if hasattr(self._loop, "_nest_patched"):
+        if "nest_asyncio" in modules and hasattr(self._loop, "_nest_patched"):
             self._runNested()
             return
         self._runFor(BATCH, self._calls)
-        if self._afterBatch is not None:
-            self._afterBatch()
+        if self.afterBatch is not None:
+            self.afterBatch()
 
     def _runNested(self) -> None:
         """Run each call by a handle of its own, on a loop that can be run once more inside of one.
@@ -349,9 +350,11 @@ class Inbox(Part):
         """Return the wakeup that was asked for last."""
         return self._wakeup
 
-    def _runFor(self, seconds: float, calls: deque[Call], most: int = sys.maxsize) -> None:
+    def _runFor(self, seconds: float, calls: deque[Call], most: int = maxsize) -> None:
         """Run what is there now; what comes in the meantime is left to the next turn."""
-        left = min(len(calls), most)
+        left = len(calls)
+        if left > most:
+            left = most
         # A batch that ends before the first look needs no clock.
         end = monotonic() + seconds if left > CALLS_A_LOOK else inf
         # Not "call = popleft()": between the two an exception of a signal's handler would lose it.
@@ -379,6 +382,7 @@ class Inbox(Part):
                 raise
             # A poster took its call back.
         finally:
+            call = ()  # frames of errors that a call has met lead here: no cycle
             # Also when a signal's KeyboardInterrupt came between two calls: the rest must run.
             if calls and self._wakeup is NONE and self._waker is not None:
                 self._ask(self._waker)

@@ -184,22 +184,19 @@ class LifeCycle:
         """Do what `enter` does, without attaching. Thread: any."""
         # Race: another thread's loop may get the reactor at any moment, so this looks once.
         loop = self.loop
-        if loop is None or self._isThreadOf(loop):
+        if loop is None or self.isHere():
             return True
         self.guard.reject(name, loop)
         return False
 
     def isHere(self) -> bool:
         """Return whether this thread runs the reactor's loop, or will go on to. Thread: any."""
-        loop = self.loop
-        return loop is not None and self._isThreadOf(loop)
-
-    def _isThreadOf(self, loop: AbstractEventLoop) -> bool:
         running = current.runningLoop()
-        if running is loop:
-            return True
+        if running is not None:
+            return running is self.loop
         # Between two runs of the loop.
-        return running is None and get_ident() == self._thread and not loop.is_running()
+        loop = self.loop
+        return get_ident() == self._thread and loop is not None and not loop.is_running()
 
     def attachIfLoopRuns(self) -> None:
         """Attach to the loop that this thread runs, or waits in, if there is one. Thread: any."""
@@ -371,8 +368,12 @@ class LifeCycle:
 
     # ---- ending ----------------------------------------------------------------------------------
 
-    def stop(self) -> None:
+    def stop(self, wake: bool = True) -> None:
         """Begin to end, on the loop's next turn.
+
+        Args:
+            wake: Wake the loop: a signal's handler, which may call this, interrupts it in its
+                sleep. What the loop itself calls has no need of that.
 
         Raises:
             ReactorNotRunning: If it does not run, or ends already.
@@ -383,11 +384,11 @@ class LifeCycle:
         self.state = State.STOPPING
         if self.attached and not self._hostEnds:
             self._noteStop()
-        # It wakes the loop: a signal's handler, which may call this, interrupts it in its sleep.
-        loop.call_soon_threadsafe(self._startShutdown, context=Context())
+        callSoon = loop.call_soon_threadsafe if wake else loop.call_soon
+        callSoon(self._startShutdown, context=Context())
 
     def _noteStop(self) -> None:
-        """Note who stops a reactor whose host goes on, for the errors of those who use it later."""
+        """Note where a reactor is stopped whose host goes on, for the errors of later uses."""
         _, frame = callerOf(sys._getframe())
         if frame is not None:
             self._stoppedAt = f"{frame.f_code.co_filename}:{frame.f_lineno}"
@@ -429,7 +430,7 @@ class LifeCycle:
         if not self.attached or self.state is State.ENDED:
             return
         if self.state is State.ATTACHED:
-            self.stop()
+            self.stop(wake=False)
         # A Deferred for each caller: cancelling one of them must not cancel the end.
         ended: Deferred[None] = Deferred()
         self._endWaiters.append(ended)

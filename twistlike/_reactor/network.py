@@ -17,6 +17,7 @@ from twistlike._reactor.network_udp import DatagramNetwork
 if TYPE_CHECKING:
     from twistlike._reactor.inbox import Inbox
     from twistlike._reactor.lifecycle import LifeCycle
+    from twistlike._transports.binding import Binding
     from twistlike._transports.interfaces import IProtocolFactory
     from twistlike._transports.ports import StreamPort
     from twistlike._transports.stream import Connection
@@ -36,7 +37,11 @@ class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
     _transports: Transports
 
     def listenTCP(
-        self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = ""
+        self,
+        port: int | Binding,
+        factory: IProtocolFactory,
+        backlog: int = 50,
+        interface: str = "",
     ) -> Port:
         """Accept connections on a TCP port.
 
@@ -70,7 +75,7 @@ class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
         port: int | str,
         factory: Any,
         timeout: float | None = 30,
-        bindAddress: str | tuple[str, int] | None = None,
+        bindAddress: str | tuple[str, int] | Binding | None = None,
     ) -> Connector:
         """Connect to a TCP port.
 
@@ -79,7 +84,8 @@ class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
             port: The number, or a service's name.
             factory: Makes the protocol, and is told how it goes.
             timeout: Seconds that it may take.
-            bindAddress: The local address and port, or the address alone; `None` for any.
+            bindAddress: The local address and port, the address alone, or what `tcp.makeBinding`
+                returns; `None` for any.
 
         Returns:
             The connector, which is connecting.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.ip import isIPAddress
 from twistlike._defer.deferred import succeed
 from twistlike._reactor.resolver import DEFAULT_TIMEOUT, FamilyResolver, SimpleResolver
-from twistlike._transports.abstract import isIPAddress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

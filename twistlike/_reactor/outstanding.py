@@ -2,10 +2,10 @@
 
 How it works
 ------------
-A job in a thread hands its outcome to the inbox. When the reactor has closed its inbox no more
-outcomes can come: what is still owed then fails, in the reactor's thread. An outcome that comes
-later finds the inbox closed and is dropped. As both happen in the reactor's thread, one after the
-other, no Deferred is fired twice, and no lock is needed.
+A job in a thread sends its outcome to the inbox. When the reactor has closed its inbox no more
+outcomes can come: the Deferreds that are outstanding then fail, in the reactor's thread. An outcome
+that comes later finds the inbox closed and is dropped. As both happen in the reactor's thread, one
+after the other, no Deferred is fired twice, and no lock is needed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
-from twistlike._base.reflect import safe_repr
+from twistlike._base.functions import describeWithPlace
 from twistlike._reactor.parts import Part
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class OutstandingDeferreds(Part):
         self._onError = onError
 
     def end(self) -> None:
-        """Fire all that are owed with `ReactorNotRunning`. Thread: the reactor's."""
+        """Fire all of them with `ReactorNotRunning`. Thread: the reactor's."""
         self._abandon(self.calls)
         self._abandon(self.waits)
 
@@ -68,8 +68,8 @@ class OutstandingDeferreds(Part):
 
 
 def _tooLate(what: object) -> ReactorNotRunning:
-    """Return the error for what nobody waits for any more."""
+    """Return the error for a Deferred whose outcome will be dropped."""
     return ReactorNotRunning(
-        f"the reactor has ended while a thread still ran {safe_repr(what)}, whose outcome is"
-        " dropped"
+        f"the reactor has ended while a thread still ran {describeWithPlace(what)}, whose outcome"
+        " is dropped"
     )

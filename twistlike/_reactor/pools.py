@@ -106,7 +106,9 @@ class Pools(Part):
 
     def warmUp(self) -> None:
         """Import what the first job needs, which takes some milliseconds."""
-        import twistlike._pool.pool  # noqa: F401
+        import twistlike._pool.pool as needed
+
+        del needed
 
     def forNames(self) -> ThreadPool:
         """Return the pool that looks host names up, made now if there is none. Thread: any."""

@@ -21,7 +21,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twistlike._base.failure import Failure
-from twistlike._base.functions import describeWithPlace
+from twistlike._base.functions import describeWithPlace, withoutArguments
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.background import startCoroutine
@@ -89,10 +89,12 @@ class AsyncioSelectorReactor(Network):
 
     def _setUp(self) -> None:
         self._home: AbstractEventLoop | None = None  # the loop whose first reactor this is
-        self._inbox = Inbox(self._callFailed, lambda: self._timers.runIfDue())
+        self._inbox = Inbox(self._callFailed)
+        self._put = self._inbox.put  # bound once: a flood consists of these calls
         self._timers = LoopTimers(
             self._callFailed, self._inbox.drainEarly, lambda name: self._life.enter(name)
         )
+        self._inbox.afterBatch = self._timers.runIfDue
         self._descriptors = Descriptors(self._callFailed)
         self._transports = Transports(
             lambda name: self._life.enter(name),
@@ -368,22 +370,29 @@ class AsyncioSelectorReactor(Network):
 
     # ---- time ------------------------------------------------------------------------------------
 
-    @property
-    def seconds(self) -> Callable[[], float]:
-        """A function that returns the time, in seconds since the epoch. Thread: any.
+    if TYPE_CHECKING:
 
-        It never jumps: it is the clock of the loop, and an offset that is taken when the reactor
-        gets a loop. A function that is assigned to this name takes its place, for `callLater` too.
-        """
-        return self._timers.shownSeconds
+        def seconds(self) -> float: ...
 
-    @seconds.setter
-    def seconds(self, seconds: Callable[[], float]) -> None:
-        self._timers.replaceClock(seconds)
+    else:
 
-    @seconds.deleter
-    def seconds(self) -> None:
-        self._timers.replaceClock(None)
+        @property
+        def seconds(self):
+            """Return the time, in seconds since the epoch. Thread: any.
+
+            It never jumps: it is the clock of the loop, and an offset that is taken when the
+            reactor gets a loop. A function that is assigned to this name takes its place, for
+            `callLater` too.
+            """
+            return self._timers.shownSeconds
+
+        @seconds.setter
+        def seconds(self, seconds):
+            self._timers.replaceClock(seconds)
+
+        @seconds.deleter
+        def seconds(self):
+            self._timers.replaceClock(None)
 
     def callLater(
         self, delay: float, callable: Callable[P, object], *args: P.args, **kw: P.kwargs
@@ -444,7 +453,7 @@ class AsyncioSelectorReactor(Network):
             if kwargs:
                 call = (partial(*call, **kwargs),)
             context = copy_context()
-            self._inbox.put((context.run, *call) if context else call)
+            self._put((context.run, *call) if context else call)
 
     def callInThread(
         self, callable: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
@@ -529,7 +538,7 @@ class AsyncioSelectorReactor(Network):
         """Watch nobody any longer.
 
         Returns:
-            All who were watched, each once.
+            All objects that were watched, each once.
         """
         return [*self._transports.removeAll(), *self._descriptors.removeAll()]
 
@@ -538,11 +547,11 @@ class AsyncioSelectorReactor(Network):
         self._life.endExternal()
 
     def getReaders(self) -> list[IReadDescriptor]:
-        """Return who is watched for something to read."""
+        """Return the objects that are watched for something to read."""
         return [*self._transports.readers(), *self._descriptors.readers]
 
     def getWriters(self) -> list[IWriteDescriptor]:
-        """Return who is watched for room to write."""
+        """Return the objects that are watched for room to write."""
         return [*self._transports.writers(), *self._descriptors.writers]
 
     def _watch(self, selectable: Any, adding: bool, reading: bool) -> None:
@@ -577,7 +586,7 @@ class AsyncioSelectorReactor(Network):
         """Give the signals back. For the suites that run on any reactor."""
         self._runLoop.giveSignalsBack()
 
-    # ---- what goes wrong, and what it is told ----------------------------------------------------
+    # ---- what goes wrong -------------------------------------------------------------------------
 
     def _doOrPost(
         self,
@@ -618,12 +627,12 @@ class AsyncioSelectorReactor(Network):
         if self._life.attached and isinstance(error, (KeyboardInterrupt, SystemExit)):
             return error
         what = f"a call to {describeWithPlace(function)} failed"
-        self._report(Failure.fromException(error), what, function)
+        self._report(Failure.fromException(error), what, withoutArguments(function))
         return None
 
     def _triggerFailed(self, failure: Failure, function: Callable[..., object]) -> None:
         what = f"the system event trigger {describeWithPlace(function)} failed"
-        self._report(failure, what, function)
+        self._report(failure, what, withoutArguments(function))
 
     def _countUnrun(self) -> int:
         """Return how many calls and jobs wait for a loop."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twistlike._base.address import IPv4Address, IPv6Address
 from twistlike._base.error import DNSLookupError, ReactorNotRunning
 from twistlike._base.failure import Failure
+from twistlike._base.ip import isIPAddress, isIPv6Address
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._log.report import report
-from twistlike._transports.abstract import isIPAddress, isIPv6Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

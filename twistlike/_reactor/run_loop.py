@@ -149,12 +149,12 @@ class RunLoop:
             loop = self.installedLoop or newLoop()
             if loop.is_closed():
                 raise RuntimeError(
-                    f"the loop that the reactor is to run is closed: {loop!r}; install another one "
+                    f"the loop that was installed is closed: {loop!r}; install another one "
                     "with asyncioreactor.install(loop)"
                 )
             if loop.is_running():
                 raise ReactorAlreadyRunning(
-                    f"the loop that the reactor is to run is run by another thread: {loop!r}"
+                    f"the loop that was installed is run by another thread: {loop!r}"
                 )
             self._loop = loop
         return self._loop
@@ -239,9 +239,9 @@ class StopSignals:
             self._take(number)
 
     def giveBack(self) -> None:
-        """Give the signals back to those who had them."""
+        """Restore the handlers of before."""
         for number, handler in self._before.items():
-            # Somebody who put a handler of their own there meanwhile keeps it.
+            # A handler that somebody has set meanwhile stays.
             if signal.getsignal(number) == self._handle:
                 signal.signal(number, handler)  # type: ignore[arg-type]
         self._before.clear()

@@ -1,4 +1,4 @@
-"""System events: what is to happen when the reactor starts and when it ends.
+"""System events: what happens when the reactor starts and when it ends.
 
 Thread: the reactor's.
 """

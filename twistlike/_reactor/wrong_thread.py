@@ -47,12 +47,12 @@ class ThreadGuard:
         self.policy = Policy.ERROR
         self._warned: set[tuple[CodeType, int]] = set()
 
-    def reject(self, name: str, home: AbstractEventLoop | None) -> None:
+    def reject(self, name: str, loop: AbstractEventLoop | None) -> None:
         """Raise, or warn: then the caller hands the call over to the loop's thread.
 
         Args:
             name: What was called: a method of the reactor, or with a dot, of something else.
-            home: The reactor's loop.
+            loop: The reactor's loop.
 
         Raises:
             WrongThreadError: If that is the policy.
@@ -65,9 +65,9 @@ class ThreadGuard:
         if current.runningLoop() is not None:
             text += (
                 f". The loop that runs in this thread has a reactor of its own, which "
-                f"asyncioreactor.currentReactor() returns; this one is on {home!r}"
+                f"asyncioreactor.currentReactor() returns; this one is on {loop!r}"
             )
-            if home is not None and not home.is_running():
+            if loop is not None and not loop.is_running():
                 text += ", which does not run now: close that to have the reactor free"
         if self.policy is Policy.ERROR:
             raise WrongThreadError(text)

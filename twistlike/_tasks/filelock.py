@@ -8,6 +8,7 @@ from twistlike._base.lockfile import FilesystemLock
 from twistlike._base.naming import showAs
 from twistlike._defer.deferred import Deferred, fail
 from twistlike._defer.errors import AlreadyTryingToLockError, TimeoutError
+from twistlike._defer.locks import handOver
 from twistlike._reactor.current import currentReactor
 
 if TYPE_CHECKING:
@@ -64,7 +65,12 @@ class DeferredFilesystemLock(FilesystemLock):
             return
         if locked:
             self._stopWaiting()
-            waiting.callback(None)
+            try:
+                handOver(waiting, None, lambda _: self.unlock())
+            except BaseException:
+                if not waiting.called:
+                    self.unlock()  # nothing else would: the Deferred is another thread's
+                raise
         else:
             self._tryLockCall = self._scheduler.callLater(self._interval, self._try, waiting)
 

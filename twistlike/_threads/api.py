@@ -6,10 +6,12 @@ Each docstring says which thread may call it.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
+from twistlike._base.functions import ASYNC, checkFunction, describe, describeWithPlace
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.deferred import Deferred
@@ -21,9 +23,9 @@ from twistlike._threads.waiting import LendingWaiter
 from twistlike._timers.queue import checkDelay
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
     from concurrent.futures import Executor
-    from typing import ParamSpec, TypeGuard
+    from typing import ParamSpec, Protocol, TypeGuard, final
 
     from typing_extensions import TypeIs
 
@@ -33,6 +35,40 @@ if TYPE_CHECKING:
     from twistlike._threads.jobs import ThreadsafePoster
 
     P = ParamSpec("P")
+
+    class RunsElsewhere(Protocol):
+        """A function that runs another one, with its arguments: `deferToThread`, `maybeDeferred`.
+
+        A class of its own since no type checker finds the arguments of a function's argument.
+        """
+
+        def __call__(
+            self, f: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+        ) -> Deferred[T]: ...
+
+    class _CallbackPool(Protocol):
+        """A pool that is no executor: Twisted's interface of one."""
+
+        def callInThreadWithCallback(
+            self, onResult: Callable[[bool, Any], object], func: Callable[[], object], /
+        ) -> object:
+            """Have a function called, then `onResult` with whether it succeeded, and how."""
+            ...
+
+    class CoroutineFunctionRefused:
+        """What type checkers have `deferToThread` return for a coroutine function.
+
+        It cannot be awaited, and has no methods: so the wrong line is found. At run time the call
+        raises TypeError.
+        """
+
+    @final
+    class _NoClass:
+        """No function returns this. Those that return Any, or never, do for a type checker.
+
+        They come first, since they would do for a coroutine function as well.
+        """
+
 
 __all__ = [
     "blockingCallFromThread",
@@ -45,8 +81,25 @@ __all__ = [
 
 T = TypeVar("T")
 
+# In the place of a function that was not given: then the reactor is missing.
+_missing: Any = object()
 
-def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+
+@overload
+def deferToThread(f: Callable[P, _NoClass], *args: P.args, **kwargs: P.kwargs) -> Deferred[Any]: ...
+
+
+@overload
+def deferToThread(  # type: ignore[overload-overlap]
+    f: Callable[P, Coroutine[Any, Any, object]], *args: P.args, **kwargs: P.kwargs
+) -> CoroutineFunctionRefused: ...
+
+
+@overload
+def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]: ...
+
+
+def deferToThread(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Run a function in the reactor's thread pool.
 
     The reactor is that of the running loop; in a pool's worker the one whose pool it is; else the
@@ -61,9 +114,12 @@ def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Defer
 
     Raises:
         ReactorNotRunning: If the reactor has ended: the function will not be called.
+        TypeError: It is not callable, or a coroutine function.
 
     Thread: the reactor's.
     """
+    if type(f) is not FunctionType or f.__code__.co_flags & ASYNC:
+        checkFunction(f, "deferToThread")
     reactor = currentReactor()
     if reactor._life.loop is None:
         reactor._life.acceptWork("deferToThread")
@@ -71,19 +127,50 @@ def deferToThread(f: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Defer
     return runInPool(reactor._inbox, reactor._outstanding.calls, pool, f, args, kwargs)
 
 
+@overload
+def deferToThreadPool(
+    reactor: IReactorFromThreads,
+    threadpool: Executor,
+    f: Callable[P, _NoClass],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> Deferred[Any]: ...
+
+
+@overload
+def deferToThreadPool(  # type: ignore[overload-overlap]
+    reactor: IReactorFromThreads,
+    threadpool: Executor,
+    f: Callable[P, Coroutine[Any, Any, object]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> CoroutineFunctionRefused: ...
+
+
+@overload
 def deferToThreadPool(
     reactor: IReactorFromThreads,
     threadpool: Executor | _CallbackPool,
     f: Callable[P, T],
     *args: P.args,
     **kwargs: P.kwargs,
-) -> Deferred[T]:
+) -> Deferred[T]: ...
+
+
+def deferToThreadPool(
+    reactor: IReactorFromThreads,
+    threadpool: Executor | _CallbackPool,
+    f: Callable[..., Any],
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
     """Run a function in a pool of one's own choice.
 
     Args:
         reactor: In whose thread the Deferred fires.
-        threadpool: A `ThreadPool`, or any `concurrent.futures.Executor`: processes, too; or any
-            object with Twisted's `callInThreadWithCallback`.
+        threadpool: A `ThreadPool`, which is started if that was not done, or any
+            `concurrent.futures.Executor`: processes, too; or any object with Twisted's
+            `callInThreadWithCallback`.
         f: The function, with its arguments after it.
 
     Returns:
@@ -91,35 +178,29 @@ def deferToThreadPool(
 
     Raises:
         ReactorNotRunning: If the reactor has ended: the function will not be called.
+        TypeError: It is not callable, or a coroutine function.
 
     Thread: the reactor's.
     """
+    checkFunction(f, "deferToThreadPool")
     poster: ThreadsafePoster
     outstanding: set[Outstanding]
     if isinstance(reactor, Reactor):
         reactor._life.acceptWork("deferToThreadPool")
         poster, outstanding = reactor._inbox, reactor._outstanding.calls
     else:
-        poster, outstanding = _ForeignDoor(reactor), set()
+        poster, outstanding = _ForeignReactor(reactor), set()
     if _isThreadPool(threadpool):
+        if not threadpool.started and not threadpool.joined and threadpool.owner is None:
+            threadpool.start()  # as `submit` does. A reactor starts its own pool when it runs
         return runInPool(poster, outstanding, threadpool, f, args, kwargs)
     if _isCallbackPool(threadpool):
         return _byCallback(reactor, threadpool, partial(f, *args, **kwargs))
-    return FutureDeferred(poster, outstanding, threadpool.submit(f, *args, **kwargs))
-
-
-class _CallbackPool(Protocol):
-    """A pool that is no executor: Twisted's interface of one."""
-
-    def callInThreadWithCallback(
-        self, onResult: Callable[[bool, Any], object], func: Callable[[], object], /
-    ) -> object:
-        """Have a function called, and then `onResult` with whether it succeeded, and how."""
-        ...
+    return FutureDeferred(poster, outstanding, f).submit(threadpool, args, kwargs)
 
 
 def _isThreadPool(pool: object) -> TypeGuard[ThreadPool]:
-    # Not isinstance: see parts/pools, the pool is slow to import.
+    # Not isinstance: the pool is slow to import, see `_reactor.pools`.
     return getattr(pool, "enqueueCall", None) is not None
 
 
@@ -166,9 +247,19 @@ def checkCancelled() -> None:
 
     Thread: any; meant for long loops in a function that `deferToThread` runs.
     """
-    from twistlike._pool.pool import checkCancelled  # see parts/pools: slow to import
+    from twistlike._pool.pool import checkCancelled  # slow to import, see `_reactor.pools`
 
     checkCancelled()
+
+
+@overload
+def blockingCallFromThread(
+    reactor: IReactorFromThreads,
+    f: RunsElsewhere,
+    function: Callable[P, T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T: ...
 
 
 @overload
@@ -187,12 +278,12 @@ def blockingCallFromThread(
 
 
 def blockingCallFromThread(
-    reactor: IReactorFromThreads, f: Callable[..., Any], *args: Any, **kwargs: Any
+    reactor: IReactorFromThreads, f: Callable[..., Any] = _missing, *args: Any, **kwargs: Any
 ) -> Any:
     """Call a function in the reactor's thread, and wait for its result.
 
-    Before the reactor runs, this waits until it does. A worker of a pool that waits here is made up
-    for by a spare one.
+    Before the reactor runs, this waits until it does. While a worker of a pool waits here, a spare
+    worker may work in its place.
 
     Args:
         reactor: In whose thread it is called.
@@ -203,6 +294,7 @@ def blockingCallFromThread(
         What it returned, or what its Deferred or awaitable gave.
 
     Raises:
+        TypeError: If the reactor or the function is missing.
         WrongThreadError: In the reactor's own thread, which would wait for itself.
         ReactorNotRunning: If the reactor has ended, or ends while this waits.
         PoolWedgedError: In a worker, if every worker waits like this, jobs are queued, and no more
@@ -213,6 +305,18 @@ def blockingCallFromThread(
     Thread: any but the reactor's.
     """
     return _blockingCall(reactor, None, f, args, kwargs)
+
+
+@overload
+def blockingCallWithTimeout(
+    timeout: float,
+    reactor: IReactorFromThreads,
+    f: RunsElsewhere,
+    function: Callable[P, T],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T: ...
 
 
 @overload
@@ -256,9 +360,9 @@ def blockingCallWithTimeout(
         f: The function, with its arguments after it.
 
     Raises:
-        TimeoutError: If it took longer (`twistlike.internet.error`). The Deferred or awaitable
-            that it returned is cancelled.
-        TypeError: If the timeout is not a number.
+        TimeoutError: If it took longer (`twistlike.internet.error`; it is a builtin TimeoutError as
+            well). The Deferred or awaitable that it returned is cancelled.
+        TypeError: If the timeout is not a number; if the reactor or the function is missing.
         ValueError: If the timeout is negative or NaN.
 
     And what `blockingCallFromThread` raises.
@@ -275,8 +379,8 @@ def _runMultiple(
         function(*args, **kwargs)
 
 
-class _ForeignDoor:
-    """The way into the thread of a reactor that is not ours."""
+class _ForeignReactor:
+    """Posts calls to the thread of a reactor that is not ours."""
 
     __slots__ = ("_reactor",)
 
@@ -295,7 +399,8 @@ def _blockingCall(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Any:
-    blocked = _NO_WAITERS
+    blocked = _FOREIGN
+    _checkBlockingCall(reactor, f)
     if timeout is not None:
         checkDelay(timeout, "a timeout")
     if isinstance(reactor, Reactor):
@@ -320,10 +425,27 @@ def _blockingCall(
                 reactor.callFromThread(wait.giveUp)
             except ReactorNotRunning:
                 pass  # released by its end just now
-            raise TimeoutError(string=f"{f!r} has given no result within {timeout} s")
+            what = describeWithPlace(f)
+            raise TimeoutError(string=f"{what} has given no result within {timeout} s")
         return wait.outcome()
     finally:
         blocked.leave(wait)
+        del wait  # it leads to the error in whose traceback this frame is
+
+
+def _checkBlockingCall(reactor: object, f: object) -> None:
+    if not callable(getattr(reactor, "callFromThread", None)):
+        what = describe(reactor) if callable(reactor) else type(reactor).__qualname__
+        raise TypeError(
+            "a blocking call takes the reactor first, then the function:"
+            f" blockingCallFromThread(reactor, f, ...); what it got first is {what}"
+        )
+    if not callable(f):
+        what = "none" if f is _missing else f"an object of type {type(f).__qualname__}"
+        raise TypeError(
+            "a blocking call takes a function after the reactor, with the function's arguments"
+            f" after it; what it got is {what}"
+        )
 
 
 class _Wait(LendingWaiter):
@@ -338,7 +460,7 @@ class _Wait(LendingWaiter):
         kwargs: Mapping[str, Any],
         blocked: BlockedThreads,
     ) -> None:
-        super().__init__(blocked.handoff.take())
+        super().__init__(blocked.handoff)
         self._f = f
         self._args = args
         self._kwargs = kwargs
@@ -349,10 +471,10 @@ class _Wait(LendingWaiter):
         """Make the call. Thread: the reactor's."""
         try:
             result = self._f(*self._args, **self._kwargs)
+            awaited = fromAwaitable(result)
         except BaseException as error:
             self.fail(Failure.fromException(error))
             return
-        awaited = fromAwaitable(result)
         if awaited is None:
             if isinstance(result, Failure):
                 self.fail(result)
@@ -365,12 +487,16 @@ class _Wait(LendingWaiter):
             self.fail(Failure(ended()))  # too late to wait for more than the call itself
 
     def giveUp(self) -> None:
-        """Cancel what the call returned: nobody waits any more. Thread: the reactor's."""
-        if self._awaited is not None:
-            self._awaited.cancel()
+        """Cancel what the call returned, as no thread waits for it. Thread: the reactor's."""
+        awaited, self._awaited = self._awaited, None
+        try:
+            if awaited is not None:
+                awaited.cancel()
+        finally:
+            del self, awaited  # an error's traceback may hold this frame
 
 
-# Those who wait for reactors that are not ours, and whose end nobody tells us.
-_NO_WAITERS = BlockedThreads()
+# For threads that wait for reactors that are not ours: these do not tell us of their end.
+_FOREIGN = BlockedThreads()
 
 showAs("twistlike.internet.threads", globals(), __all__)

@@ -2,15 +2,14 @@
 
 How it works
 ------------
-`JobDeferred` is both: the Deferred that the caller has, and the job that stands in a pool's queue.
-One object for what would be four (a Deferred, a job, what that is to run, and a bound method for
-its outcome): they were half of what it cost to ask for a job.
+`JobDeferred` is both: the Deferred that the caller has, and the job that is in a pool's queue. One
+object for what would be four (a Deferred, a job, its function with arguments, and a bound method
+for its outcome): they were half of what it cost to ask for a job. How it is claimed, see
+`twistlike._pool.jobs`.
 
-It has one claim. Whoever deletes it has the job: the worker that runs it, the caller who cancels
-it, or the pool that gives it up. To delete an attribute is one atomic step, so no lock is needed;
-the others find it gone. The outcome goes into the inbox as a call of `settle`, which fires the
-Deferred unless it was cancelled, or given up at the reactor's end, in the meantime. All three
-happen in the reactor's thread, one after the other.
+The outcome goes into the inbox as a call of `settle`, which fires the Deferred unless it was
+cancelled, or given up at the reactor's end, in the meantime. All three happen in the reactor's
+thread, one after the other.
 """
 
 from __future__ import annotations
@@ -21,16 +20,17 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
+from twistlike._base.functions import haveRoom
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError
+from twistlike._pool.jobs import QueuedJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from concurrent.futures import Future
+    from concurrent.futures import Executor, Future
+    from typing import Self
 
     from twistlike._pool.pool import ThreadPool
-    from twistlike._pool.worker import Worker
-    from twistlike._pool.workers import Workers
     from twistlike._reactor.outstanding import Outstanding
 
 __all__ = [
@@ -44,11 +44,12 @@ __all__ = [
 
 T = TypeVar("T")
 
-_new: Any = object.__new__
+# How many calls may nest while an executor takes a job: a thread or a process may be started.
+_SUBMIT_DEPTH = 60
 
 
 class ThreadsafePoster(Protocol):
-    """The way into a reactor's thread, as an `Inbox` offers it."""
+    """Posts calls to a reactor's thread, as an `Inbox` does."""
 
     def put(self, call: tuple[Any, ...]) -> None:
         """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
@@ -59,9 +60,9 @@ class OutstandingDeferred(Deferred[T]):
     """A Deferred that a thread has still to fire.
 
     Attributes:
-        door: The way into the thread of the reactor where it fires.
-        owed: The Deferreds of that reactor that have not fired.
-        unwanted: Whether an outcome that comes after it has fired is to be dropped.
+        poster: The way into the thread of the reactor where it fires.
+        outstanding: The Deferreds of that reactor that have not fired.
+        unwanted: Whether an outcome that comes after it has fired is dropped.
     """
 
     __slots__ = ("outstanding", "poster")
@@ -108,7 +109,7 @@ def runInPool(
     """Have a function called by a pool's thread, in a copy of the present context.
 
     Returns:
-        The Deferred of its result, which fires in the thread that the door leads to.
+        The Deferred of its result, which fires in the thread that the poster posts to.
 
     Raises:
         PoolStoppedError: The pool was stopped.
@@ -116,9 +117,9 @@ def runInPool(
 
     Thread: any.
     """
-    job: JobDeferred[T] = _new(JobDeferred)
+    job: JobDeferred[T] = _makeJob()
     if Deferred.debug:
-        job.__init__(_cancel)  # type: ignore[misc]
+        Deferred.__init__(job, _cancel)
     else:  # the same without the call
         job._callbacks = None
         job._canceller = _cancel
@@ -141,109 +142,56 @@ def runInPool(
     return job
 
 
-class JobDeferred(OutstandingDeferred[T]):
+class JobDeferred(QueuedJob, OutstandingDeferred[T]):
     """The Deferred of a function that runs in a thread of a `ThreadPool`, and the pool's job.
 
-    Attributes:
-        context: The context that it runs in; None is an empty one.
-        function: What is to run, or runs; None once it has, or will not.
-        args: Its arguments.
-        claim: There until somebody has taken the job.
-        crew: The workers of the pool, which set this.
-        queued: When it was queued, in seconds of `time.monotonic`; the pool sets this.
-        told: Whether it was cancelled while it ran.
+    Its outcome goes to the reactor's thread as a call, which fires it in the job's context.
     """
 
     __slots__ = ("args", "claim", "context", "function", "queued", "workers")
 
-    context: Context | None
-    function: Callable[..., T] | None
-    args: tuple[Any, ...] | None
-    claim: bool
-    workers: Workers
-    queued: float
+    if not TYPE_CHECKING:
+        # `runInPool` sets the fields: a call of a function of Python for that costs 0.1 us.
+        __init__ = object.__init__
 
-    cancelRequested = False
-
-    # ---- what the pool calls ---------------------------------------------------------------------
-
-    def run(self, worker: Worker, here: Context) -> None:
-        """Run the function in its context or else `here`, and send its outcome.
-
-        Thread: the worker's.
-        """
-        function: Any = self.function
-        args: Any = self.args
-        try:
-            # Race: a kill between this and the call leaves the job to `interrupted`.
-            del self.claim
-        except AttributeError:
-            worker.tally.skip()
-            if self.cancelRequested:
-                self.workers.compensation.end(
-                    self
-                )  # cancelled twice, the second time it seemed to run
-            return
-        context = self.context
-        try:
-            result = function(*args) if context is None else context.run(function, *args)
-        except BaseException as error:
-            worker.tally.failed += 1
-            # The error's traceback holds this frame, by the f_back of the function's frame if not
-            # by an entry of its own. So the Deferred is not kept by the failure that it is given.
-            if context is None and here:
-                context = copy_context()
-            try:
-                self._send(context, Failure.fromException(error))
-            finally:
-                del self
-            return
-        function = args = None
-        if context is None and here:
-            context = copy_context()  # the worker is in it still, so nobody else can enter it
-        self._send(context, result)
-
-    def _send(self, context: Context | None, outcome: Any) -> None:
-        """Send the outcome to the reactor's thread, to be met with in the job's context."""
+    def deliverResult(self, context: Context | None, result: Any) -> None:
+        """Send the outcome to the reactor's thread. Thread: the worker's."""
         # Before that: what the outcome sets going may want the memory again.
         self.function = self.args = self.context = None
         try:
             if context:
-                self.poster.put((context.run, settle, self, outcome))
+                self.poster.put((context.run, settle, self, result))
             else:
-                self.poster.put((settle, self, outcome))
+                self.poster.put((settle, self, result))
         except ReactorNotRunning:
-            pass  # it has ended without us: what is still owed fails
+            pass  # it has ended without us: what is outstanding fails
         finally:
             if self.cancelRequested:
                 self.workers.compensation.end(self)
+
+    def deliverFailure(
+        self, context: Context | None, failure: Failure, hasRun: bool = True
+    ) -> None:
+        """Send the outcome to the reactor's thread. Thread: any."""
+        self.deliverResult(context, failure)
 
     def isAwaited(self) -> bool:
         """Return whether the reactor waits for one job alone. Thread: the worker's."""
         return len(self.outstanding) <= 1
 
     def interrupted(self, error: BaseException) -> bool:
-        """Fail, because the worker was hit by `error` outside the function. Thread: the worker's.
+        """Fail with `error`, raised in the worker outside of the function. Thread: the worker's.
 
         Returns:
             True: should the outcome have been sent, this one comes later, and is dropped.
         """
         if not self.fail(error):
             self.unwanted = True
-            self._send(self.context or Context(), Failure.fromException(error, 0))
-        return True
-
-    def fail(self, error: BaseException) -> bool:
-        """Give the job up, unless somebody has it. Thread: any."""
-        try:
-            del self.claim
-        except AttributeError:
-            return False
-        self._send(self.context or Context(), Failure.fromException(error, 0))
+            self.deliverResult(self.context or Context(), Failure.fromException(error, 0))
         return True
 
     def cancelQueued(self) -> bool:
-        """Cancel the job, unless somebody has it. Thread: any."""
+        """Fail with CancelledError, unless somebody has the job. Thread: any."""
         return self.fail(CancelledError())
 
     # ---- what the reactor's end asks -------------------------------------------------------------
@@ -254,52 +202,54 @@ class JobDeferred(OutstandingDeferred[T]):
         return self.function
 
 
+_makeJob: Any = JobDeferred
+
+
 def _cancel(job: Deferred[Any]) -> None:
-    """Keep the function from running, or tell it; the Deferred then fails by itself."""
+    """Keep the function from running, or request its end; the Deferred then fails by itself."""
     assert isinstance(job, JobDeferred)
     job.unwanted = True
     job.outstanding.discard(job)
-    try:
-        del job.claim
-    except AttributeError:
-        if job.function is not None and not job.cancelRequested:
-            job.cancelRequested = True
-            job.workers.compensation.begin(job)
-            # Race: the job ended before it was made up for, and saw nothing to settle. It lets go
-            # of the function, then looks at `cancelRequested`; we set `cancelRequested`, have it made up for, then look
-            # at the function: one of us settles, and twice does no harm.
-            if job.what is None:
-                job.workers.compensation.end(job)
-        return
-    job.function = job.args = job.context = None
-    job.workers.noteCancelled()
+    job.cancelJob()
 
 
 class FutureDeferred(OutstandingDeferred[T]):
-    """The Deferred of a `concurrent.futures` future.
+    """The Deferred of a `concurrent.futures` future, which any executor may set.
 
     Args:
-        door: The way into the thread of the reactor where it fires.
-        owed: The Deferreds of that reactor that have not fired.
-        future: An executor's.
+        poster: The way into the thread of the reactor where it fires.
+        outstanding: The Deferreds of that reactor that have not fired.
     """
 
-    __slots__ = ("_future",)
+    __slots__ = ("_function", "_future")
 
     def __init__(
-        self, poster: ThreadsafePoster, outstanding: set[Outstanding], future: Future[T]
+        self, poster: ThreadsafePoster, outstanding: set[Outstanding], function: Callable[..., T]
     ) -> None:
         super().__init__(_cancelFuture)
         self.poster = poster
         self.outstanding = outstanding
-        self._future: Future[T] | None = future
-        outstanding.add(self)
+        self._function: Callable[..., T] | None = function
+        self._future: Future[T] | None = None
+
+    def submit(self, executor: Executor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Self:
+        """Submit the function to an executor, and fire with what its future gets.
+
+        Raises:
+            RecursionError: The stack has no room: the function will not be called.
+        """
+        function = self._function
+        assert function is not None
+        haveRoom(_SUBMIT_DEPTH)
+        self._future = future = executor.submit(function, *args, **kwargs)
+        self.outstanding.add(self)
         future.add_done_callback(self._done)
+        return self
 
     @property
     def what(self) -> object:
-        """The future."""
-        return self._future
+        """The function, while its future is not done."""
+        return self._function
 
     def _done(self, future: Future[T]) -> None:
         """Send the future's outcome. Thread: any."""
@@ -316,9 +266,9 @@ class FutureDeferred(OutstandingDeferred[T]):
         try:
             self.poster.put(call)
         except ReactorNotRunning:
-            pass  # it has ended without us: what is still owed fails
+            pass  # it has ended without us: what is outstanding fails
         finally:
-            self._future = None
+            self._future = self._function = None
             del self, outcome, call
 
 

@@ -1,4 +1,4 @@
-"""How a thread waits for the loop: its place in its pool is lent meanwhile.
+"""How a thread waits for the loop: another worker may work in its place meanwhile.
 
 Thread: the one that waits.
 """
@@ -12,12 +12,12 @@ from twistlike._reactor.blocked import BlockingCall
 from twistlike._reactor.pools import currentPool
 
 if TYPE_CHECKING:
-    from twistlike._wakeup.gil_handoff import HandoffLock
+    from twistlike._wakeup.gil_handoff import HandoffSlot
 
 __all__ = ["LendingWaiter"]
 
-# A worker that waits for no longer than this, in seconds, does not lend its place in its pool: a
-# spare one is not started before that anyway, and lending costs a third of a quick blocking call.
+# A worker that waits for no longer than this, in seconds, does not say so to its pool: a spare
+# one is not started before that anyway, and saying so costs a third of a quick blocking call.
 _SOON = 0.01
 
 
@@ -25,13 +25,13 @@ class LendingWaiter(BlockingCall[Any]):
     """One thread's wait for one outcome, in a pool's worker made up for by a spare one.
 
     Args:
-        handoff: What to sleep on instead of a lock.
+        slot: Where to take a `HandoffLock` from; None for a plain lock.
     """
 
     __slots__ = ()
 
-    def __init__(self, handoff: HandoffLock | None = None) -> None:
-        super().__init__(handoff)
+    def __init__(self, slot: HandoffSlot | None = None) -> None:
+        super().__init__(slot)
 
     def waitLending(self, timeout: float | None) -> bool:
         """Wait for the outcome, and lend this thread's place in its pool if that takes long.
@@ -55,5 +55,5 @@ class LendingWaiter(BlockingCall[Any]):
             return self.wait(None if timeout is None else timeout - _SOON)
 
     def wedged(self, error: Exception) -> None:
-        """Hear that the pool of the worker that waits is wedged. Thread: any."""
+        """Fail: the pool of the worker that waits is wedged. Thread: any."""
         self.fail(Failure(error))

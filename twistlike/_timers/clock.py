@@ -1,4 +1,4 @@
-"""A clock that stands still until it is told to go on, and a Deferred that fires after a time.
+"""A clock that moves only when it is advanced, and a Deferred that fires after a time.
 
 A `Clock` belongs to the thread that steps it; `deferLater` to that of the clock it is given.
 """

@@ -213,7 +213,7 @@ class LoopTimers(TimerQueue):
                 except BaseException as error:
                     assert function is not None
                     if error.__traceback__ is not None:
-                        # Without our own frame, that of call.run(): who reports drops one, too.
+                        # Without our own frame, that of call.run(): the reporter drops one, too.
                         error.__traceback__ = error.__traceback__.tb_next
                     fatal = self._onError(error, function) or fatal
         finally:

@@ -399,7 +399,7 @@ class TimerQueue:
         args: tuple[Any, ...],
         kw: Mapping[str, Any],
     ) -> DelayedCall:
-        """Do what `callLater` does, with the arguments as they are: for who has them so.
+        """Do what `callLater` does, with the arguments as a tuple and a mapping.
 
         Raises:
             TypeError: If `func` is not callable or the delay is not a number.

@@ -71,7 +71,7 @@ class Certificate:
         return hash(self.original)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.digest('sha256')[:23]}...>"
+        return f"<{type(self).__name__} {self.digest('sha256')[:23].decode()}...>"
 
     @classmethod
     def load(cls, requestData: bytes, format: int = FORMAT_DER, args: tuple[Any, ...] = ()) -> Self:
@@ -126,9 +126,10 @@ class Certificate:
         """Return the certificate as text in the PEM format."""
         return self.dump(FORMAT_PEM)
 
-    def digest(self, method: str = "md5") -> str:
+    def digest(self, method: str = "md5") -> bytes:
         """Return the certificate's fingerprint, as pairs of hexadecimal digits between colons."""
-        return hashlib.new(method, self.original, usedforsecurity=False).digest().hex(":").upper()
+        found = hashlib.new(method, self.original, usedforsecurity=False)
+        return found.digest().hex(":").upper().encode("ascii")
 
     def options(self, *authorities: Certificate) -> CertificateOptions:
         """Return options for a side that has no certificate and demands one of these authorities.

@@ -34,6 +34,7 @@ from twistlike._transports.transports import theReactor
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
+    from collections.abc import Callable
 
     from twistlike._base.interfaces import IDelayedCall
     from twistlike._defer.deferred import Deferred
@@ -90,22 +91,28 @@ class BaseClient(Connection):
         """
         return socket.socket(self.addressFamily, self.socketType)
 
-    def _prepare(self, bindAddress: Any) -> None:
-        """Make and bind the socket now; look the address up on the loop's next turn."""
-        self._net.open[self] = None
+    def _prepare(self, bind: Callable[[socket.socket], object] | None) -> None:
+        """Make and bind the socket now; look the address up on the loop's next turn.
+
+        Args:
+            bind: Binds the socket, `None` where that is not wanted.
+        """
         skt = None
         try:
             skt = self.createInternetSocket()
-            if bindAddress is not None:
-                skt.bind(bindAddress)
-        except OSError as error:
+            if bind is not None:
+                bind(skt)
+        except BaseException as error:
             if skt is not None:
                 skt.close()
+            if not isinstance(error, OSError):
+                raise
             number, text = error.errno, error.strerror or str(error)
             self._later(self.failIfNotConnected, ConnectBindError(number, text))
         else:
             self._take(skt)
             self._later(self.resolveAddress)
+        self._net.open[self] = None
 
     def _requiresResolution(self) -> bool:
         return False

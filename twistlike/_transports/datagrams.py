@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.coroutines import refuseCoroutine
 from twistlike._base.error import ConnectionDone, MessageLengthError
 from twistlike._base.failure import Failure
 from twistlike._defer.deferred import Deferred
@@ -57,6 +58,10 @@ class BaseDatagramPort(SocketDescriptor):
 
     def __init__(self, proto: Any, maxPacketSize: int, reactor: Any) -> None:
         super().__init__(reactor)
+        if isinstance(proto, type):
+            raise TypeError(
+                f"a port of datagrams takes a protocol, not its class: make one, {proto.__name__}()"
+            )
         self.protocol = proto
         self.maxPacketSize = maxPacketSize
         self._stopped: list[Deferred[None]] = []
@@ -164,7 +169,9 @@ class BaseDatagramPort(SocketDescriptor):
 
     def _call(self, function: Callable[..., object], *args: Any) -> None:
         try:
-            function(*args)
+            result = function(*args)
+            if result is not None:
+                refuseCoroutine(result, function)
         except BaseException as error:
             fatal = self._net.onError(error, function)
             if fatal is not None:
@@ -210,14 +217,14 @@ class BaseDatagramPort(SocketDescriptor):
                 return None
             raise
 
-    def writeSequence(self, seq: Iterable[bytes], addr: Any = None) -> None:
+    def writeSequence(self, iovec: Iterable[bytes], addr: Any = None) -> None:
         """Send several pieces as one datagram.
 
         Args:
-            seq: The pieces.
+            iovec: The pieces.
             addr: As for `write`.
         """
-        self.write(b"".join(seq), addr)
+        self.write(b"".join(iovec), addr)
 
     # ---- the end ---------------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ class LoopConnection(Connection):
     """The lower half of a connection: what a transport of the loop's does for it."""
 
     _transport: Transport | None = None
+    _loop: AbstractEventLoop
 
     def open(self) -> None:
         """Ask the loop to take the socket; `connection_made` tells when it has."""
@@ -68,6 +69,7 @@ class LoopConnection(Connection):
     async def _ask(self) -> None:
         loop = self._net.loop
         assert loop is not None
+        self._loop = loop
         try:
             protocol: Any = self  # it has the methods
             await loop.connect_accepted_socket(lambda: protocol, self.socket)
@@ -186,8 +188,8 @@ class LoopConnection(Connection):
 
     def _close(self, orderly: bool) -> None:
         transport, self._transport = self._transport, None
-        loop = self._net.loop
-        if transport is None or loop is None or loop.is_closed():
+        # Not the reactor's present loop: that may be gone already.
+        if transport is None or self._loop.is_closed():
             closeSocket(self.socket, orderly)
             return
         prepareClose(self.socket, orderly)

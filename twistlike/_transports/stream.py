@@ -161,10 +161,14 @@ class Connection(SocketDescriptor):
 
     def readUntilEmpty(self) -> None:
         """Read all there is, whether the loop has told of it or not."""
+        self._context.copy().run(self._readUntilEmpty)
+
+    def _readUntilEmpty(self) -> None:
         for _ in range(_READS_AT_ONCE):
             if not self._reading or not self._readReady():
-                break
-        self._uncertain = not self._net.tellsAlways
+                self._uncertain = not self._net.tellsAlways
+                return
+        self._net.checkLater(self)  # there is more
 
     def doRead(self) -> BaseException | None:
         """Read now, as if there were something to read."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.address import IPv4Address, IPv6Address
 from twistlike._base.error import CannotListenError, ServiceNameUnknownError
+from twistlike._base.ip import isIPAddress, isIPv6Address
 from twistlike._base.naming import showAs
-from twistlike._transports.abstract import isIPAddress, isIPv6Address
+from twistlike._transports.binding import Binding, makeBinding, numericAddress
 from twistlike._transports.clients import BaseClient, BaseConnector
 from twistlike._transports.loop_stream import openConnection
 from twistlike._transports.ports import StreamPort
@@ -30,12 +31,6 @@ def _address(name: tuple[Any, ...]) -> Address:
         flags = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
         name = (socket.getnameinfo(name, flags)[0], *name[1:])
     return IPv6Address("TCP", *name)
-
-
-def _resolved(host: str, port: int) -> tuple[Any, ...]:
-    """Return an IPv6 address as sockets want it, with its scope's number, without a look-up."""
-    found = socket.getaddrinfo(host, 0, flags=socket.AI_NUMERICHOST)[0][4]
-    return (found[0], port, *found[2:])  # a port that cannot be is refused where it is used
 
 
 class Server(Connection):
@@ -95,7 +90,7 @@ class Port(StreamPort):
     """A TCP port that connections are accepted on.
 
     Args:
-        port: The number; 0 for any that is free.
+        port: The number; 0 for any that is free. Or what `makeBinding` returns.
         factory: Makes a protocol for each connection.
         backlog: How many connections may wait in the system.
         interface: The local address; empty for all of IPv4, `"::"` for all.
@@ -103,22 +98,29 @@ class Port(StreamPort):
 
     Raises:
         TypeError: If the port is no number.
+        ValueError: If the interface is another one than the binding's.
     """
 
     socketType = socket.SOCK_STREAM
     addressFamily: int = socket.AF_INET
     transport = Server
     _realPortNumber: int | None = None
+    _binding: Binding | None = None
     _preexistingSocket: socket.socket | None = None
 
     def __init__(
         self,
-        port: int,
+        port: int | Binding,
         factory: Any,
         backlog: int = 50,
         interface: str = "",
         reactor: Any = None,
     ) -> None:
+        if isinstance(port, Binding):
+            self._binding = port
+            if interface not in ("", port.interface):
+                raise ValueError(f"the interface is {interface!r}, but the binding says {port!r}")
+            interface, port = port.interface, port.port
         if not isinstance(port, int):
             raise TypeError(f"a TCP port is listened on by its number, not {port!r}")
         super().__init__(factory, backlog, reactor)
@@ -140,7 +142,8 @@ class Port(StreamPort):
         """Return a new socket of the right kind, whose port can be had again soon after its end."""
         skt = socket.socket(self.addressFamily, self.socketType)
         if os.name == "posix":
-            skt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if self._binding is None:  # else that says whether
+                skt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         elif sys.platform == "win32":
             # Else a second process could have the port as well, and the connections of the first.
             skt.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
@@ -163,10 +166,8 @@ class Port(StreamPort):
         skt = None
         try:
             skt = self.createInternetSocket()
-            address: Any = (self.interface, self.port)
-            if self.addressFamily == socket.AF_INET6:
-                address = _resolved(*address)
-            skt.bind(address)
+            binding = self._binding or makeBinding(self.interface, self.port)
+            binding.bind(skt)
         except BaseException as error:
             if skt is not None:
                 skt.close()
@@ -186,7 +187,7 @@ class Client(BaseClient):
     Args:
         host: The other end's host.
         port: Its port.
-        bindAddress: The local address, `None` for any.
+        bindAddress: What `makeBinding` returns, `None` for any local address.
         connector: What is told how it goes.
         reactor: The reactor.
     """
@@ -195,7 +196,7 @@ class Client(BaseClient):
         self,
         host: str,
         port: int,
-        bindAddress: tuple[str, int] | None,
+        bindAddress: Binding | None,
         connector: Any,
         reactor: Any = None,
     ) -> None:
@@ -206,10 +207,7 @@ class Client(BaseClient):
         if self._isName and isIPv6Address(host):
             self.addressFamily = socket.AF_INET6
             self._isName = False
-        bindTo: Any = bindAddress
-        if bindAddress is not None and isIPv6Address(bindAddress[0]):
-            bindTo = _resolved(*bindAddress)
-        self._prepare(bindTo)
+        self._prepare(None if bindAddress is None else bindAddress.bind)
 
     def _requiresResolution(self) -> bool:
         return self._isName
@@ -217,7 +215,7 @@ class Client(BaseClient):
     def _setRealAddress(self, address: Any) -> None:
         if self.addressFamily == socket.AF_INET6:
             try:
-                address = _resolved(*address)
+                address = numericAddress(*address)
             except OSError as error:  # a scope or a port that there is not
                 self.failIfNotConnected(error)
                 return
@@ -235,6 +233,9 @@ class Client(BaseClient):
     def getPeer(self) -> Address:
         """Return the address of the other end."""
         return _address(self.realAddress or self.addr)
+
+    def __repr__(self) -> str:
+        return f"<{type(self)} to {self.addr} at {id(self):x}>"
 
 
 class Connector(BaseConnector):
@@ -259,7 +260,7 @@ class Connector(BaseConnector):
         port: int | str,
         factory: Any,
         timeout: float | None,
-        bindAddress: str | tuple[str, int] | None,
+        bindAddress: str | tuple[str, int] | Binding | None,
         reactor: Any = None,
     ) -> None:
         if isinstance(port, str):
@@ -276,7 +277,9 @@ class Connector(BaseConnector):
         self.host = host
         self.port = port
         if isinstance(bindAddress, str):
-            bindAddress = (bindAddress, 0)
+            bindAddress = makeBinding(bindAddress)
+        elif bindAddress is not None and not isinstance(bindAddress, Binding):
+            bindAddress = makeBinding(*bindAddress)
         self.bindAddress = bindAddress
         super().__init__(factory, timeout, reactor)
 

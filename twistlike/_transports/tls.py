@@ -16,6 +16,7 @@ end may have been cut off.
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.declarations import implementer
@@ -45,8 +46,8 @@ HANDSHAKE_TIMEOUT = 60.0
 SHUTDOWN_TIMEOUT = 30.0
 """Seconds that the peer may take to answer our close notify: asyncio's. Twisted waits for ever."""
 
-READ_SIZE = 1 << 16
-"""How many bytes are read at once: four records of TLS."""
+READ_SIZE = 1 << 14
+"""How many bytes are read at once: what a record of TLS may hold."""
 
 WRITE_SIZE = 1 << 18
 """How many bytes are encrypted at once: what is written in one go must not double the memory."""
@@ -144,7 +145,9 @@ class TLSMemoryBIOProtocol:
         self._askThread: Callable[..., object] | None = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} for {type(self.wrappedProtocol).__name__}>"
+        inner = self.wrappedProtocol
+        name = "no protocol" if inner is None else type(inner).__name__
+        return f"<{type(self).__name__} for {name}>"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or self.__dict__.get("transport") is None:
@@ -153,6 +156,8 @@ class TLSMemoryBIOProtocol:
 
     def logPrefix(self) -> str:
         """Return the inner protocol's name for logs."""
+        if self.wrappedProtocol is None:
+            return "-"  # it has ended
         prefix = getattr(self.wrappedProtocol, "logPrefix", None)
         return type(self.wrappedProtocol).__name__ if prefix is None else prefix()
 
@@ -372,27 +377,34 @@ class TLSMemoryBIOProtocol:
             self.transport.registerProducer(producer, False)
 
     def _decrypt(self) -> None:
-        """Hand on all that can be decrypted by now."""
+        """Hand on, in one piece, all that can be decrypted by now; then hear of the end."""
         session = self._session
-        read = session.read
-        while not self._isOver:
+        incoming = self._incoming
+        pieces: list[bytes] = []
+        ended: Callable[[], None] | None = None
+        while ended is None:
             try:
-                data = read(READ_SIZE)
+                data = session.read(READ_SIZE)
             except ssl.SSLWantReadError:
-                return
+                break
             except ssl.SSLZeroReturnError:
                 data = b""
             except ssl.SSLEOFError:
-                return  # the transport has ended: connectionLost says so
+                break  # the transport has ended: connectionLost says so
             except Exception as error:
-                self._fail(error)
-                return
+                ended = partial(self._fail, error)
+                break
             if not data:
-                self._peerClosed()
-                return
+                ended = self._peerClosed
+                break
+            pieces.append(data)
+            if not incoming.pending and not session.pending():
+                break
+        if pieces:
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             self.wrappedProtocol.dataReceived(data)
-            if not self._incoming.pending and not session.pending():
-                return
+        if ended is not None and not self._isOver:
+            ended()
 
     def _encrypt(self) -> None:
         """Encrypt and send what waits; then close, if that was asked for."""

@@ -21,7 +21,7 @@ by one more look.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from twistlike._base.error import ConnectionLost
 from twistlike._base.failure import Failure
@@ -206,7 +206,7 @@ class Transports:
     def _check(self) -> None:
         connections, self._toCheck = self._toCheck, []
         for each in connections:
-            each.readUntilEmpty()
+            self.guarded(each.readUntilEmpty)
 
     @property
     def tellsAlways(self) -> bool:
@@ -275,5 +275,5 @@ def theReactor(reactor: Any) -> INetworkReactor:
         reactor = _findReactor()
     if not isinstance(getattr(reactor, "_transports", None), Transports):
         raise TypeError(f"a transport needs a reactor of twistlike's, not {reactor!r}")
-    found: INetworkReactor = reactor
-    return found
+    found: Any = reactor
+    return cast("INetworkReactor", found)

@@ -12,8 +12,8 @@ from twistlike._base.error import (
     UnsupportedAddressFamily,
     UnsupportedSocketType,
 )
+from twistlike._base.ip import isIPAddress, isIPv6Address
 from twistlike._base.naming import showAs
-from twistlike._transports.abstract import isIPAddress, isIPv6Address
 from twistlike._transports.datagrams import BaseDatagramPort
 
 __all__ = ["Port", "adoptPort"]
@@ -39,6 +39,7 @@ class Port(BaseDatagramPort):
     _realPortNumber: int | None = None
     _connectedAddr: tuple[str, int] | None = None
     _adopted: socket.socket | None = None
+    _checkedHost: str | None = None  # the last one that was all right
 
     def __init__(
         self,
@@ -138,7 +139,10 @@ class Port(BaseDatagramPort):
             return self._send(datagram, None)
         if addr is None:
             raise AssertionError(f"{self!r} is not connected: a datagram needs an address")
-        self._checkAddress(addr[0])
+        host = addr[0]
+        if host != self._checkedHost:  # looking at one takes 0.5 us
+            self._checkAddress(host)
+            self._checkedHost = host
         return self._send(datagram, addr)
 
     def _checkAddress(self, host: str) -> None:

@@ -33,16 +33,14 @@ from twistlike._defer.errors import (
     QueueOverflow,
     QueueUnderflow,
     TimeoutError,
-)
-from twistlike._defer.locks import DeferredLock, DeferredQueue, DeferredSemaphore
-from twistlike._defer.locks import _ConcurrencyPrimitive as _ConcurrencyPrimitive
-from twistlike._defer.small import (
     cancelledToTimedOutError,
     failthru,
     logError,
     passthru,
     timeout,
 )
+from twistlike._defer.locks import DeferredLock, DeferredQueue, DeferredSemaphore
+from twistlike._defer.locks import _ConcurrencyPrimitive as _ConcurrencyPrimitive
 from twistlike._tasks.filelock import DeferredFilesystemLock
 
 # Types, by Twisted's names.

@@ -1,7 +1,8 @@
 """What the parts expect of each other, as typing Protocols, where Twisted has zope interfaces.
 
 Rooms: `_base.interfaces`; `_transports.interfaces` for protocols and transports;
-`_transports.reactor_interfaces` for what these ask a reactor for; `_reactor.interfaces`.
+`_transports.reactor_interfaces` for what these ask a reactor for;
+`_transports.tls_interfaces`; `_reactor.interfaces`.
 """
 
 from __future__ import annotations
@@ -73,9 +74,18 @@ from twistlike._transports.reactor_interfaces import (
     IStreamServerEndpoint,
     IStreamServerEndpointStringParser,
 )
+from twistlike._transports.tls_interfaces import (
+    IAcceptableCiphers,
+    ICipher,
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLContextFactory,
+    IOpenSSLServerConnectionCreator,
+)
 
 __all__ = [
+    "IAcceptableCiphers",
     "IAddress",
+    "ICipher",
     "IConnector",
     "IConsumer",
     "IDelayedCall",
@@ -90,6 +100,9 @@ __all__ = [
     "ILoggingContext",
     "IMulticastTransport",
     "INegotiated",
+    "IOpenSSLClientConnectionCreator",
+    "IOpenSSLContextFactory",
+    "IOpenSSLServerConnectionCreator",
     "IProcessProtocol",
     "IProcessTransport",
     "IProducer",

@@ -5,8 +5,18 @@ The usual way to them is `reactor.listenTCP` and `connectTCP`. Room: `_transport
 
 from __future__ import annotations
 
+from twistlike._transports.binding import Binding, makeBinding
 from twistlike._transports.clients import BaseClient
 from twistlike._transports.stream import Connection
 from twistlike._transports.tcp import Client, Connector, Port, Server
 
-__all__ = ["BaseClient", "Client", "Connection", "Connector", "Port", "Server"]
+__all__ = [
+    "BaseClient",
+    "Binding",
+    "Client",
+    "Connection",
+    "Connector",
+    "Port",
+    "Server",
+    "makeBinding",
+]

@@ -72,9 +72,23 @@ DIFFERENCES = [
         "`AssertionError`.",
     ),
     Difference(
-        "internet.reactor.suggestThreadPoolSize internet.reactor.resolve",
-        "Host names are looked up in threads of their own, not in the users' pool, which is "
-        "made at its first use: `suggestThreadPoolSize` makes none.",
+        "internet.reactor.resolve",
+        "Host names are looked up in threads of their own, not in the users' pool.",
+    ),
+    Difference(
+        "internet.reactor.callLater internet.base.DelayedCall",
+        "Cancelling or moving a timer in another thread than the loop's raises `WrongThreadError`.",
+    ),
+    Difference(
+        "internet.reactor.run internet.asyncioreactor.install",
+        '`run()` called by an "after shutdown" trigger raises `ReactorAlreadyRunning`; importing '
+        "the reactor does not count as installing one.",
+    ),
+    Difference(
+        "internet.reactor.callFromThread internet.reactor.callLater "
+        "internet.reactor.callWhenRunning internet.reactor.addSystemEventTrigger",
+        "A coroutine function given to `callFromThread`, `callLater`, `callWhenRunning` or a "
+        "trigger is run;",
     ),
     Difference(
         "internet.reactor.addReader internet.reactor.addWriter internet.reactor.removeReader "
@@ -83,6 +97,11 @@ DIFFERENCES = [
         " cannot.",
     ),
     # Threads.
+    Difference(
+        "internet.threads.deferToThread internet.threads.deferToThreadPool",
+        "A coroutine function given to `deferToThread` and its kin is a `TypeError` that says "
+        "what to write;",
+    ),
     Difference(
         "internet.threads.deferToThread internet.threads.deferToThreadPool "
         "internet.reactor.callInThread internet.reactor.callFromThread "
