@@ -48,7 +48,9 @@ class Lines(reporter.Reporter):  # type: ignore[misc]
         super().addSkip(test, reason)
         self.note(test, "skipped", "")
 
-    def addExpectedFailure(self, test: Any, *args: Any) -> None:
+    def addExpectedFailure(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, test: Any, *args: Any
+    ) -> None:
         super().addExpectedFailure(test, *args)
         self.note(test, "skipped", "todo")
 
@@ -64,5 +66,6 @@ def chosen(test: Any) -> Any:
 loader = runner.TestLoader()
 suite = chosen(loader.loadByNames(NAMES))
 with tempfile.TemporaryDirectory(prefix="compatibility-") as folder:
-    made = runner.TrialRunner(Lines, workingDirectory=f"{folder}/work")
+    kind: Any = Lines
+    made = runner.TrialRunner(kind, workingDirectory=f"{folder}/work")
     made.run(suite)

@@ -47,7 +47,15 @@ def toTwisted(event: dict[str, Any]) -> None:
     elif text.startswith(_DEFERRED):
         _deferredFailed(Logger("twisted.internet.defer"), failure, text)
     else:
-        Logger(namespace, event.get("log_source")).failure(text, failure)
+        Logger(namespace, event.get("log_source")).failure(text, failure, **_system())
+
+
+def _system() -> dict[str, str]:
+    """Return on whose behalf this is logged, if that is known: the transport that is served."""
+    from twisted.python import log  # loaded with Twisted's interfaces in any case
+
+    system = (log.context.get(log.ILogContext) or {}).get("system", "-")
+    return {} if system == "-" else {"log_system": system}
 
 
 def _deferredFailed(logger: Any, failure: Failure, text: str) -> None:

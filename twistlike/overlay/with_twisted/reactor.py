@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base import address, threadable
-from twistlike._base.error import ReactorNotRestartable
+from twistlike._base.error import ConnectionLost, ReactorNotRestartable
 from twistlike._eventloop.current import runningLoop
 from twistlike._eventloop.factory import newLoop
 from twistlike._reactor.descriptors import Descriptors
@@ -137,6 +137,7 @@ def fit(short: str) -> None:
     kind.usingThreads = True
     kind.installed = True
     kind.wakeUp = _wakeUp
+    kind.disconnectAll = _disconnector(kind.disconnectAll)
     kind.__init__ = _initialiser(kind.__init__)
     kind.startRunning = _starter(kind.startRunning)
     showAsTwisteds(asyncioreactor)
@@ -237,6 +238,17 @@ def _spawnProcess(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 _spawnProcess.__name__ = _spawnProcess.__qualname__ = "spawnProcess"
+
+
+def _disconnector(plain: Callable[[Any], None]) -> Callable[[Any], None]:
+    @wraps(plain)
+    def disconnectAll(self: Any) -> None:
+        if "removeAll" in vars(self):  # suites replace it on the instance, to say who is lost
+            for each in self.removeAll():
+                self._descriptors._tell(each, "connectionLost", ConnectionLost())
+        plain(self)
+
+    return disconnectAll
 
 
 def _wakeUp(self: Any) -> None:
