@@ -240,6 +240,20 @@ def test_other_reactors_install_ours(name: str) -> None:
     assert inRun(program, "asyncio") == "AsyncioSelectorReactor\nrefused\n"
 
 
+@onEachLoop
+def test_the_asyncio_reactor_is_installed(loop: str) -> None:
+    """`asyncioreactor.install()` puts the reactor where pytest-twisted and Scrapy look for it."""
+    program = """
+        import sys
+        from twisted.internet import asyncioreactor
+        asyncioreactor.install()
+        import twisted.internet
+        assert twisted.internet.reactor is sys.modules["twisted.internet.reactor"]
+        print(isinstance(twisted.internet.reactor, asyncioreactor.AsyncioSelectorReactor))
+    """
+    assert inRun(program, loop) == "True\n"
+
+
 def test_too_late_is_refused() -> None:
     """A program that has imported Twisted is told what to do instead."""
     program = "import twisted.internet.defer, twistlike.overlay as o\no.install()"

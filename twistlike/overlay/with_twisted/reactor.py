@@ -20,6 +20,7 @@ from twistlike._base import address, threadable
 from twistlike._base.error import ConnectionLost, ReactorNotRestartable
 from twistlike._eventloop.current import runningLoop
 from twistlike._eventloop.factory import newLoop
+from twistlike._reactor.current import defaultReactor
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.lifecycle import State
 from twistlike._reactor.reactor import AsyncioSelectorReactor
@@ -141,6 +142,7 @@ def fit(short: str) -> None:
     kind.__init__ = _initialiser(kind.__init__)
     kind.startRunning = _starter(kind.startRunning)
     showAsTwisteds(asyncioreactor)
+    setattr(asyncioreactor, "install", _installer(asyncioreactor.install))
     _surroundByLogContext()
     writeWithoutAsking()
     # Ours go as soon as Twisted's are loaded. It may be in the middle of that: it has asked for the
@@ -271,6 +273,16 @@ def _initialiser(plain: Callable[..., None]) -> Callable[..., None]:
         plain(self, eventloop)
 
     return __init__
+
+
+def _installer(plain: Callable[..., None]) -> Callable[..., None]:
+    @wraps(plain)
+    def install(eventloop: AbstractEventLoop | None = None) -> None:
+        plain(eventloop)
+        # To import a module that is there already does not make it an attribute of its package.
+        setattr(import_module("twisted.internet"), "reactor", defaultReactor())
+
+    return install
 
 
 def _starter(plain: Callable[..., None]) -> Callable[..., None]:
