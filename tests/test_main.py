@@ -189,7 +189,7 @@ def test_the_loop_is_the_one_that_was_asked_for(folder: Path, loop: str) -> None
         (["run", "missing.py"], 2, "missing.py': No such file or directory"),
         (["run", "sub"], 1, "can't find '__main__' module in "),
         (["run", "-m", "nosuchmodule"], 1, "can't run module 'nosuchmodule'"),
-        (["run", "-m", "twisted.trial"], 1, "Instead: pytest"),
+        (["run", "--no-twisted", "-m", "twisted.trial"], 1, "Instead: pytest"),
     ],
 )
 def test_a_command_that_cannot_be_carried_out_says_why(

@@ -68,6 +68,8 @@ REPORTS = "only an error that nobody handles needs it"
 FAILING = "only where a program is about to fail"
 CHECKS = "reads a file; only errors and the commands check and port need it"
 
+WITH_TWISTED = "only where a Twisted is installed; and Twisted's is imported when it is needed"
+
 LAZY: dict[str, dict[str, str]] = {
     "": {"twistlike.overlay.messages": FAILING},
     "__main__": {
@@ -125,6 +127,11 @@ LAZY: dict[str, dict[str, str]] = {
         "difflib": FAILING,
         "twistlike.overlay.catalog": CHECKS,
         "twistlike.overlay.instead": CHECKS,
+        "twistlike.overlay.with_twisted": WITH_TWISTED,
+        "twistlike._base.error": "only systems without pidfds need it",
+        "asyncio": "only programs that make a reactor by themselves need it",
+        "twisted": WITH_TWISTED,
+        "zope.interface": WITH_TWISTED,
     },
     "porting": {
         "rich": "optional",

@@ -22,18 +22,20 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _HELP = """\
-usage: python -m twistlike run [--loop asyncio|uvloop] SCRIPT [ARGS...]
-       python -m twistlike run [--loop asyncio|uvloop] -m MODULE [ARGS...]
+usage: python -m twistlike run [--loop asyncio|uvloop] [--no-twisted] SCRIPT [ARGS...]
+       python -m twistlike run [--loop asyncio|uvloop] [--no-twisted] -m MODULE [ARGS...]
        python -m twistlike check PATH... [--json] [--show STATES] [--no-twisted]
        python -m twistlike port PATH... [--write]
        python -m twistlike --version | --help
 
-run: run a program written for Twisted on asyncio, as it is: each import of twisted.X.Y
-gives twistlike.X.Y, whether Twisted is installed or not.
+run: run a program written for Twisted on asyncio, as it is: imports of Twisted's reactor,
+Deferreds and threads give twistlike's. All else comes from an installed Twisted, if there is
+one (pip install 'twistlike[twisted]'), and runs on twistlike's reactor.
 
   SCRIPT        as in `python SCRIPT`: a file, or a folder or zip file with a __main__.py
   -m MODULE     as in `python -m MODULE`
   --loop NAME   the event loop that reactor.run() makes: asyncio (the default) or uvloop
+  --no-twisted  use nothing of an installed Twisted, as if there were none
 
 check: list each name of Twisted that source files use, and whether it is here.
 port: rewrite imports and uses of twisted to twistlike (needs twistlike[port]).
@@ -67,6 +69,7 @@ class _Command(NamedTuple):
     isModule: bool
     program: str
     arguments: list[str]
+    useTwisted: bool | None
 
 
 class _Program(NamedTuple):
@@ -104,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if command is None:
             print(_HELP, end="")
             return
-        _prepare(command.loop)
+        _prepare(command.loop, command.useTwisted)
         program = _findModule(command) if command.isModule else _findScript(command)
     except _CommandError as error:
         _refuse(error)
@@ -129,6 +132,7 @@ def _parse(arguments: list[str]) -> _Command | None:
     if arguments[0] != "run":
         raise _CommandError(f"unknown command {arguments[0]!r}; try: python -m twistlike --help")
     loop = _LOOPS[0]
+    useTwisted = None  # if there is one
     rest = arguments[1:]
     while rest and rest[0].startswith("-"):
         option, equals, value = rest.pop(0).partition("=")
@@ -136,6 +140,9 @@ def _parse(arguments: list[str]) -> _Command | None:
             return None
         if option == "--":
             break
+        if option == "--no-twisted" and not equals:
+            useTwisted = False
+            continue
         if option not in ("--loop", "-m"):
             raise _CommandError(f"unknown option {option!r}; try: python -m twistlike --help")
         if not equals:
@@ -143,16 +150,16 @@ def _parse(arguments: list[str]) -> _Command | None:
                 raise _CommandError(f"{option} needs a value")
             value = rest.pop(0)
         if option == "-m":
-            return _Command(loop, True, value, rest)
+            return _Command(loop, True, value, rest, useTwisted)
         if value not in _LOOPS:
             raise _CommandError(f"--loop is one of {', '.join(_LOOPS)}, not {value!r}")
         loop = value
     if not rest:
         raise _CommandError("run needs a script: python -m twistlike run SCRIPT [ARGS...]")
-    return _Command(loop, False, rest[0], rest[1:])
+    return _Command(loop, False, rest[0], rest[1:], useTwisted)
 
 
-def _prepare(loop: str) -> None:
+def _prepare(loop: str, useTwisted: bool | None) -> None:
     """Choose the loop, and turn the imports of `twisted` to twistlike.
 
     Raises:
@@ -172,7 +179,7 @@ def _prepare(loop: str) -> None:
 
         setLoopFactory(uvloop.new_event_loop)
     try:
-        overlay.install()
+        overlay.install(useTwisted=useTwisted)
     except RuntimeError as error:
         raise _CommandError(str(error), _FAILED) from None
 

@@ -54,7 +54,11 @@ def listing() -> str:
 def moduleNames(twisted: ModuleType) -> Iterator[str]:
     """All modules of Twisted, found without running what tests do when they are imported."""
     for module in pkgutil.walk_packages(twisted.__path__, "twisted.", onerror=lambda name: None):
-        if module.name.rpartition(".")[2] != "__main__":
+        # Other packages install modules of their own among Twisted's plug-ins.
+        isForeign = module.name.startswith(("twisted.plugins.", "twisted.names.plugins.")) and not (
+            module.name.rpartition(".")[2].startswith(("twisted_", "cred_"))
+        )
+        if module.name.rpartition(".")[2] != "__main__" and not isForeign:
             yield module.name
 
 

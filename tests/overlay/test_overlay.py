@@ -12,7 +12,7 @@ import pytest
 
 from tests.oracle import Transcript, runPython
 
-INSTALL = "from twistlike import overlay\noverlay.install()\n"
+INSTALL = "from twistlike import overlay\noverlay.install(useTwisted=False)\n"
 
 
 def python(program: str) -> Transcript:

@@ -626,3 +626,24 @@ def test_whole_programs_behave_as_on_twisted() -> None:
         reactor.run()
         """
     )
+
+
+@pytest.mark.asyncio
+async def test_any_pool_with_twisteds_interface_serves() -> None:
+    """deferToThreadPool uses `callInThreadWithCallback` of what is no executor."""
+
+    class Pool:
+        def callInThreadWithCallback(
+            self, onResult: Callable[[bool, Any], object], func: Callable[[], object]
+        ) -> None:
+            def work() -> None:
+                try:
+                    onResult(True, func())
+                except Exception as error:
+                    onResult(False, Failure(error))
+
+            threading.Thread(target=work).start()
+
+    assert await threads.deferToThreadPool(currentReactor(), Pool(), divmod, 7, 2) == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        await threads.deferToThreadPool(currentReactor(), Pool(), divmod, 7, 0)

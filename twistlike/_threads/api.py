@@ -5,6 +5,7 @@ Each docstring says which thread may call it.
 
 from __future__ import annotations
 
+from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -13,6 +14,7 @@ from twistlike._base.failure import Failure
 from twistlike._base.functions import ASYNC, checkFunction, describe, describeWithPlace
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
+from twistlike._defer.deferred import Deferred
 from twistlike._reactor.blocked import BlockedThreads, ended
 from twistlike._reactor.current import currentReactor
 from twistlike._reactor.reactor import Reactor
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import ParamSpec, Protocol, TypeGuard, final
 
+    from typing_extensions import TypeIs
+
     from twistlike._base.interfaces import IReactorFromThreads
-    from twistlike._defer.deferred import Deferred
     from twistlike._pool.pool import ThreadPool
     from twistlike._reactor.outstanding import Outstanding
     from twistlike._threads.jobs import ThreadsafePoster
@@ -42,6 +45,15 @@ if TYPE_CHECKING:
         def __call__(
             self, f: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
         ) -> Deferred[T]: ...
+
+    class _CallbackPool(Protocol):
+        """A pool that is no executor: Twisted's interface of one."""
+
+        def callInThreadWithCallback(
+            self, onResult: Callable[[bool, Any], object], func: Callable[[], object], /
+        ) -> object:
+            """Have a function called, then `onResult` with whether it succeeded, and how."""
+            ...
 
     class CoroutineFunctionRefused:
         """What type checkers have `deferToThread` return for a coroutine function.
@@ -138,7 +150,7 @@ def deferToThreadPool(  # type: ignore[overload-overlap]
 @overload
 def deferToThreadPool(
     reactor: IReactorFromThreads,
-    threadpool: Executor,
+    threadpool: Executor | _CallbackPool,
     f: Callable[P, T],
     *args: P.args,
     **kwargs: P.kwargs,
@@ -147,7 +159,7 @@ def deferToThreadPool(
 
 def deferToThreadPool(
     reactor: IReactorFromThreads,
-    threadpool: Executor,
+    threadpool: Executor | _CallbackPool,
     f: Callable[..., Any],
     *args: Any,
     **kwargs: Any,
@@ -157,7 +169,8 @@ def deferToThreadPool(
     Args:
         reactor: In whose thread the Deferred fires.
         threadpool: A `ThreadPool`, which is started if that was not done, or any
-            `concurrent.futures.Executor`: processes, too.
+            `concurrent.futures.Executor`: processes, too; or any object with Twisted's
+            `callInThreadWithCallback`.
         f: The function, with its arguments after it.
 
     Returns:
@@ -181,12 +194,31 @@ def deferToThreadPool(
         if not threadpool.started and not threadpool.joined and threadpool.owner is None:
             threadpool.start()  # as `submit` does. A reactor starts its own pool when it runs
         return runInPool(poster, outstanding, threadpool, f, args, kwargs)
+    if _isCallbackPool(threadpool):
+        return _byCallback(reactor, threadpool, partial(f, *args, **kwargs))
     return FutureDeferred(poster, outstanding, f).submit(threadpool, args, kwargs)
 
 
-def _isThreadPool(executor: Executor) -> TypeGuard[ThreadPool]:
+def _isThreadPool(pool: object) -> TypeGuard[ThreadPool]:
     # Not isinstance: the pool is slow to import, see `_reactor.pools`.
-    return hasattr(executor, "enqueueCall")
+    return getattr(pool, "enqueueCall", None) is not None
+
+
+def _isCallbackPool(pool: Executor | _CallbackPool) -> TypeIs[_CallbackPool]:
+    return getattr(pool, "submit", None) is None
+
+
+def _byCallback(
+    reactor: IReactorFromThreads, pool: _CallbackPool, function: Callable[[], T]
+) -> Deferred[T]:
+    deferred: Deferred[T] = Deferred()
+
+    def onResult(success: bool, result: Any) -> None:
+        fire: Callable[[Any], object] = deferred.callback if success else deferred.errback
+        reactor.callFromThread(fire, result)
+
+    pool.callInThreadWithCallback(onResult, function)
+    return deferred
 
 
 def callMultipleInThread(

@@ -2,9 +2,10 @@
 
 How it works
 ------------
-It stands at the front of `sys.meta_path`, so that an installed Twisted is not looked at. Its
-loader puts the very module object of ours under the second name: a class has one identity,
-whichever name it was imported by, and a module that replaces itself (the reactor) stays replaced.
+It stands at the front of `sys.meta_path`. Its loader puts the very module object of ours under the
+second name: a class has one identity, whichever name it was imported by, and a module that replaces
+itself (the reactor) stays replaced. Which modules that are depends on whether a Twisted is
+installed: then they are those of a table, and the others are that Twisted's; else all that we have.
 What we lack is an error that says what to do. A second finder, which `twistlike` itself puts at the
 end, hears about names below `twistlike` that nobody found: `from twisted.internet import ssl`
 asks for `twistlike.internet.ssl`, because that is the package's own name.
@@ -15,13 +16,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from twistlike.overlay.messages import isOnlyAsked, notFound
 from twistlike.overlay.names import OURS, THEIRS
-from twistlike.overlay.ownership import isOursAlone
+from twistlike.overlay.ownership import OURS_OVER_TWISTED, isOursAlone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,13 @@ __all__ = ["aliases", "isOurs", "loaded"]
 
 
 class _Aliases:
-    """Finds `twisted.X.Y` in `twistlike.X.Y`, and loads it as that same object."""
+    """Finds `twisted.X.Y` in `twistlike.X.Y`, and loads it as that same object.
+
+    Attributes:
+        hasTwisted: Whether a Twisted is installed, which then has all but some modules.
+    """
+
+    hasTwisted = False
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -44,6 +51,8 @@ class _Aliases:
         if fullname != THEIRS and not fullname.startswith(THEIRS + "."):
             return None
         name = fullname[len(THEIRS) + 1 :]
+        if self.hasTwisted and name not in OURS_OVER_TWISTED:
+            return _theirs(fullname, name, path)
         if isOursAlone(name):
             # Not None, whoever asks: the next finder would see the file in our package's folder.
             raise notFound(name)
@@ -70,9 +79,34 @@ class _Aliases:
         importlib.import_module(ours)
         # Not what import_module returns: a module may have replaced itself by any object.
         sys.modules[name] = sys.modules[ours]
+        if self.hasTwisted:
+            from twistlike.overlay.with_twisted import afterLoading
+            from twistlike.overlay.with_twisted.public_names import showAsTwisteds
+
+            showAsTwisteds(sys.modules[name])
+            afterLoading(name[len(THEIRS) + 1 :])
 
 
 aliases = _Aliases()
+
+
+def _theirs(fullname: str, short: str, path: Sequence[str] | None) -> ModuleSpec | None:
+    """The spec of a module of an installed Twisted, with what is to be done after it is loaded."""
+    from twistlike.overlay.with_twisted import AFTER, afterLoading
+
+    if short not in AFTER:
+        return None  # the finders after this one know it
+    spec = PathFinder.find_spec(fullname, path)
+    if spec is not None and spec.loader is not None:
+        loader = spec.loader
+        load = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            load(module)
+            afterLoading(short)
+
+        loader.exec_module = exec_module  # type: ignore[method-assign]
+    return spec
 
 
 def loaded() -> list[tuple[str, object]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
 from twistlike.overlay.names import OURS, THEIRS
@@ -77,7 +78,12 @@ def notFound(short: str) -> ImportError:
             "Twisted's, run the program on Twisted itself",
             name=theirs,
         )
-    way = "To use Twisted's, install Twisted and run the program without the overlay"
+    way = "To use Twisted's, install it by: pip install 'twistlike[twisted]'"
+    if PathFinder.find_spec(THEIRS) is not None:
+        way = (
+            "To use the installed Twisted's, leave out --no-twisted, or useTwisted=False in "
+            "overlay.install"
+        )
     return ModuleNotFoundError(_describe(short, THEIRS, way), name=theirs)
 
 

@@ -1,0 +1,1 @@
+"""The overlay over an installed Twisted."""
