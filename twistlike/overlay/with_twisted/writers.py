@@ -49,7 +49,7 @@ def add(self: Descriptors, selectable: Any, reading: bool) -> None:
         or selectable in self.writers
         # While it connects, a transport has a `doWrite` of its own, and waits for room in earnest.
         or "doWrite" in getattr(selectable, "__dict__", "doWrite")
-        or not _isStream(type(selectable))
+        or not _isStream(type(selectable))  # type: ignore[arg-type]
     ):
         _add(self, selectable, reading)
         return
