@@ -1,4 +1,4 @@
-"""Programs of other people's at the other end: curl, redis, nginx, haproxy, openssl, on loopback."""
+"""Other people's programs at the other end: curl, redis, nginx, haproxy, openssl, on loopback."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def redis(folder: Path) -> Iterator[int]:
 
 @pytest.mark.parametrize("kind", LOOPS)
 def test_redis_is_asked(kind: str, tmp_path: Path) -> None:
-    """Pipelined commands, megabytes both ways, over TCP and a UNIX socket; "QUIT" is a clean end."""
+    """Pipelined commands, megabytes both ways, over TCP and a UNIX socket; "QUIT" ends well."""
     with redis(tmp_path) as number:
 
         async def main(reactor: Any) -> None:
@@ -320,7 +320,7 @@ listen front
 @pytest.mark.parametrize("kind", LOOPS)
 @pytest.mark.parametrize("proxy", ["nginx", "haproxy, http", "haproxy, tcp"])
 def test_a_proxy_in_front(proxy: str, kind: str, tmp_path: Path) -> None:
-    """A proxy hands requests on over connections that it keeps, and its health checks harm nobody."""
+    """A proxy hands requests on over connections that it keeps; its health checks do no harm."""
     name, _, mode = proxy.partition(", ")
     inner, outer = freePort(), freePort()
     file = tmp_path / "configuration"

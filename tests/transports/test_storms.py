@@ -10,6 +10,14 @@ from tests.oracle import Transcript, run
 from tests.transports.authority import authority
 from tests.transports.programs import HEADER, LOOPS
 
+FACTORIES = {
+    "asyncio": "asyncio.new_event_loop",
+    "uvloop": "uvloop.new_event_loop",
+    "debug": "newLoop",
+    "no add_reader": "Loop",
+}
+"""What makes a loop of a kind for a host, in a program that begins with `LOOPS`."""
+
 
 def tls() -> str:
     """Return the text that makes a program's two TLS contexts."""
@@ -200,36 +208,63 @@ def test_handshakes_that_stall_by_the_hundred(loop: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+EXITS = """
+    class Exits(Side):
+        def begin(self):
+            self.peer = asking
+        def dataReceived(self, data):
+            raise RAISED
+        def connectionLost(self, reason):
+            print('lost', reason.type.__name__, flush=True)
+    def begin():
+        global asking, port
+        port = reactor.listenTCP(0, Server(Exits), interface='127.0.0.1')
+        asking = socket.create_connection(('127.0.0.1', port.getHost().port))
+        asking.sendall(b'x')
+    """
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("raised", ["SystemExit(7)", "KeyboardInterrupt()", "GeneratorExit()"])
 def test_what_ends_a_program_raised_by_dataReceived(loop: str, raised: str) -> None:
-    """The connection is lost; then the program ends as on any loop."""
+    """On a loop of the reactor's own it ends the connection alone, as in Twisted."""
+    done = ours(
+        """
+        begin()
+        reactor.callLater(0.1, print, 'went on')
+        reactor.callLater(0.1, reactor.stop)
+        reactor.run()
+        print(len(reactor._transports.open), asking.recv(10))
+        asking.close()
+        """,
+        loop,
+        EXITS.replace("RAISED", raised),
+    )
+    assert done.stdout.splitlines() == [f"lost {raised.partition('(')[0]}", "went on", "0 b''"]
+    assert f"{raised.partition('(')[0]}" in done.stderr  # it is reported
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_SystemExit_of_dataReceived_ends_a_host(loop: str) -> None:
+    """In a host's loop it ends the connection, and then the host, as with asyncio's own."""
     if loop == "uvloop":
         pytest.importorskip("uvloop")
     program = """
-        class Exits(Side):
-            def dataReceived(self, data):
-                raise RAISED
-            def connectionLost(self, reason):
-                print('lost', reason.type.__name__, flush=True)
-                if mode == 'goes on':
-                    reactor.callLater(0.05, reactor.stop)
-        mode = 'goes on' if 'GeneratorExit' in 'RAISED' else 'ends'
-        server = Server(Exits)
-        port = reactor.listenTCP(0, server, interface='127.0.0.1')
-        peer = socket.create_connection(('127.0.0.1', port.getHost().port))
-        peer.sendall(b'x')
+        import asyncio
+        async def main():
+            begin()
+            await asyncio.sleep(30)
         try:
-            reactor.run()
+            with asyncio.Runner(loop_factory=FACTORY) as runner:
+                runner.run(main())
         finally:
-            print('open', len(reactor._transports.open), 'running', reactor.running)
-        """.replace("RAISED", raised)
-    text = "\n".join(dedent(each) for each in (LOOPS[loop], HEADER, program))
-    done = run(text, "twistlike", timeout=30)
-    kind = raised.partition("(")[0]
-    assert done.stdout.splitlines()[0] == f"lost {kind}"
-    assert done.stdout.splitlines()[1:] == ["open 0 running False"], done.stderr
-    assert done.returncode == {"SystemExit": 7, "GeneratorExit": 0}.get(kind, done.returncode)
+            print(len(reactor._transports.open), asking.recv(10))
+            asking.close()
+        """.replace("FACTORY", FACTORIES[loop])
+    parts = (LOOPS[loop], HEADER, EXITS.replace("RAISED", "SystemExit(7)"), program)
+    done = run("\n".join(dedent(each) for each in parts), "twistlike", timeout=30)
+    assert done.stdout.splitlines() == ["lost SystemExit", "0 b''"], done.stderr
+    assert done.returncode == 7
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -280,10 +315,15 @@ def test_an_attempt_that_is_cancelled_at_each_stage(loop: str) -> None:
         async def main():
             server = Server(Side)
             port = reactor.listenTCP(0, server, interface='127.0.0.1')
+            full = socket.create_server(('127.0.0.1', 0), backlog=0)
+            others = [socket.socket() for _ in range(3)]
+            for each in others:
+                each.setblocking(False)
+                each.connect_ex(full.getsockname())
             ends = {
                 'tcp': endpoints.TCP4ClientEndpoint(reactor, '127.0.0.1', port.getHost().port),
                 'name': endpoints.HostnameEndpoint(reactor, 'localhost', port.getHost().port),
-                'silent': endpoints.TCP4ClientEndpoint(reactor, '192.0.2.1', 9, timeout=5),
+                'silent': endpoints.TCP4ClientEndpoint(reactor, *full.getsockname()),
             }
             for name, end in ends.items():
                 seen = set()
@@ -304,6 +344,8 @@ def test_an_attempt_that_is_cancelled_at_each_stage(loop: str) -> None:
                 if len(reactor._transports.open) == 1:
                     break
             await later(0.02)
+            for each in (full, *others):
+                each.close()
             await port.stopListening()
             print(len(reactor._transports.open), [each for each in server.made
                 if each.transport.connected])
@@ -424,12 +466,7 @@ def test_the_hosts_loop_ends_with_open_tls(loop: str) -> None:
             each.close()
         """.replace(
             "LOOP",
-            {
-                "asyncio": "asyncio.new_event_loop",
-                "uvloop": "uvloop.new_event_loop",
-                "debug": "newLoop",
-                "no add_reader": "Loop",
-            }[loop],
+            FACTORIES[loop],
         ),
         loop,
         tls(),
