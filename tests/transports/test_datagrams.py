@@ -193,7 +193,7 @@ def test_stopping_twice_answers_twice() -> None:
         listen(side)
         port = side.transport
         await asyncio.gather(port.stopListening(), port.stopListening())
-        assert port.stopListening() is None
+        assert port.stopListening().called
         with pytest.raises(RuntimeError, match="is closed"):
             port.write(b"x", ("127.0.0.1", 1))
         with pytest.raises(RuntimeError, match="is closed"):
