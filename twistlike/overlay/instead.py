@@ -19,7 +19,6 @@ INSTEAD = {
     "cred": "your web framework's authentication",
     "enterprise": "threads.deferToThreadPool around your database module, or an asyncio driver",
     "internet.cfreactor": _REACTOR,
-    "internet.default": _REACTOR,
     "internet.defer.deferredGenerator": "inlineCallbacks",
     "internet.defer.waitForDeferred": "inlineCallbacks",
     "internet.epollreactor": _REACTOR,
