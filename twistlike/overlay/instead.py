@@ -43,7 +43,6 @@ INSTEAD = {
     "python.logfile": _ROTATING,
     "python.modules": "the standard library's pkgutil and importlib",
     "python.procutils": "the standard library's shutil.which",
-    "python.runtime": "the standard library's sys.platform",
     "python.syslog": _ROTATING,
     "python.usage": "the standard library's argparse",
     "python.versions": "the package packaging",

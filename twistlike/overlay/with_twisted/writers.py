@@ -49,7 +49,7 @@ def add(self: Descriptors, selectable: Any, reading: bool) -> None:
         or selectable in self.writers
         # While it connects, a transport has a `doWrite` of its own, and waits for room in earnest.
         or "doWrite" in getattr(selectable, "__dict__", "doWrite")
-        or not _isStream(type(selectable))
+        or not _isStream(selectable.__class__)
     ):
         _add(self, selectable, reading)
         return
@@ -60,7 +60,7 @@ def add(self: Descriptors, selectable: Any, reading: bool) -> None:
 
 
 @cache
-def _isStream(kind: type) -> bool:
+def _isStream(kind: Any) -> bool:
     """Return whether a class is one of Twisted's stream transports."""
     names = {(base.__module__, base.__name__) for base in kind.__mro__}
     return ("twisted.internet.tcp", "Connection") in names
