@@ -158,7 +158,7 @@ def test_texts_of_objects_whose_class_has_no_name(library: Any) -> None:
 
 @BOTH
 def test_what_classes_and_their_bases_have_is_gathered(library: Any) -> None:
-    """Lists begin with those of the bases; in dictionaries the class wins; a base class limits the last."""
+    """Lists begin with those of the bases; in dictionaries the class wins."""
 
     class Top:
         parts = ["top"]
