@@ -359,7 +359,11 @@ def test_a_coroutine_that_does_not_end_fails_the_test(runTests: RunTests) -> Non
     result.assert_outcomes(failed=3, passed=1)
     for name in ("ours", "asyncio", "anyio"):
         result.stdout.fnmatch_lines(
-            [f"<coroutine object test_{name} at 0x*> has not ended within*"]
+            [
+                f"<coroutine object test_{name} at 0x*> has not ended within*it waited here:",
+                f'  File "*", line *, in test_{name}',
+                "    await asyncio.sleep(100)",
+            ]
         )
 
 

@@ -216,6 +216,26 @@ def _hideOurFrames(error: BaseException | None, seen: set[int]) -> None:
     _hideOurFrames(error.__context__, seen)
 
 
+def _placeOfWait(cancel: BaseException | None) -> str:
+    """Return where a coroutine waited when it was cancelled, for the end of a sentence.
+
+    Args:
+        cancel: What the cancel has raised there.
+
+    Returns:
+        "" if only our own frames waited: the test has returned a Deferred.
+    """
+    if cancel is None:
+        return ""
+    import traceback
+
+    _hideOurFrames(cancel, set())
+    entry = cancel.__traceback__
+    if entry is None or _isOurs(entry):
+        return ""
+    return "; it waited here:\n" + "".join(traceback.format_tb(entry)).rstrip()
+
+
 def _isOurs(entry: TracebackType) -> bool:
     """Return whether a frame runs code of this package."""
     name = entry.tb_frame.f_globals.get("__name__", "")
@@ -294,15 +314,17 @@ class _Watch:
             return
         waited = repr(result)  # before the limit cancels it
         limit = asyncio.timeout(self.timeout)
+        place = ""
         try:
             async with limit:
                 await result
-        except TimeoutError:
+        except TimeoutError as error:
             if not limit.expired():
                 raise
+            place = _placeOfWait(error.__cause__)
         if limit.expired():
             came = "fired" if hasattr(result, "addBoth") else "ended"
-            pytest.fail(f"{waited} has not {came} within {self.timeout} s", pytrace=False)
+            pytest.fail(f"{waited} has not {came} within {self.timeout} s{place}", pytrace=False)
 
     def _livingThreads(self) -> Iterator[str]:
         deadline = time.monotonic() + _THREADS_GRACE
@@ -318,7 +340,10 @@ class _Watch:
 
 def _collect() -> None:
     """Collect garbage: a failed Deferred in a cycle is reported when it goes."""
+    from twistlike._log.report import reportPending
+
     gc.collect()
+    reportPending()
 
 
 def _stack(thread: threading.Thread) -> str:

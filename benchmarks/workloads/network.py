@@ -86,7 +86,7 @@ class AsyncioEcho(asyncio.Protocol):
         """Send it back."""
         self._transport.write(data)
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """Tell the meter."""
         self._meter.ended()
 

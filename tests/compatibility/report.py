@@ -23,7 +23,7 @@ REASONS: dict[str, str] = {
     r"test_fromFuture(Deferred|Future)Cancelled": "decided otherwise: a future that was cancelled "
     "fails its Deferred with `defer.CancelledError`",
     r"test_DEFERRED_SUBCLASSES": "a private list that subclasses of Deferred are put into",
-    r"Deprecat|test_internalDefGenReturnValue|test_returnValueNonLocal": "the text of a "
+    r"[Dd]eprecat|test_internalDefGenReturnValue|test_returnValueNonLocal": "the text of a "
     "deprecation warning is ours",
     r"MemoryBackedTests": "replaces the private team of Twisted's pool",
     r"test_resolver\.(Helper|Hostname|Legacy)": "replaces the private team of Twisted's pool",

@@ -124,7 +124,7 @@ def test_block_in_pool_reactor_stops(host: Host) -> None:
         pool = reactor.getThreadPool()
         for _ in range(3):
             call: Deferred[Any] = deferToThreadPool(
-                reactor, pool, blockingCallFromThread, reactor, Deferred
+                reactor, pool, lambda: blockingCallFromThread(reactor, Deferred)
             )
             call.addBoth(outcomes.append)
         await until(lambda: pool.stats().waiting == 3)

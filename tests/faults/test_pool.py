@@ -584,8 +584,9 @@ def test_pools_of_ones_own(host: Host) -> None:
 
             # A worker of one pool waits for the other, through the reactor.
             def nested() -> int:
-                call = partial(deferToThreadPool, reactor, many, int, "7")
-                seven: int = blockingCallFromThread(reactor, call)
+                seven: int = blockingCallFromThread(
+                    reactor, lambda: deferToThreadPool(reactor, many, int, "7")
+                )
                 return seven
 
             assert await deferToThreadPool(reactor, single, nested) == 7

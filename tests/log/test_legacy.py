@@ -812,3 +812,35 @@ def test_what_log_error_reports_is_twisteds() -> None:
             defer.fail().addErrback(defer.logError).addErrback(lambda failure: None)
         """
     )
+
+
+@pytest.mark.parametrize("end", ["handler", "filter"])
+def test_a_handler_of_logging_that_raises_does_not_fail_whoever_logs(
+    end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The event goes to standard error then: a callback that logs is not to fail by it."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RuntimeError("the disk is full")
+
+    def refuse(record: logging.LogRecord) -> bool:
+        raise RuntimeError("the filter is broken")
+
+    logger, handler = logging.getLogger("twistlike"), Handler()
+    logger.addHandler(handler) if end == "handler" else logger.addFilter(refuse)
+    try:
+        log.err(failureOf(ValueError("lost?")), "while testing")
+        log.msg("a warning", logLevel=logging.WARNING)
+    finally:
+        logger.removeHandler(handler)
+        logger.removeFilter(refuse)
+    err = capsys.readouterr().err
+    assert "while testing" in err and "ValueError: lost?" in err
+    assert "a warning" in err and "(reporting it raised RuntimeError)" in err
+
+
+def test_an_observer_that_cannot_be_called_is_refused() -> None:
+    """It is refused where it is added, and not reported with each event."""
+    with pytest.raises(TypeError, match="has to be callable, None is not"):
+        log.addObserver(None)  # type: ignore[arg-type]

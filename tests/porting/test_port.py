@@ -157,14 +157,20 @@ def test_a_dotted_import_can_be_needed_twice() -> None:
             ),
         ),
         (
-            "from twisted.internet import (\n  defer as d,  # D\n  inotify,  # S\n  task,  # T\n)\n",
+            (
+                "from twisted.internet import (\n"
+                "  defer as d,  # D\n  inotify,  # S\n  task,  # T\n)\n"
+            ),
             (
                 "from twistlike.internet import (\n  defer as d,  # D\n  task,  # T\n)\n"
                 "from twisted.internet import (\n  inotify,  # S\n)\n"
             ),
         ),
         (
-            "from twisted.internet import (\n    inotify,  # S\n    defer,  # D\n    serialport  # T\n)\n",
+            (
+                "from twisted.internet import (\n"
+                "    inotify,  # S\n    defer,  # D\n    serialport  # T\n)\n"
+            ),
             (
                 "from twistlike.internet import (\n    defer  # D\n)\n"
                 "from twisted.internet import (\n    inotify,  # S\n    serialport  # T\n)\n"

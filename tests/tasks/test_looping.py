@@ -708,3 +708,9 @@ def test_a_stopped_loop_is_not_kept(clock: Clock) -> None:
     del loop
     gc.collect()
     assert alive() is None
+
+
+def test_what_cannot_be_called_is_refused_where_it_is_given() -> None:
+    """``LoopingCall(f())`` is the usual slip: the error comes there, not when the loop starts."""
+    with pytest.raises(TypeError, match="takes a function to call, not None"):
+        LoopingCall(None)  # type: ignore[arg-type]

@@ -261,6 +261,48 @@ def test_in_a_running_loop_it_is_refused_and_leaves_nothing() -> None:
     assert (transcript.stdout, transcript.stderr) == ("refused\n", "")
 
 
+def test_in_a_running_loop_the_reactor_of_the_host_lives_on() -> None:
+    """What is refused there never begins: its end would stop the reactor of the host."""
+    transcript = run(
+        """
+        import asyncio
+        from twisted.internet import defer, error, task, threads
+
+        async def host():
+            await threads.deferToThread(int)
+            try:
+                task.react(lambda reactor: defer.succeed(1))
+            except error.ReactorAlreadyRunning as refused:
+                print("await main(reactor)" in str(refused))
+            await asyncio.sleep(0.05)
+            print(await threads.deferToThread(lambda: "alive"))
+
+        asyncio.run(host())
+        """,
+        "twistlike",
+    )
+    assert (transcript.stdout, transcript.stderr) == ("True\nalive\n", "")
+
+
+def test_a_main_function_that_was_called_already_is_refused() -> None:
+    """The error says not to call it, and no warning of the coroutine follows."""
+    transcript = run(
+        """
+        from twisted.internet import reactor, task
+
+        async def main(reactor):
+            pass
+
+        try:
+            task.react(main(reactor))
+        except TypeError as error:
+            print("write react(main)" in str(error))
+        """,
+        "twistlike",
+    )
+    assert (transcript.stdout, transcript.stderr) == ("True\n", "")
+
+
 class FakeReactor:
     """As much of a reactor as ``react`` needs; runs what it was given, and notes all."""
 

@@ -271,3 +271,37 @@ def test_a_deferred_of_a_late_error_still_takes_an_errback(run: Callable[..., Re
 
     assert len(run(main())) == 1
     assert seen == [ZeroDivisionError]
+
+
+def test_the_report_of_a_loops_end_shows_no_arguments(
+    run: Callable[[Coroutine[Any, Any, None]], Reports],
+) -> None:
+    """A function's arguments may be secrets: neither the message nor the source has them."""
+
+    def fail(password: str) -> None:
+        raise ValueError("wrong")
+
+    async def main() -> None:
+        loop = LoopingCall(fail, password="hunter2")
+        kept = loop.start(0.001)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        del kept
+
+    (report,) = run(main())
+    assert "fail" in report["message"]
+    assert "hunter2" not in report["message"] + repr(report["source"])
+
+
+def test_the_first_task_of_a_reactor_is_refused_elsewhere_by_its_own_name(
+    run: Callable[[Coroutine[Any, Any, None]], Reports],
+) -> None:
+    """The error names ``cooperate``, not what that would have called first."""
+
+    async def main() -> None:
+        currentReactor().callLater(0, int)
+        error = await asyncio.to_thread(inThread, lambda: cooperate(iter([1])))
+        assert isinstance(error, WrongThreadError)
+        assert str(error).startswith("cooperate was called from thread")
+
+    assert run(main()) == []

@@ -591,3 +591,9 @@ def test_anErrorLeavesNoGarbage(running: Reactor) -> None:
             assert gc.collect() < 20
         finally:
             gc.enable()
+
+
+def test_only_a_reactor_runs_in_a_thread() -> None:
+    """Anything else is refused with what was found."""
+    with pytest.raises(TypeError, match="not a reactor that can run in a thread: 5"):
+        threads.startReactorThread(5)  # type: ignore[arg-type]

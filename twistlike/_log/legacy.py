@@ -166,7 +166,12 @@ class LogPublisher:
 
         Args:
             other: Is called with the event, in the thread that logs. It may not change the event.
+
+        Raises:
+            TypeError: It cannot be called.
         """
+        if not callable(other):
+            raise TypeError(f"a log observer has to be callable, {other!r} is not")
         self._add(LegacyLogObserverWrapper(other))
 
     def _add(self, wrapper: LegacyLogObserverWrapper) -> None:

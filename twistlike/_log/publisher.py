@@ -224,8 +224,13 @@ def toLogging(
     if failure is not None:
         message, excInfo = _withTraceback(message, failure)
     ownFrames, _ = caller()
-    # `message` has no arguments, so that a "%" in it stays one.
-    logger.log(level, message, exc_info=excInfo, stacklevel=ownFrames + 1)
+    try:
+        # `message` has no arguments, so that a "%" in it stays one.
+        logger.log(level, message, exc_info=excInfo, stacklevel=ownFrames + 1)
+    except Exception as error:
+        # A handler or filter of the program's that raises: as with an observer that does, whoever
+        # logs is not to fail by it.
+        writeToStderr(message, error, failure)
 
 
 def _withTraceback(message: str, failure: Failure) -> tuple[str, Any]:

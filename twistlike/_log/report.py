@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.naming import showAs
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from twistlike._base.failure import Failure
 
-__all__ = ["report", "reportCollected", "setLoopFinder", "tell"]
+__all__ = ["report", "reportCollected", "reportPending", "setLoopFinder", "tell"]
 
 
 class _Here(threading.local):
@@ -165,6 +166,11 @@ def reportCollected(failure: Failure, message: str, source: object) -> None:
     report(failure, message, source=source)
 
 
+# The reports that wait for a turn of their loop, by their ids. Not kept by this: one whose loop is
+# closed has to go, which makes the report. Steps of a dict are atomic, so `__del__` needs no lock.
+_pending: dict[int, weakref.ref[_CollectedReport]] = {}
+
+
 def _isInLogging() -> bool:
     """Return whether this thread is inside of `logging`, and so may hold a handler's lock."""
     frame = sys._getframe(1).f_back
@@ -175,13 +181,29 @@ def _isInLogging() -> bool:
     return False
 
 
+def reportPending() -> None:
+    """Report at once what was collected and waits for the next turn of a loop.
+
+    For whoever has to know now which errors there were. Not for `__del__`, nor where a lock of a
+    log handler may be held.
+
+    Thread: any.
+    """
+    for reference in list(_pending.values()):
+        late = reference()
+        if late is not None:
+            late()
+
+
 class _CollectedReport:
     """A report on its way to the next turn of its loop. If that does not come, it is made then."""
 
     def __init__(self, *arguments: Any) -> None:
         self._arguments: Any = arguments
+        _pending[id(self)] = weakref.ref(self)
 
     def __call__(self) -> None:
+        _pending.pop(id(self), None)
         arguments, self._arguments = self._arguments, None
         if arguments is not None:
             failure, message, source = arguments

@@ -398,6 +398,7 @@ def _ofCurrentReactor() -> Cooperator:
     reactor = currentReactor()
     found = _ofReactors.get(reactor)
     if found is None:
+        checkThread(reactor, "cooperate")  # else the trigger below is refused, which nobody set
         reference = weakref.ref(reactor)
 
         def schedule(tick: Callable[[], None]) -> _TickCall:

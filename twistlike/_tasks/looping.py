@@ -62,6 +62,9 @@ class LoopingCall:
         a: Its positional arguments.
         kw: Its keyword arguments.
 
+    Raises:
+        TypeError: If `f` cannot be called.
+
     Attributes:
         f, a, kw: As given.
         interval: Seconds from one call to the next, `None` before the first `start()`. May be
@@ -78,6 +81,8 @@ class LoopingCall:
     call: IDelayedCall | None = None
 
     def __init__(self, f: Callable[P, object], *a: P.args, **kw: P.kwargs) -> None:
+        if not callable(f):
+            raise TypeError(f"LoopingCall takes a function to call, not {f!r}")
         self.f: Callable[..., object] = f
         self.a: tuple[Any, ...] = a
         self.kw: dict[str, Any] = kw
@@ -286,7 +291,7 @@ class LoopingCall:
         if self._deferred is deferred:
             self._deferred = None
         if isinstance(result, Failure):
-            failLoudly(deferred, result, f"{self._shown()} has ended by an error", self)
+            failLoudly(deferred, result, f"{self._shown()} has ended by an error", self.f)
         elif not deferred.called:
             deferred.callback(result)
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base.error import ReactorNotRunning
+from twistlike._base.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.debug import isCancelOfAsyncio
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import NotACoroutineError
+from twistlike._eventloop import current
 from twistlike._log.report import report
 from twistlike._reactor.current import defaultReactor
+from twistlike._reactor.reactor import Reactor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -93,11 +95,15 @@ def react(
             of the `SystemExit` with which it failed. When the reactor is stopped before, also by
             a signal, it is 0.
         NotACoroutineError: If `main` returns something else.
+        ReactorAlreadyRunning: If an event loop runs in this thread. `main` is not called then: its
+            end would stop the reactor of whoever runs that loop.
+        TypeError: If `main` cannot be called, such as a coroutine in the place of its function.
         Exception: What `main` raises when it is called.
 
     Differs from Twisted: there a coroutine takes its first step before the reactor runs.
     """
     reactor = defaultReactor() if _reactor is None else _reactor
+    _refuse(main, reactor)
     result = main(reactor, *argv)
     if not hasattr(type(result), "__await__"):
         raise NotACoroutineError(
@@ -112,6 +118,23 @@ def react(
     finally:
         program.close()
     sys.exit(program.code)
+
+
+def _refuse(main: object, reactor: IReactorCore) -> None:
+    """Refuse what cannot be run, before anything of it has begun."""
+    if not callable(main):
+        close = getattr(main, "close", None) if hasattr(type(main), "__await__") else None
+        if close is not None:
+            close()  # a coroutine, of which nothing has to warn any more
+        raise TypeError(
+            f"react takes the main function itself, not {main!r}: write react(main), without "
+            "calling it; react calls it with the reactor"
+        )
+    if isinstance(reactor, Reactor) and current.runningLoop() is not None:
+        raise ReactorAlreadyRunning(
+            "react() was called while an event loop runs in this thread; there, await the main "
+            "function: await main(reactor)"
+        )
 
 
 showAs("twistlike.internet.task", globals(), __all__)

@@ -160,6 +160,7 @@ class ThreadWaiter(LendingWaiter):
         else:
             self._value = outcome
             self._isOver = self.isServed = True
+        self._open.clear()  # the outcome is there: what a wait looks at once it is woken
         self._lock.release()
         return True
 

@@ -28,12 +28,12 @@ from twistlike._base.naming import showAs
 from twistlike._log.report import report
 from twistlike._reactor.current import currentReactor, defaultReactor
 from twistlike._reactor.pools import currentPool
+from twistlike._reactor.reactor import Reactor
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from twistlike._reactor.reactor import Reactor
 
 __all__ = ["ReactorThread", "startReactorThread", "stopReactorThread"]
 
@@ -245,6 +245,7 @@ def startReactorThread(reactor: Reactor | None = None) -> ReactorThread:
         ReactorAlreadyRunning: If the reactor runs already, elsewhere, or is attached to a loop.
         ReactorNotRunning: If it was stopped before it served.
         RuntimeError: If no thread can be started.
+        TypeError: If what is given is no reactor.
 
     And whatever else has kept the reactor from running.
 
@@ -271,6 +272,8 @@ def stopReactorThread(reactor: Reactor | None = None) -> None:
 def _threadOf(reactor: Reactor | None) -> ReactorThread:
     if reactor is None:
         reactor = defaultReactor()
+    elif not isinstance(reactor, Reactor):
+        raise TypeError(f"not a reactor that can run in a thread: {reactor!r}")
     key = id(reactor)
     with _making:
         found = _threads.get(key)
