@@ -15,7 +15,7 @@ twisted: Any = pytest.importorskip("twisted.python.runtime")
 def test_the_same_answers_as_twisteds(names: tuple[str, ...]) -> None:
     """Each question gets Twisted's answer, about this platform and others."""
     ours, theirs = runtime.Platform(*names), twisted.Platform(*names)
-    for question in "isKnown getType isLinux isMacOSX isWindows".split():
+    for question in ["isKnown", "getType", "isLinux", "isMacOSX", "isWindows"]:
         assert getattr(ours, question)() == getattr(theirs, question)(), question
 
 
