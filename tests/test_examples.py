@@ -77,6 +77,12 @@ OUTPUTS = {
     "aiohttp_service": "200 slept for 0.01 s\n504 given up\n",
     "bot": "['tick number 1', 'tick number 2', 'tick number 3']\n",
     "databases": "[(20, 190)]\n",
+    "line_client_in_fastapi": (
+        "at once: ['LINE 0', 'LINE 1', 'LINE 2', 'LINE 3', 'LINE 4']\n"
+        "the last: BYE\n"
+        "again: HELLO\n"
+        "ended\n"
+    ),
     "django_asgi": "async view: PoolThread\nplain view: in another thread: True\n",
 }
 

@@ -178,7 +178,7 @@ DATAGRAM_PROGRAMS = {
             stopped = port.stopListening()
             print(stopped.called, b.transport is not None)
             await stopped
-            print(port.stopListening(), a.transport)
+            print(await defer.maybeDeferred(port.stopListening), a.transport)
             print(interfaces.IListeningPort.providedBy(port))
         """,
     "multicast": """

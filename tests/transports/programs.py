@@ -502,7 +502,7 @@ PROGRAMS = {
             stopped = port.stopListening()
             note('port', port in reactor.getReaders(), stopped.called)
             await stopped
-            note('port', port.connected, port.stopListening())
+            note('port', port.connected, await defer.maybeDeferred(port.stopListening))
             client.made[0].transport.write(b'still there')
             await later()
             client.made[0].transport.loseConnection()

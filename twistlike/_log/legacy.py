@@ -14,6 +14,7 @@ from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr, safe_str
 from twistlike._log.beginner import globalLogBeginner, showWarning
 from twistlike._log.levels import LogLevel
+from twistlike._log.logcontext import now
 from twistlike._log.logger import Logger as _NewLogger
 from twistlike._log.logger import LoggingFile
 from twistlike._log.observers import LegacyLogObserverWrapper
@@ -196,7 +197,11 @@ class LogPublisher:
         publisher = self._publisher
         if not publisher.wants(levelNumber(kw), "twistlike"):
             return
-        event: EventDict = {**(context.get(ILogContext) or {}), **kw}
+        keys = context.get(ILogContext) or {}
+        caller = now.caller
+        if caller is not None:
+            keys = caller.logKeys(keys)
+        event: EventDict = {**keys, **kw}
         event["message"] = message
         event["time"] = event["log_time"] = time.time()
         event.setdefault("isError", 0)

@@ -15,7 +15,7 @@ from twistlike._base.error import UnsupportedAddressFamily
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import ensureDeferred
-from twistlike._defer.deferred import Deferred
+from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.report import report
 from twistlike._tasks.memory_resolver import SynchronousResolver
 from twistlike._timers.clock import Clock
@@ -292,8 +292,9 @@ class _MemoryPort:
     def startListening(self) -> None:
         """Nothing listens in memory."""
 
-    def stopListening(self) -> None:
-        """Nothing listens in memory."""
+    def stopListening(self) -> Deferred[None]:
+        """Nothing listens in memory; return a Deferred that has fired."""
+        return succeed(None)
 
 
 class MemoryReactor:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.coroutines import refuseCoroutine
 from twistlike._base.error import ConnectionDone, MessageLengthError
 from twistlike._base.failure import Failure
-from twistlike._defer.deferred import Deferred
+from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.legacy import msg
+from twistlike._transports.closing import ClosesWithBlock
 from twistlike._transports.socket_descriptor import SocketDescriptor
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _REFUSED = (errno.ECONNREFUSED, errno.ECONNRESET)
 _NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 
 
-class BaseDatagramPort(SocketDescriptor):
+class BaseDatagramPort(ClosesWithBlock, SocketDescriptor):
     """A socket that datagrams are received on and sent by.
 
     A subclass makes the socket.
@@ -228,11 +229,12 @@ class BaseDatagramPort(SocketDescriptor):
 
     # ---- the end ---------------------------------------------------------------------------------
 
-    def stopListening(self) -> Deferred[None] | None:
+    def stopListening(self) -> Deferred[None]:
         """Receive no more, and close.
 
         Returns:
-            A Deferred that fires when the port is closed, on a later turn; `None` if it was closed.
+            A Deferred that fires when the port is closed, on a later turn. If it was closed
+            already, it has fired.
 
         Raises:
             WrongThreadError: In another thread than the loop's.
@@ -241,10 +243,10 @@ class BaseDatagramPort(SocketDescriptor):
 
     def loseConnection(  # type: ignore[override]  # a port answers
         self, connDone: Failure | None = None
-    ) -> Deferred[None] | None:
+    ) -> Deferred[None]:
         """Do what `stopListening` does."""
         if self._elsewhere(self.stopListening) or not self.connected:
-            return None
+            return succeed(None)
         stopped: Deferred[None] = Deferred()
         self._stopped.append(stopped)
         if not self.disconnecting:

@@ -92,8 +92,9 @@ class IListeningPort(Protocol, metaclass=InterfaceType):
             CannotListenError: The address cannot be had.
         """
 
-    def stopListening(self) -> Deferred[None] | None:
+    def stopListening(self) -> Deferred[None]:
         """Stop; return a Deferred that fires once the port is closed."""
+        ...
 
     def getHost(self) -> IAddress:
         """Return the address that is listened on."""
@@ -241,8 +242,9 @@ class IUDPTransport(Protocol, metaclass=InterfaceType):
         """Return this end's address."""
         ...
 
-    def stopListening(self) -> Deferred[None] | None:
+    def stopListening(self) -> Deferred[None]:
         """Stop; return a Deferred that fires once the port is closed."""
+        ...
 
     def setBroadcastAllowed(self, enabled: bool) -> None:
         """Set whether datagrams may be sent to a broadcast address."""

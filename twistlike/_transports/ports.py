@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import CannotListenError, ConnectionDone
 from twistlike._base.failure import Failure
-from twistlike._defer.deferred import Deferred
+from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.legacy import msg
 from twistlike._log.logger import Logger
 from twistlike._transports.abstract import nameForLogs
+from twistlike._transports.closing import ClosesWithBlock
 from twistlike._transports.loop_stream import openConnection
 from twistlike._transports.socket_descriptor import SocketDescriptor
 
@@ -74,7 +75,7 @@ _reserve = _Reserve()
 _log = Logger("twistlike.internet.tcp")
 
 
-class StreamPort(SocketDescriptor):
+class StreamPort(ClosesWithBlock, SocketDescriptor):
     """A socket that connections are accepted on.
 
     A subclass makes the socket and the addresses.
@@ -265,12 +266,12 @@ class StreamPort(SocketDescriptor):
 
     # ---- the end ---------------------------------------------------------------------------------
 
-    def stopListening(self) -> Deferred[None] | None:
+    def stopListening(self) -> Deferred[None]:
         """Accept no more connections. Those that were accepted go on.
 
         Returns:
-            A Deferred that fires when the port is closed, on a later turn; `None` if it was not
-            listening.
+            A Deferred that fires when the port is closed, on a later turn. If it was closed
+            already, it has fired.
 
         Raises:
             WrongThreadError: In another thread than the loop's.
@@ -279,10 +280,10 @@ class StreamPort(SocketDescriptor):
 
     def loseConnection(  # type: ignore[override]  # in Twisted, too, a port answers
         self, connDone: Failure | None = None
-    ) -> Deferred[None] | None:
+    ) -> Deferred[None]:
         """Do what `stopListening` does."""
         if self._elsewhere(self.stopListening) or not self.connected:
-            return None
+            return succeed(None)
         stopped: Deferred[None] = Deferred()
         self._stopped.append(stopped)
         if not self.disconnecting:

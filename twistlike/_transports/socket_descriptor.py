@@ -10,14 +10,17 @@ import struct
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base import context
 from twistlike._base.failure import Failure
 from twistlike._eventloop import current
+from twistlike._log.legacy import ILogContext
+from twistlike._log.logcontext import now
 from twistlike._transports.abstract import FileDescriptor
 from twistlike._transports.transports import theReactor
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextvars import Context
     from socket import socket as Socket
 
@@ -60,6 +63,27 @@ def closeSocket(skt: Socket, orderly: bool) -> None:
         skt.close()
     except OSError:
         pass  # a reset that nobody has looked at; the descriptor is closed all the same
+
+
+class _Ending:
+    """What ends, for logs: its name is the protocol's, which it loses at its end.
+
+    Args:
+        descriptor: What ends.
+    """
+
+    __slots__ = ("_descriptor", "_prefix")
+
+    def __init__(self, descriptor: SocketDescriptor) -> None:
+        self._descriptor = descriptor
+        try:
+            self._prefix = descriptor.logPrefix()
+        except Exception as error:  # of the protocol's method
+            self._prefix = f"(logPrefix raised {type(error).__name__})"
+
+    def logKeys(self, keys: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As a descriptor's."""
+        return self._descriptor._logKeysAs(lambda: self._prefix, keys)
 
 
 class SocketDescriptor(FileDescriptor):
@@ -207,8 +231,34 @@ class SocketDescriptor(FileDescriptor):
             if loop is not None:
                 self._watchRoom(loop)
 
+    def logKeys(self, keys: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what an event gets that a callback logs: the name, unless there is another one.
+
+        Args:
+            keys: What the present context has for events.
+        """
+        return self._logKeysAs(self.logPrefix, keys)
+
+    def _logKeysAs(self, prefix: Callable[[], str], keys: Mapping[str, Any]) -> Mapping[str, Any]:
+        if current.runningLoop() is not self._net.loop:
+            return keys  # it is another thread that logs
+        if keys is not self._context.copy().run(context.get, ILogContext):
+            return keys  # the callback has called `callWithLogger`, say
+        try:
+            return {**keys, "system": prefix()}
+        except Exception as error:  # of the protocol's method
+            return {**keys, "system": f"(logPrefix raised {type(error).__name__})"}
+
     def _run(self, function: Callable[..., BaseException | None], *args: Any) -> None:
         """Call what may find that the connection has ended, by returning or raising why."""
+        caller = now.caller
+        now.caller = self
+        try:
+            self._runHere(function, *args)
+        finally:
+            now.caller = caller
+
+    def _runHere(self, function: Callable[..., BaseException | None], *args: Any) -> None:
         try:
             why = function(*args)
         except BaseException as error:
@@ -225,7 +275,12 @@ class SocketDescriptor(FileDescriptor):
             raise fatal from None
 
     def _lost(self, reason: Failure) -> None:
-        self._net.guarded(self.connectionLost, reason)
+        caller = now.caller
+        now.caller = _Ending(self)
+        try:
+            self._net.guarded(self.connectionLost, reason)
+        finally:
+            now.caller = caller
 
     def _later(self, function: Callable[..., object], *args: Any) -> None:
         self._context.copy().run(self.reactor.callLater, 0, self._net.guarded, function, *args)

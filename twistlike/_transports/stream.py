@@ -18,6 +18,7 @@ from twistlike._base.error import ConnectionAborted, ConnectionDone, ConnectionL
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._eventloop import current
+from twistlike._log.logcontext import now
 from twistlike._transports.abstract import FileDescriptor, asBytes, nameForLogs
 from twistlike._transports.interfaces import IHalfCloseableProtocol
 from twistlike._transports.socket_descriptor import SocketDescriptor, closeSocket
@@ -92,10 +93,14 @@ class Connection(SocketDescriptor):
         self._made()
 
     def _made(self) -> None:
+        caller = now.caller
+        now.caller = self
         try:
             self.protocol.makeConnection(self)
         except BaseException as error:
             self._raised(error, self.protocol.makeConnection)
+        finally:
+            now.caller = caller
 
     # ---- reading ---------------------------------------------------------------------------------
 
@@ -105,59 +110,64 @@ class Connection(SocketDescriptor):
 
     def _readReady(self) -> bool:
         """Hear from the loop that there is something to read; return whether there was."""
+        caller = now.caller
+        now.caller = self
         try:
-            data = self.socket.recv(self._readSize)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError:
-            self._lost(Failure(ConnectionLost()))
-            return False
-        if not data:
-            self._endOfFile()
-            return False
-        if self._uncertain:
-            self._uncertain = False
-            self._net.checkLater(self)
-        if len(data) == self._readSize:
-            self._readSize = self.bufferSize
-        if self._writing:
-            self._received(data)
-            return True
-        # The rest is what _received does, in one frame: it is what an echo costs.
-        self._writing = True
-        try:
-            result = self.protocol.dataReceived(data)
-        except BaseException as error:
-            self._raised(error, self.protocol.dataReceived)
-            return False
-        pending = self._tempDataBuffer
-        if (
-            type(pending) is bytes
-            and self._writing
-            and not self.disconnecting
-            and not self._writeDisconnecting
-            and self.producer is None
-            and not self.dataBuffer
-        ):
-            if not pending:
-                self._writing = False
-            else:
-                try:
-                    sent = self.socket.send(pending)
-                except OSError:
-                    sent = 0  # which error it is shows when the rest is sent
-                self._tempDataBuffer = b""
-                if sent == len(pending):
+            try:
+                data = self.socket.recv(self._readSize)
+            except (BlockingIOError, InterruptedError):
+                return False
+            except OSError:
+                self._lost(Failure(ConnectionLost()))
+                return False
+            if not data:
+                self._endOfFile()
+                return False
+            if self._uncertain:
+                self._uncertain = False
+                self._net.checkLater(self)
+            if len(data) == self._readSize:
+                self._readSize = self.bufferSize
+            if self._writing:
+                self._received(data)
+                return True
+            # The rest is what _received does, in one frame: it is what an echo costs.
+            self._writing = True
+            try:
+                result = self.protocol.dataReceived(data)
+            except BaseException as error:
+                self._raised(error, self.protocol.dataReceived)
+                return False
+            pending = self._tempDataBuffer
+            if (
+                type(pending) is bytes
+                and self._writing
+                and not self.disconnecting
+                and not self._writeDisconnecting
+                and self.producer is None
+                and not self.dataBuffer
+            ):
+                if not pending:
                     self._writing = False
                 else:
-                    self.dataBuffer = pending
-                    self.offset = sent
-                    self._writeReady()
-        else:
-            self._endTurn()
-        if result is not None:
-            self._checkResult(result)
-        return True
+                    try:
+                        sent = self.socket.send(pending)
+                    except OSError:
+                        sent = 0  # which error it is shows when the rest is sent
+                    self._tempDataBuffer = b""
+                    if sent == len(pending):
+                        self._writing = False
+                    else:
+                        self.dataBuffer = pending
+                        self.offset = sent
+                        self._writeReady()
+            else:
+                self._endTurn()
+            if result is not None:
+                self._checkResult(result)
+            return True
+        finally:
+            now.caller = caller
 
     def readUntilEmpty(self) -> None:
         """Read all there is, whether the loop has told of it or not."""
@@ -181,11 +191,15 @@ class Connection(SocketDescriptor):
         # Does something wait for room already, or for the next turn? Then that sends this as well.
         waits = self._writing
         self._writing = True
+        caller = now.caller
+        now.caller = self
         try:
             result = self.protocol.dataReceived(data)
         except BaseException as error:
             self._raised(error, self.protocol.dataReceived)
             return
+        finally:
+            now.caller = caller
         if not waits:
             self._endTurn()
         if result is not None:
@@ -217,13 +231,13 @@ class Connection(SocketDescriptor):
     def _endOfFile(self) -> None:
         """Hear that the peer writes no more."""
         self.stopReading()
-        self._net.guarded(self.readConnectionLost, Failure(ConnectionDone()))
+        self._run(self.readConnectionLost, Failure(ConnectionDone()))
 
     def readConnectionLost(self, reason: Failure) -> None:
         """Hear that the peer writes no more: tell the protocol, or end if it cannot hear that."""
         protocol = self.protocol
         if not IHalfCloseableProtocol.providedBy(protocol):
-            self.connectionLost(reason)
+            self._lost(reason)
             return
         try:
             protocol.readConnectionLost()

@@ -180,6 +180,158 @@ DIFFERENCES = [
         "`react` takes a coroutine's first step once the reactor runs, so that asyncio works "
         "from its first line.",
     ),
+    # Ports and connections.
+    Difference(
+        "internet.tcp.Port internet.tcp.Server internet.tcp.Client internet.tcp.Connector "
+        "internet.udp.Port internet.reactor.listenTCP internet.reactor.connectTCP "
+        "internet.reactor.listenUNIX internet.reactor.connectUNIX internet.reactor.listenUDP "
+        "internet.reactor.listenSSL internet.reactor.connectSSL",
+        "A call on a port, a connection or a connector from another thread raises "
+        "`WrongThreadError` and names `callFromThread`.",
+    ),
+    Difference(
+        "internet.tcp.Port.stopListening internet.udp.Port.stopListening "
+        "internet.interfaces.IListeningPort",
+        "`stopListening()` always returns a Deferred, which has fired if the port was closed "
+        "already; in Twisted that is None.",
+    ),
+    Difference(
+        "internet.protocol.Protocol.connectionMade internet.protocol.Protocol.dataReceived "
+        "protocols.basic.LineReceiver.lineReceived",
+        "A `connectionMade` that raises ends its connection, in Twisted the server's stays open.",
+    ),
+    Difference(
+        "internet.tcp.Connection internet.protocol.Protocol.connectionLost "
+        "internet.protocol.ClientFactory.clientConnectionFailed",
+        "When the reactor ends, or the host's loop, every connection hears `connectionLost`, a "
+        "paused one too, and an attempt to connect hears `clientConnectionFailed`.",
+    ),
+    Difference(
+        "internet.protocol.Protocol internet.protocol.DatagramProtocol "
+        "internet.reactor.listenTCP internet.reactor.listenUDP internet.reactor.connectTCP",
+        "Callbacks run in copies of the context in which the port was opened or the connection "
+        "asked for.",
+    ),
+    Difference(
+        "python.log.callWithLogger python.log.msg",
+        "What the callbacks of ports and connections log by `log.msg` has the connection's name "
+        "as its `system`, as in Twisted;",
+    ),
+    Difference(
+        "internet.tcp.Connection.write internet.tcp.Server.write internet.tcp.Client.write",
+        "`write` copies a bytearray and a memoryview; Twisted raises TypeError.",
+    ),
+    Difference(
+        "internet.unix.Server.sendFileDescriptor internet.unix.Client.sendFileDescriptor",
+        "`sendFileDescriptor` duplicates the descriptor at once; in Twisted it has to stay open "
+        "until it is sent.",
+    ),
+    Difference(
+        "internet.reactor.listenUNIX internet.unix.Port",
+        "`listenUNIX` removes its file at the end only if that is still the socket that it made.",
+    ),
+    Difference(
+        "internet.reactor.connectTCP internet.reactor.listenTCP internet.reactor.listenUNIX",
+        "`connectTCP` refuses a host that is None, a port that is 1.5 and a negative timeout at "
+        "once.",
+    ),
+    Difference(
+        "internet.tcp.Port.doRead",
+        "When no descriptor is left for an accepted connection, that is logged once in 10 s, "
+        "with how many were refused.",
+    ),
+    Difference(
+        "internet.udp.Port internet.udp.Port.write internet.udp.Port.connect "
+        "internet.udp.MulticastPort.joinGroup",
+        "A refused datagram never ends a UDP port.",
+    ),
+    Difference(
+        "internet.tcp internet.unix internet.reactor.adoptStreamConnection",
+        "On loops that cannot watch sockets (Windows' Proactor) connections use the loop's "
+        "transports:",
+    ),
+    Difference(
+        "internet.tcp.Port internet.tcp.Client",
+        "A port or connection needs a reactor of twistlike's: `tcp.Port(..., "
+        "reactor=MemoryReactor())` is a TypeError.",
+    ),
+    # Protocols.
+    Difference(
+        "protocols.basic.IntNStringReceiver protocols.basic.Int8StringReceiver "
+        "protocols.basic.Int16StringReceiver protocols.basic.Int32StringReceiver",
+        "What an `IntNStringReceiver` receives inside of `stringReceived` waits until that "
+        "returns;",
+    ),
+    Difference(
+        "protocols.basic.NetstringReceiver",
+        "A `NetstringReceiver` takes nothing more from a peer that broke the rules.",
+    ),
+    Difference(
+        "protocols.basic.LineReceiver protocols.basic.LineOnlyReceiver",
+        "A `lineReceived` that raises has had its line.",
+    ),
+    Difference(
+        "internet.protocol.ReconnectingClientFactory",
+        "The delay of a `ReconnectingClientFactory` is never negative; without a `clock` it "
+        "takes the reactor of the running loop each time.",
+    ),
+    Difference(
+        "internet.protocol.ClientCreator internet.protocol.FileWrapper",
+        "A `ClientCreator` waits up to 10 turns for a connection that a loop's transport brings "
+        "after `buildProtocol`.",
+    ),
+    Difference(
+        "protocols.policies.WrappingFactory protocols.policies.LimitConnectionsByPeer "
+        "protocols.policies.ThrottlingFactory protocols.policies.TrafficLoggingProtocol",
+        "A `WrappingFactory` makes no wrapper where the wrapped factory makes no protocol.",
+    ),
+    # Endpoints and TLS.
+    Difference(
+        "internet.endpoints.HostnameEndpoint",
+        "`HostnameEndpoint` lets the families take turns and tries the next address at once "
+        "when one fails;",
+    ),
+    Difference(
+        "internet.endpoints.serverFromString internet.endpoints.clientFromString",
+        "In descriptions `tcp6` is a client's kind too, and `fd:NUMBER` a server's; errors name "
+        "the text and the argument.",
+    ),
+    Difference(
+        "internet.ssl protocols.tls internet.tcp.Connection.startTLS internet.reactor.listenSSL "
+        "internet.reactor.connectSSL",
+        "TLS is the standard library's `ssl`: an `ssl.SSLContext` is taken wherever a context "
+        "factory is, and errors are `ssl.SSLError`.",
+    ),
+    Difference(
+        "protocols.tls.TLSMemoryBIOProtocol protocols.tls.TLSMemoryBIOFactory",
+        "A TLS handshake ends after 60 s, a close that is not answered after 30 s; in Twisted "
+        "never.",
+    ),
+    Difference(
+        "protocols.tls.TLSMemoryBIOProtocol.getPeerCertificate internet.ssl.optionsForClientTLS",
+        "`getPeerCertificate()` returns an `ssl.Certificate`, `optionsForClientTLS` an object "
+        "of ours; `transport.TLS` is true from the beginning.",
+    ),
+    # Child processes.
+    Difference(
+        "internet.reactor.spawnProcess internet.process.Process",
+        "`spawnProcess` raises at once for a folder or user that cannot be had; in Twisted the "
+        "child writes a traceback and exits with 1.",
+    ),
+    Difference(
+        "internet.protocol.ProcessProtocol.processEnded",
+        "`processEnded` is called when the reactor ends before the child.",
+    ),
+    Difference(
+        "internet.utils.getProcessOutput internet.utils.getProcessValue "
+        "internet.utils.getProcessOutputAndValue",
+        "Cancelling what `internet.utils` returns kills the program.",
+    ),
+    Difference(
+        "internet.stdio.StandardIO",
+        "`StandardIO` calls `connectionLost` also after both directions of a half-closeable "
+        "protocol have ended;",
+    ),
     # Logs, contexts, interfaces.
     Difference(
         "python.log.startLogging python.log.err python.log.msg logger.globalLogBeginner "
@@ -198,8 +350,10 @@ DIFFERENCES = [
     ),
     Difference(
         "internet.interfaces",
-        "Interfaces are typing Protocols. zope's `implementer` and `provider` accept them and "
-        "declare nothing; an object provides an interface by having its methods.",
+        "Interfaces are typing Protocols, and an object provides one by having its methods. Those "
+        "that a wrapper would only seem to provide (`IHalfCloseableProtocol`, "
+        "`IHalfCloseableDescriptor`, `IFileDescriptorReceiver`, `IHandshakeListener`, "
+        "`IProtocolNegotiationFactory`) count where they are declared:",
     ),
 ]
 """What differs, in the order of the document."""
