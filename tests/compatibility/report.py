@@ -30,8 +30,8 @@ REASONS: dict[str, str] = {
     r"test_default\.": "looks which reactor class is the platform's default",
     r"test_noCycleReferencesInCallLater": "calls the private `runUntilCurrent`",
     r"TracebackHandlingTests": "looks at the innermost frames of a Deferred that is run by trial",
-    r"LogTests\.test_errorLogDebugInfo": "sets `debug` on one Deferred after it was made; ours notes "
-    "what `setDebugging` asks for",
+    r"LogTests\.test_errorLogDebugInfo": "sets `debug` on one Deferred after it was made; ours "
+    "notes what `setDebugging` asks for",
     r"FlattenerErrorTests": "compares a whole traceback, with the lines that drive a coroutine",
     r"test_connectionLostFailed": "tests a base class of Twisted's reactors, which ours has not",
 }
