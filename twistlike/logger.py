@@ -25,6 +25,7 @@ from twistlike._log.observers import (
 from twistlike._log.publisher import LogPublisher, globalLogPublisher
 from twistlike._log.text import (
     eventAsText,
+    extractField,
     formatEvent,
     formatEventAsClassicLogText,
     formatTime,
@@ -54,6 +55,7 @@ __all__ = [
     "STDLibLogObserver",
     "capturedLogs",
     "eventAsText",
+    "extractField",
     "formatEvent",
     "formatEventAsClassicLogText",
     "formatTime",

@@ -154,3 +154,35 @@ def test_texts_of_objects_whose_class_has_no_name(library: Any) -> None:
     for function in (library.safe_str, library.safe_repr):
         text = function(Broken())
         assert text.startswith("<<class '") and "Broken'> instance at 0x" in text
+
+
+@BOTH
+def test_what_classes_and_their_bases_have_is_gathered(library: Any) -> None:
+    """Lists begin with those of the bases; in dictionaries the class wins."""
+
+    class Top:
+        parts = ["top"]
+        names = {"a": 1, "b": 1}
+
+    class Middle(Top):
+        parts = ["middle"]
+        names = {"b": 2}
+
+    class Bottom(Middle):
+        parts = ["bottom"]
+
+    parts: list[str] = []
+    library.accumulateClassList(Bottom, "parts", parts)
+    assert parts == ["top", "middle", "bottom"]
+    limited: list[str] = []
+    library.accumulateClassList(Bottom, "parts", limited, Top)
+    assert limited == ["top", "middle"]
+    names: dict[str, int] = {}
+    library.accumulateClassDict(Bottom, "names", names)
+    assert names == {"a": 1, "b": 2}
+
+
+@BOTH
+def test_a_class_by_its_name(library: Any) -> None:
+    """namedClass imports the module and returns the attribute."""
+    assert library.namedClass("email.message.Message") is email.message.Message

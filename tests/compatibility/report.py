@@ -23,19 +23,17 @@ REASONS: dict[str, str] = {
     r"test_fromFuture(Deferred|Future)Cancelled": "decided otherwise: a future that was cancelled "
     "fails its Deferred with `defer.CancelledError`",
     r"test_DEFERRED_SUBCLASSES": "a private list that subclasses of Deferred are put into",
-    r"Deprecat|test_internalDefGenReturnValue|test_returnValueNonLocal": "the text of a "
+    r"[Dd]eprecat|test_internalDefGenReturnValue|test_returnValueNonLocal": "the text of a "
     "deprecation warning is ours",
     r"MemoryBackedTests": "replaces the private team of Twisted's pool",
     r"test_resolver\.(Helper|Hostname|Legacy)": "replaces the private team of Twisted's pool",
-    r"RunStateTests\.test_stop(Deferred|Exhausted)": "counts pauses in a private attribute",
     r"test_default\.": "looks which reactor class is the platform's default",
     r"test_noCycleReferencesInCallLater": "calls the private `runUntilCurrent`",
-    r"test_shutdownDisconnectsCleanly": "replaces the reactor's `removeAll`, by which the end goes "
-    "in Twisted alone",
     r"TracebackHandlingTests": "looks at the innermost frames of a Deferred that is run by trial",
+    r"LogTests\.test_errorLogDebugInfo": "sets `debug` on one Deferred after it was made; ours "
+    "notes what `setDebugging` asks for",
     r"FlattenerErrorTests": "compares a whole traceback, with the lines that drive a coroutine",
     r"test_connectionLostFailed": "tests a base class of Twisted's reactors, which ours has not",
-    r"LogTests\.test_errorLogDebugInfo": "the text of the debug information is ours",
 }
 """Regular expression for the names of tests: why they are lost. The first that fits counts."""
 

@@ -24,6 +24,7 @@ from twistlike.logger import (
     LogPublisher,
     STDLibLogObserver,
     capturedLogs,
+    extractField,
     formatEvent,
     globalLogPublisher,
     textFileLogObserver,
@@ -592,3 +593,11 @@ def test_what_is_no_level_is_told_as_by_twisted() -> None:
         print(InvalidLogLevelError("loud").level, InvalidLogLevelError(level=3).args)
         """
     )
+
+
+def test_a_field_of_an_event() -> None:
+    """extractField reads what a format's field means: attributes, items, calls, conversions."""
+    event = {"a": ["x"], "b": str, "log_format": "{a[0]!r} {b()}"}
+    assert extractField("a[0]", event) == "x"
+    assert extractField("a[0]!r", event) == "'x'"
+    assert extractField("b()", event) == ""

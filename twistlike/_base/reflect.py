@@ -18,9 +18,12 @@ __all__ = [
     "InvalidName",
     "ModuleNotFound",
     "ObjectNotFound",
+    "accumulateClassDict",
+    "accumulateClassList",
     "accumulateMethods",
     "fullyQualifiedName",
     "namedAny",
+    "namedClass",
     "namedModule",
     "namedObject",
     "prefixedMethodNames",
@@ -54,6 +57,45 @@ def namedObject(name: str) -> Any:
     """Return what `module.attribute` names; the module is imported."""
     module, _, attribute = name.rpartition(".")
     return getattr(namedModule(module), attribute)
+
+
+def accumulateClassDict(
+    classObj: type, attr: str, adict: dict[Any, Any], baseClass: type | None = None
+) -> None:
+    """Gather a dictionary that a class and its bases each have; the class wins over its bases.
+
+    Args:
+        classObj: The class.
+        attr: The name of the attribute in each of them.
+        adict: Where to put the items.
+        baseClass: The class itself counts only if this one is among its bases.
+    """
+    for base in classObj.__bases__:
+        accumulateClassDict(base, attr, adict)
+    if baseClass is None or baseClass in classObj.__bases__:
+        adict.update(vars(classObj).get(attr, {}))
+
+
+def accumulateClassList(
+    classObj: type, attr: str, listObj: list[Any], baseClass: type | None = None
+) -> None:
+    """Gather a list that a class and its bases each have, the bases' items first.
+
+    Args:
+        classObj: The class.
+        attr: The name of the attribute in each of them.
+        listObj: Where to put the items.
+        baseClass: The class itself counts only if this one is among its bases.
+    """
+    for base in classObj.__bases__:
+        accumulateClassList(base, attr, listObj)
+    if baseClass is None or baseClass in classObj.__bases__:
+        listObj.extend(vars(classObj).get(attr, []))
+
+
+def namedClass(name: str) -> Any:
+    """Return what `module.attribute` names; the older name of `namedObject`."""
+    return namedObject(name)
 
 
 def namedAny(name: str) -> Any:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "eventAsText",
+    "extractField",
     "formatEvent",
     "formatEventAsClassicLogText",
     "formatTime",
@@ -136,6 +137,22 @@ def _formatWithCalls(format: str, event: LogEvent) -> str:
             return _field(field_name, event), field_name
 
     return WithCalls().vformat(format, (), event)
+
+
+def extractField(field: str, event: LogEvent) -> Any:
+    """Return what a field of a format means in an event.
+
+    Args:
+        field: As between the braces of a format: `a.b()`, `a[0]`, `a!r`.
+        event: The event.
+
+    Raises:
+        KeyError: The event has no such key.
+    """
+    name, _, conversion = field.partition("!")
+    value = _field(name, event)
+    convert: Any = {"": lambda value: value, "r": repr, "s": str, "a": ascii}[conversion[:1]]
+    return convert(value)
 
 
 def _field(name: str, event: LogEvent) -> Any:

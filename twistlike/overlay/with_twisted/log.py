@@ -67,7 +67,7 @@ def _deferredFailed(logger: Any, failure: Failure, text: str) -> None:
         text: What we say about it.
     """
     logger.critical(_DEFERRED, isError=True)
-    where = text[len(_DEFERRED) :].strip().removeprefix("(debug:").removesuffix(")").strip()
+    where = text[len(_DEFERRED) :].removeprefix("\n(debug: ").removesuffix(")")
     if where:
         stacks = where.replace("{{", "{").replace("}}", "}")
         logger.failure("(debug: {debugInfo})", failure, debugInfo=stacks)

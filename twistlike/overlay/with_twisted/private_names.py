@@ -34,7 +34,7 @@ def addToTask(short: str) -> None:
     _task._EPSILON = _EPSILON
     _task.__getattr__ = _ofTask
     kind: Any = cooperator.CooperativeTask
-    kind._pauseCount = property(lambda self: self._pauses)
+    kind._pauseCount = property(lambda self: self._pauses + self._waiting)
     kind = cooperator.Cooperator
     kind._delayedCall = property(lambda self: self._tickCall)
     _react.defaultReactor = _installedReactor

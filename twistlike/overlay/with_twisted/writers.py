@@ -28,30 +28,31 @@ _soon: set[Any] = set()
 _readingNow: dict[Descriptors, Any] = {}
 """Descriptors of a reactor: whose `doRead` is being called."""
 
-_add = Descriptors.add
-_watch = Descriptors._watch
-_unwatch = Descriptors._unwatch
+_plainAdd = Descriptors.add
+_plainWatch = Descriptors._watch
+_plainUnwatch = Descriptors._unwatch
 
 
 def writeWithoutAsking() -> None:
     """Have all reactors do that, for connected transports of Twisted's."""
-    Descriptors.add = add  # type: ignore[method-assign]
-    Descriptors._watch = watch  # type: ignore[method-assign]
-    Descriptors._unwatch = unwatch  # type: ignore[method-assign]
+    Descriptors.add = _add  # type: ignore[method-assign]
+    Descriptors._watch = _watch  # type: ignore[method-assign]
+    Descriptors._unwatch = _unwatch  # type: ignore[method-assign]
 
 
-def add(self: Descriptors, selectable: Any, reading: bool) -> None:
+def _add(self: Descriptors, selectable: Any, reading: bool) -> None:
     """Serve as `Descriptors.add`."""
     loop = self._loop
+    kind: Any = type(selectable)
     if (
         reading
         or loop is None
         or selectable in self.writers
         # While it connects, a transport has a `doWrite` of its own, and waits for room in earnest.
         or "doWrite" in getattr(selectable, "__dict__", "doWrite")
-        or not _isStream(type(selectable))  # type: ignore[arg-type]
+        or not _isStream(kind)
     ):
-        _add(self, selectable, reading)
+        _plainAdd(self, selectable, reading)
         return
     self.writers[selectable] = (selectable.fileno(), copy_context())
     _soon.add(selectable)
@@ -60,25 +61,25 @@ def add(self: Descriptors, selectable: Any, reading: bool) -> None:
 
 
 @cache
-def _isStream(kind: type) -> bool:
+def _isStream(kind: Any) -> bool:
     """Return whether a class is one of Twisted's stream transports."""
     names = {(base.__module__, base.__name__) for base in kind.__mro__}
     return ("twisted.internet.tcp", "Connection") in names
 
 
-def watch(self: Descriptors, selectable: Any, reading: bool) -> None:
+def _watch(self: Descriptors, selectable: Any, reading: bool) -> None:
     """Serve as `Descriptors._watch`."""
     if not reading:
         _soon.discard(selectable)
-    _watch(self, selectable, reading)
+    _plainWatch(self, selectable, reading)
 
 
-def unwatch(self: Descriptors, selectable: Any, reading: bool) -> None:
+def _unwatch(self: Descriptors, selectable: Any, reading: bool) -> None:
     """Serve as `Descriptors._unwatch`."""
     if not reading and selectable in _soon:
         _soon.discard(selectable)
     else:
-        _unwatch(self, selectable, reading)
+        _plainUnwatch(self, selectable, reading)
 
 
 def flushAfterReading(
@@ -109,7 +110,7 @@ def flushAfterReading(
 def _flush(self: Descriptors, selectable: Any) -> BaseException | None:
     fatal = self.writers[selectable][1].run(self._call, selectable, False)
     if selectable in _soon:
-        watch(self, selectable, False)
+        _watch(self, selectable, False)
     return fatal
 
 

@@ -1,0 +1,10 @@
+"""The reactor of this platform, under the name by which ported code installs it.
+
+Room: `_reactor.current`.
+"""
+
+from __future__ import annotations
+
+from twistlike._reactor.current import install
+
+__all__ = ["install"]
