@@ -475,3 +475,139 @@ def test_the_hosts_loop_ends_with_open_tls(loop: str) -> None:
     assert lines[0] == "6 lost", done.stderr
     assert lines[1:] == ["b''"] * 5
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_no_descriptor_is_left_for_asking(loop: str) -> None:
+    """Each call says so by Twisted's errors; once there are descriptors again, all works."""
+    done = ours(
+        """
+        import logging, resource
+        from twisted.internet import endpoints, udp, unix, utils
+        logging.disable(logging.CRITICAL)
+        async def main():
+            server = Server(Side)
+            port = reactor.listenTCP(0, server, interface='127.0.0.1')
+            number = port.getHost().port
+            await later(0.001)
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+            taken = []
+            try:
+                while True:
+                    taken.append(os.dup(0))
+            except OSError:
+                pass
+            factory = protocol.Factory.forProtocol(protocol.Protocol)
+            for host in ('127.0.0.1', 'localhost'):
+                end = endpoints.clientFromString(reactor, f'tcp:{host}:{number}')
+                try:
+                    await end.connect(factory)
+                except error.ConnectBindError as failed:
+                    print('connect', failed.osError)
+            for listen in (
+                lambda: reactor.listenTCP(0, server, interface='127.0.0.1'),
+                lambda: reactor.listenUDP(0, protocol.DatagramProtocol()),
+                lambda: reactor.listenUNIX('socket', server),
+            ):
+                try:
+                    listen()
+                except error.CannotListenError as failed:
+                    print('listen', failed.socketError.errno)
+            for each in taken:
+                os.close(each)
+            end = endpoints.clientFromString(reactor, f'tcp:localhost:{number}')
+            (await end.connect(factory)).transport.loseConnection()
+            await port.stopListening()
+            await later()
+            print(len(reactor._transports.open))
+        task.react(lambda reactor: defer.ensureDeferred(main()))
+        """,
+        loop,
+    )
+    assert done.stdout.splitlines() == ["connect 24"] * 2 + ["listen 24"] * 3 + ["0"]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_whatever_is_done_in_connectionMade(loop: str) -> None:
+    """Each side is told of its end once; also where the program closed the socket itself."""
+    done = ours(
+        """
+        ACTS = [
+            lambda transport: transport.abortConnection(),
+            lambda transport: transport.loseConnection(),
+            lambda transport: (transport.write(b'a'), transport.loseConnection(),
+                transport.abortConnection()),
+            lambda transport: transport.pauseProducing(),
+            lambda transport: (transport.pauseProducing(), transport.loseConnection()),
+            lambda transport: transport.loseWriteConnection(),
+            lambda transport: (transport.stopReading(), transport.abortConnection()),
+            lambda transport: transport.socket.close(),
+        ]
+        class Acts(Side):
+            def begin(self):
+                act(self.transport)
+        async def main():
+            global act
+            for act in ACTS:
+                for kinds in (Acts, Side), (Side, Acts):
+                    server, client = map(lambda make, kind: make(kind), (Server, Client), kinds)
+                    port = reactor.listenTCP(0, server, interface='127.0.0.1')
+                    reactor.connectTCP('127.0.0.1', port.getHost().port, client)
+                    while not (client.made and server.made):
+                        await later(0.001)
+                    await later(0.02)
+                    for side in server.made + client.made:
+                        if side.transport.connected:
+                            side.transport.abortConnection()
+                        await side.ended
+                    await port.stopListening()
+                    await later(0.001)
+                    lost = [[each[0] for each in notes[who]].count('lost')
+                        for who in ('server', 'client')]
+                    print(lost, len(reactor._transports.open))
+                    notes.clear()
+        task.react(lambda reactor: defer.ensureDeferred(main()))
+        """,
+        loop,
+    )
+    assert done.stdout.splitlines() == ["[1, 1] 0"] * 16, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_TLS_attempt_that_is_cancelled_at_each_stage(loop: str) -> None:
+    """Also within a handshake that stalls: the Deferred fails, and no socket stays open."""
+    done = ours(
+        """
+        import asyncio
+        from twisted.internet import endpoints
+        async def main():
+            stalled = socket.create_server(('127.0.0.1', 0))
+            server = Server(Side)
+            port = reactor.listenSSL(0, server, serverContext, interface='127.0.0.1')
+            seen = set()
+            for number in (stalled.getsockname()[1], port.getHost().port):
+                for turns in (0, 1, 2, 3, 4, 6, 8, 12, 20, 60):
+                    plain = endpoints.TCP4ClientEndpoint(reactor, '127.0.0.1', number)
+                    answer = endpoints.wrapClientTLS(clientContext, plain).connect(
+                        protocol.Factory.forProtocol(protocol.Protocol))
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    answer.cancel()
+                    try:
+                        (await answer).transport.abortConnection()
+                    except error.ConnectingCancelledError:
+                        seen.add('cancelled')
+            while len(reactor._transports.open) > 1:
+                await later(0.001)
+            print(seen, [each for each in server.made if each.transport.connected])
+            stalled.close()
+            await port.stopListening()
+        task.react(lambda reactor: defer.ensureDeferred(main()))
+        """,
+        loop,
+        tls(),
+    )
+    assert done.stdout.splitlines() == ["{'cancelled'} []"]
+    assert "Traceback" not in done.stderr
