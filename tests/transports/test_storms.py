@@ -7,7 +7,6 @@ from textwrap import dedent
 import pytest
 
 from tests.oracle import Transcript, run
-from tests.transports.authority import authority
 from tests.transports.programs import HEADER, LOOPS
 
 FACTORIES = {
@@ -17,21 +16,6 @@ FACTORIES = {
     "no add_reader": "Loop",
 }
 """What makes a loop of a kind for a host, in a program that begins with `LOOPS`."""
-
-
-def tls() -> str:
-    """Return the text that makes a program's two TLS contexts."""
-    ours = authority()
-    return f"""
-import ssl
-folder = tempfile.TemporaryDirectory()
-with open(os.path.join(folder.name, 'server.pem'), 'wb') as file:
-    file.write({ours.issue("localhost").both!r})
-serverContext = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-serverContext.load_cert_chain(file.name)
-folder.cleanup()
-clientContext = ssl.create_default_context(cadata={ours.certificate.decode()!r})
-"""
 
 
 def ours(program: str, loop: str, *parts: str, timeout: float = 30) -> Transcript:
@@ -151,61 +135,6 @@ def test_thousands_of_connections_at_once(loop: str) -> None:
         timeout=55,
     )
     assert done.stdout.splitlines() == ["True True", "0"]
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-def test_handshakes_that_stall_by_the_hundred(loop: str) -> None:
-    """Peers that stop within TLS's handshake, or speak no TLS, keep nobody else from theirs."""
-    done = ours(
-        """
-        from twisted.internet import ssl as tls, threads
-        class Echo(Side):
-            def dataReceived(self, data):
-                self.transport.write(data)
-        def hello():
-            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-            session = clientContext.wrap_bio(incoming, outgoing, server_hostname='localhost')
-            try:
-                session.do_handshake()
-            except ssl.SSLWantReadError:
-                return outgoing.read()
-        def proper(number):
-            with socket.create_connection(('127.0.0.1', number), timeout=20) as plain:
-                with clientContext.wrap_socket(plain, server_hostname='localhost') as peer:
-                    peer.sendall(b'well')
-                    return peer.recv(10)
-        async def main():
-            server = Server(Echo)
-            port = reactor.listenSSL(0, server, serverContext, interface='127.0.0.1')
-            peers = []
-            half = hello()
-            for number in range(300):
-                peer = socket.create_connection(('127.0.0.1', port.getHost().port))
-                peers.append(peer)
-                if number % 3 == 1:
-                    peer.sendall(half[: number % len(half)])
-                elif number % 3 == 2:
-                    peer.sendall(half)
-                if number % 50 == 0:
-                    await later(0.001)
-            print(await threads.deferToThread(proper, port.getHost().port))
-            for peer in peers[::2]:
-                peer.close()
-            for peer in peers[1::2]:
-                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-                peer.close()
-            while len(reactor._transports.open) > 1:
-                await later(0.001)
-            await port.stopListening()
-            print(sorted(each[0] for each in notes['server']).count('lost'))
-        task.react(lambda reactor: defer.ensureDeferred(main()))
-        """,
-        loop,
-        tls(),
-        timeout=50,
-    )
-    assert done.stdout.splitlines()[0] == "b'well'"
-    assert "Traceback" not in done.stderr
 
 
 EXITS = """
@@ -438,40 +367,99 @@ def test_stop_in_each_callback(loop: str) -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_the_hosts_loop_ends_with_open_tls(loop: str) -> None:
-    """A host that ends with TLS connections open, some within their handshake, ends all of them."""
+def test_no_descriptor_is_left_for_asking(loop: str) -> None:
+    """Each call says so by Twisted's errors; once there are descriptors again, all works."""
     done = ours(
         """
-        import asyncio
-        from twisted.internet import ssl as tls
+        import logging, resource
+        from twisted.internet import endpoints, udp, unix, utils
+        logging.disable(logging.CRITICAL)
         async def main():
             server = Server(Side)
-            port = reactor.listenSSL(0, server, serverContext, interface='127.0.0.1')
-            client = Client(Side)
-            reactor.connectSSL('127.0.0.1', port.getHost().port, client, clientContext)
-            stalled = [socket.create_connection(('127.0.0.1', port.getHost().port))
-                for _ in range(5)]
-            while len(server.made) < 6 or not client.made:
-                await asyncio.sleep(0.001)
-            client.made[0].transport.write(b'hello')
-            while ('data', b'hello') not in notes['server']:
-                await asyncio.sleep(0.001)
-            return stalled
-        factory = LOOP
-        with asyncio.Runner(loop_factory=factory) as runner:
-            stalled = runner.run(main())
-        print([each[0] for each in notes['server']].count('lost'), notes['client'][-1][0])
-        for each in stalled:
-            print(each.recv(10))
-            each.close()
-        """.replace(
-            "LOOP",
-            FACTORIES[loop],
-        ),
+            port = reactor.listenTCP(0, server, interface='127.0.0.1')
+            number = port.getHost().port
+            await later(0.001)
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+            taken = []
+            try:
+                while True:
+                    taken.append(os.dup(0))
+            except OSError:
+                pass
+            factory = protocol.Factory.forProtocol(protocol.Protocol)
+            for host in ('127.0.0.1', 'localhost'):
+                end = endpoints.clientFromString(reactor, f'tcp:{host}:{number}')
+                try:
+                    await end.connect(factory)
+                except error.ConnectBindError as failed:
+                    print('connect', failed.osError)
+            for listen in (
+                lambda: reactor.listenTCP(0, server, interface='127.0.0.1'),
+                lambda: reactor.listenUDP(0, protocol.DatagramProtocol()),
+                lambda: reactor.listenUNIX('socket', server),
+            ):
+                try:
+                    listen()
+                except error.CannotListenError as failed:
+                    print('listen', failed.socketError.errno)
+            for each in taken:
+                os.close(each)
+            end = endpoints.clientFromString(reactor, f'tcp:localhost:{number}')
+            (await end.connect(factory)).transport.loseConnection()
+            await port.stopListening()
+            await later()
+            print(len(reactor._transports.open))
+        task.react(lambda reactor: defer.ensureDeferred(main()))
+        """,
         loop,
-        tls(),
     )
-    lines = done.stdout.splitlines()
-    assert lines[0] == "6 lost", done.stderr
-    assert lines[1:] == ["b''"] * 5
-    assert "Traceback" not in done.stderr
+    assert done.stdout.splitlines() == ["connect 24"] * 2 + ["listen 24"] * 3 + ["0"]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_whatever_is_done_in_connectionMade(loop: str) -> None:
+    """Each side is told of its end once; also where the program closed the socket itself."""
+    done = ours(
+        """
+        ACTS = [
+            lambda transport: transport.abortConnection(),
+            lambda transport: transport.loseConnection(),
+            lambda transport: (transport.write(b'a'), transport.loseConnection(),
+                transport.abortConnection()),
+            lambda transport: transport.pauseProducing(),
+            lambda transport: (transport.pauseProducing(), transport.loseConnection()),
+            lambda transport: transport.loseWriteConnection(),
+            lambda transport: (transport.stopReading(), transport.abortConnection()),
+            lambda transport: transport.socket.close(),
+        ]
+        class Acts(Side):
+            def begin(self):
+                act(self.transport)
+        async def main():
+            global act
+            for act in ACTS:
+                for kinds in (Acts, Side), (Side, Acts):
+                    server, client = map(lambda make, kind: make(kind), (Server, Client), kinds)
+                    port = reactor.listenTCP(0, server, interface='127.0.0.1')
+                    reactor.connectTCP('127.0.0.1', port.getHost().port, client)
+                    while not (client.made and server.made):
+                        await later(0.001)
+                    await later(0.02)
+                    for side in server.made + client.made:
+                        if side.transport.connected:
+                            side.transport.abortConnection()
+                        await side.ended
+                    await port.stopListening()
+                    await later(0.001)
+                    lost = [[each[0] for each in notes[who]].count('lost')
+                        for who in ('server', 'client')]
+                    print(lost, len(reactor._transports.open))
+                    notes.clear()
+        task.react(lambda reactor: defer.ensureDeferred(main()))
+        """,
+        loop,
+    )
+    assert done.stdout.splitlines() == ["[1, 1] 0"] * 16, done.stderr
+    # There the loop itself reports that it has found the socket closed.
+    assert loop == "no add_reader" or "Traceback" not in done.stderr

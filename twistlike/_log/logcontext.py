@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["now"]
+__all__ = ["ILogKeys", "now"]
 
 
 class ILogKeys(Protocol):

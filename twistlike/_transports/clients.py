@@ -158,7 +158,7 @@ class BaseClient(Connection):
 
     def _watchConnecting(self, loop: AbstractEventLoop) -> None:
         self._watchesRoom = True
-        self._context.copy().run(loop.add_writer, self._number, self._connectReady)
+        self._context.copy().run(loop.add_writer, self._watchable(loop), self._connectReady)
 
     def _connectReady(self) -> None:
         """Hear from the loop that the attempt has succeeded or failed."""

@@ -181,7 +181,7 @@ class SocketDescriptor(FileDescriptor):
                 self._watchesRoom = False
                 loop = self._net.loop
                 if loop is not None and not loop.is_closed():
-                    loop.remove_writer(self._number)
+                    loop.remove_writer(self._watchable(loop))
 
     def watch(self, loop: AbstractEventLoop) -> None:
         """Begin to be watched by a loop: what was asked for before goes on."""
@@ -197,20 +197,30 @@ class SocketDescriptor(FileDescriptor):
         if self._watchesRoom:
             self._watchesRoom = False
             if not loop.is_closed():
-                loop.remove_writer(self._number)
+                loop.remove_writer(self._watchable(loop))
+
+    def _watchable(self, loop: AbstractEventLoop) -> Any:
+        """Return what the loop is given: the descriptor, or the socket where that is safer.
+
+        uvloop keeps a socket open while it watches it, if it is given that. It aborts the process
+        if it watches a descriptor that somebody closes and that is then another socket's.
+        """
+        if type(loop).__module__.startswith("uvloop"):
+            return getattr(self, "socket", self._number)
+        return self._number
 
     def _watchReading(self, loop: AbstractEventLoop) -> None:
         # Each handle of the loop's copies the context that it is made in. The one that is entered
         # here is a copy as well: a context cannot be entered twice, and __del__ may come between.
-        self._context.copy().run(loop.add_reader, self._number, self._readReady)
+        self._context.copy().run(loop.add_reader, self._watchable(loop), self._readReady)
 
     def _unwatchReading(self, loop: AbstractEventLoop) -> None:
         if not loop.is_closed():
-            loop.remove_reader(self._number)
+            loop.remove_reader(self._watchable(loop))
 
     def _watchRoom(self, loop: AbstractEventLoop) -> None:
         self._watchesRoom = True
-        self._context.copy().run(loop.add_writer, self._number, self._writeReady)
+        self._context.copy().run(loop.add_writer, self._watchable(loop), self._writeReady)
 
     def _readReady(self) -> object:
         """Hear from the loop that there is something to read."""
