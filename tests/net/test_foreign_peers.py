@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ class HTTP(LineReceiver):
 
 
 @contextlib.asynccontextmanager
-async def web(reactor: Any, context: Any = None) -> Any:
+async def web(reactor: Any, context: Any = None) -> AsyncIterator[int]:
     """Serve HTTP for a while; gives the port's number."""
     factory = ServerFactory.forProtocol(HTTP)
     if context is None:
