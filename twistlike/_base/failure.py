@@ -51,7 +51,9 @@ withTraceback: Any = BaseException.with_traceback
 """Set an exception's traceback, and return the exception. Its class may refuse `__traceback__ =`,
 as frozen dataclasses do, or have a method of that name."""
 
-_tracebackOf: Any = BaseException.__dict__["__traceback__"].__get__
+tracebackOf: Any = BaseException.__dict__["__traceback__"].__get__
+"""Return an exception's traceback, whatever its class answers."""
+
 _ownDict: Any = BaseException.__dict__["__dict__"]
 
 _debugging = False  # set once by startDebugMode
@@ -135,7 +137,7 @@ class Failure(BaseException):
         self.value = exc_value
         self.captureVars = captureVars
         if exc_tb is None and issubclass(_type(exc_value), BaseException):
-            exc_tb = _tracebackOf(exc_value)
+            exc_tb = tracebackOf(exc_value)
         self.tb = exc_tb
 
     @classmethod
@@ -157,7 +159,7 @@ class Failure(BaseException):
         try:
             tb = error.__traceback__
         except BaseException:  # its class answers for all attributes, and raises
-            tb = _tracebackOf(error)
+            tb = tracebackOf(error)
         if skip and tb is not None:
             tb = tb.tb_next
             while skip > 1 and tb is not None:

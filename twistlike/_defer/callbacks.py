@@ -377,7 +377,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                         failed = False
                         continue
             except BaseException as error:
-                if error.__class__ is TypeError:
+                if type(error) is TypeError:
                     error = _explain(error, current, entry, failed)
                 result = current.result = _failureOf(error)
                 failed = raised = True

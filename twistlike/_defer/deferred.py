@@ -39,7 +39,7 @@ from twistlike._defer.errors import (
     failthru,
     passthru,
 )
-from twistlike._defer.fields import DeferredFields
+from twistlike._defer.fields import DeferredFields, attributesOf
 from twistlike._defer.nesting import NEAR, run, runIfReady, runNested
 from twistlike._defer.task_future import FutureAdapter
 from twistlike._defer.task_proxy import TaskProxy
@@ -70,6 +70,8 @@ NOT_AWAITED = (
     "{} was iterated over, or went on before it had fired: write `await d`, or `yield d` inside"
     " of inlineCallbacks"
 )
+
+NO_MAPPING = "{} was taken for a mapping, and is a result that may not be there yet: `await` it"
 
 # What is the current task of a loop where it is none of asyncio's that awaits a Deferred.
 NO_TASKS = frozenset((NoneType, TaskProxy))
@@ -616,6 +618,24 @@ class Deferred(DeferredFields[_T]):
             del error
 
     __iter__ = __await__
+
+    if not TYPE_CHECKING:
+
+        @property
+        def __dict__(self):
+            """The attributes that others have put on it.
+
+            One of our own classes that has none says that there is no dictionary: FastAPI would
+            take it, empty, for the answer of a handler that forgets to await.
+            """
+            attributes = attributesOf(self)
+            if attributes or not type(self).__module__.startswith("twistlike."):
+                return attributes
+            raise AttributeError(NO_MAPPING.format(safe_repr(self)))
+
+        def keys(self):
+            """Raise TypeError: `dict()` calls this, and would take one that has fired for empty."""
+            raise TypeError(NO_MAPPING.format(safe_repr(self)))
 
     # Coroutines and futures. What makes them knows Deferred, so it is imported when it is needed.
 

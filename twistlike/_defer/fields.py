@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from twistlike._defer.debug import DebugInfo
     from twistlike._defer.deferred import Deferred
 
-__all__ = ["DeferredFields"]
+__all__ = ["DeferredFields", "attributesOf"]
 
 _T = TypeVar("_T")
 
@@ -76,3 +76,7 @@ class DeferredFields(_Awaitable[_T]):
 
     debug: bool = False
     _shownAs: str = ""  # the name of the class in texts, where it is not the class's own
+
+
+attributesOf: Any = vars(DeferredFields)["__dict__"].__get__
+"""Return the dictionary of a Deferred's other attributes, which it makes if there is none."""

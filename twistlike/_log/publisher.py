@@ -17,7 +17,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base.failure import Failure
+from twistlike._base.failure import Failure, tracebackOf
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr, safe_str
 from twistlike._log.levels import LogLevel
@@ -239,12 +239,17 @@ def _withTraceback(message: str, failure: Failure) -> tuple[str, Any]:
     A failure that was cleaned has only the text of its traceback, which then ends the message.
     """
     value = failure.value
-    traceback = getattr(value, "__traceback__", None) or failure.tb
+    traceback = _tracebackOf(value) or failure.tb
     if traceback is None and failure.frames:
         return f"{message}\n{failure.getTraceback().rstrip()}", None
     if not isinstance(value, BaseException):
         return f"{message}\n{safe_str(value)}", None
     return message, (type(value), value, traceback)
+
+
+def _tracebackOf(value: object) -> Any:
+    """Return what an exception has. Of the class: its own answer may be anybody's code."""
+    return tracebackOf(value) if issubclass(type(value), BaseException) else None
 
 
 def caller() -> tuple[int, FrameType | None]:
@@ -280,7 +285,7 @@ def writeToStderr(message: str, error: BaseException, failure: Failure | None = 
 
 def _plainTraceback(failure: Failure) -> Iterator[str]:
     value = failure.value
-    entry = failure.tb or getattr(value, "__traceback__", None)
+    entry = failure.tb or _tracebackOf(value)
     while entry is not None:
         code = entry.tb_frame.f_code
         yield f'  File "{code.co_filename}", line {entry.tb_lineno}, in {code.co_name}'

@@ -8,6 +8,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.failure import tracebackOf
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._log.levels import LogLevel
@@ -229,7 +230,7 @@ def _tellHost(
     if isDefault and not globalLogPublisher.endsInLogging:
         return
     exception = failure.value
-    if exception.__traceback__ is None and failure.frames:
+    if tracebackOf(exception) is None and failure.frames:
         # The failure was cleaned: only the text of its traceback is left.
         message = f"{message}\n{failure.getTraceback()}"
     report = {"message": message, "exception": exception}

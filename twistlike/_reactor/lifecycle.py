@@ -76,6 +76,9 @@ class Fired(Enum):
     SHUTDOWN_BEFORE = "before shutdown"
 
 
+# The packages whose frames run a loop: what they call was asked for elsewhere.
+LOOPS = ("asyncio", "uvloop", "nest_asyncio")
+
 STARTED = (State.RUNNING, State.ATTACHED)
 ALIVE = (State.RUNNING, State.ATTACHED, State.STOPPING)
 
@@ -137,7 +140,7 @@ class LifeCycle:
         self._endWaiters: list[Deferred[None]] = []
         self._forced = False
         self._ending: object = None  # the end that is under way
-        self._stoppedAt = ""  # where the user has stopped it, on a host's loop
+        self._stoppedAt = ""  # "at ...": where the user has stopped it, on a host's loop
         self._beforeStartup: Callable[[], object] | None = None
         self.onNeeded: Callable[[], object] | None = None
 
@@ -177,7 +180,7 @@ class LifeCycle:
         if self.loop is None:
             self.attachIfLoopRuns()
             if self.loop is None:
-                self._unbound.expect()
+                self._unbound.noteUse()
         return self.isOurThread(name)
 
     def isOurThread(self, name: str) -> bool:
@@ -268,13 +271,28 @@ class LifeCycle:
             raise ReactorNotRunning(self.ended(f"{name} was called"))
         self._unbound.note()
 
+    def acceptWait(self, name: str, waits: Callable[[], bool]) -> None:
+        """Begin a wait of this thread for an answer, which comes once there is a loop.
+
+        Args:
+            name: What was called, for the error.
+            waits: Returns whether it still waits.
+
+        Raises:
+            ReactorNotRunning: If the reactor has ended.
+
+        Thread: any.
+        """
+        if self.state is State.ENDED:
+            raise ReactorNotRunning(self.ended(f"{name} was called"))
+        self._unbound.noteWait(waits)
+
     def ended(self, what: str) -> str:
         """Return the text that says what cannot be done, since the reactor has ended, and why."""
         if self._stoppedAt:
             return (
-                f"{what}, but the reactor has ended: reactor.stop() was called at "
-                f"{self._stoppedAt}, on a loop that goes on; reactor.attach() in that loop begins "
-                "again"
+                f"{what}, but the reactor has ended: reactor.stop() was called {self._stoppedAt}, "
+                "on a loop that goes on; reactor.attach() in that loop begins again"
             )
         return (
             f"{what}, but the reactor has ended; reactor.run(), or reactor.attach() in a running "
@@ -390,10 +408,20 @@ class LifeCycle:
     def _noteStop(self) -> None:
         """Note where a reactor is stopped whose host goes on, for the errors of later uses."""
         _, frame = callerOf(sys._getframe())
+        caller = frame
+        while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in LOOPS:
+            frame = frame.f_back
         if frame is not None:
-            self._stoppedAt = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            if frame is caller:
+                self._stoppedAt = f"at {place}"
+            else:
+                self._stoppedAt = (
+                    "by the loop, which was asked to (by callFromThread, a timer or a signal) and "
+                    f"runs at {place}"
+                )
             tell(
-                f"reactor.stop() was called at {self._stoppedAt}: the reactor ends, with its "
+                f"reactor.stop() was called {self._stoppedAt}: the reactor ends, with its "
                 "threads and timers; the loop goes on, and reactor.attach() begins again"
             )
 

@@ -82,6 +82,7 @@ class Pools(Part):
         self._started = False
         self._ending = False
         self._making = RLock()  # re-entrant, for a signal handler in the middle of it
+        self.onMade: Callable[[], object] | None = None  # called when a pool waits for a loop
         self.users: ThreadPool | None = None
         self._names: ThreadPool | None = None
 
@@ -252,6 +253,8 @@ class Pools(Part):
         pool.onError = self._onError
         if self._started:
             pool.start()
+        elif self.onMade is not None:
+            self.onMade()
         return pool
 
 

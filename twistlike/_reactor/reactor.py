@@ -106,6 +106,7 @@ class AsyncioSelectorReactor(Network):
         self._blocked = BlockedThreads()
         self._outstanding = OutstandingDeferreds(self._callFailed)
         self._unbound = UnboundCalls(self._countUnrun, self._blocked.end, self._report)
+        self._pools.onMade = self._unbound.poolMade
         parts: list[Part] = [  # in the order in which they end
             self._blocked,
             self._pools,
@@ -412,7 +413,8 @@ class AsyncioSelectorReactor(Network):
             WrongThreadError: In another thread than the loop's; use
                 `reactor.callFromThread(reactor.callLater, ...)` there.
         """
-        if current.runningLoop() is not self._life.loop and not self._life.enter("callLater"):
+        loop = current.runningLoop()
+        if (loop is None or loop is not self._life.loop) and not self._life.enter("callLater"):
             return ThreadsafeDelayedCall(self._timers, self._inbox, delay, callable, args, kw)
         return self._timers.add(delay, callable, args, kw)
 
@@ -634,10 +636,15 @@ class AsyncioSelectorReactor(Network):
         what = f"the system event trigger {describeWithPlace(function)} failed"
         self._report(failure, what, withoutArguments(function))
 
-    def _countUnrun(self) -> int:
-        """Return how many calls and jobs wait for a loop."""
+    def _countUnrun(self, all: bool) -> int:
+        """Return how many calls and jobs wait for a loop.
+
+        Args:
+            all: Count the timers and what is to run after the startup, too.
+        """
         jobs = 0 if self._pools.users is None else self._pools.users.stats().queued
-        return len(self._inbox) + jobs
+        others = self._timers.count() + self._events.count("startup") if all else 0
+        return len(self._inbox) + jobs + others
 
     def _afterFork(self) -> None:
         """Begin anew in a child process: the loop and the threads are the parent's."""

@@ -145,6 +145,10 @@ class SystemEvents(Part):
         """Fire an event, all three phases."""
         self.before(event).addCallback(self._fireRest, event)
 
+    def count(self, event: str) -> int:
+        """Return how many triggers wait for an event. Thread: any."""
+        return sum(map(len, self._triggers.get(event, {}).values()))
+
     def end(self) -> None:
         """Forget all triggers."""
         self._triggers.clear()

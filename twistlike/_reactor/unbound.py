@@ -2,7 +2,8 @@
 
 A reactor without a loop keeps what it is asked for until it has one. In a program whose loop runs
 in another thread than the one that asks, and in which nobody has attached the reactor, that is for
-ever: the program would wait without a word.
+ever: the program would wait without a word. So does a script that makes a blocking call in its only
+thread.
 
 Thread: any.
 """
@@ -13,13 +14,14 @@ import atexit
 import sys
 import threading
 import weakref
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._defer.task_future import whenTaskWaits
+from twistlike._eventloop import current
 from twistlike._reactor.parts import Part
 
 if TYPE_CHECKING:
@@ -54,11 +56,26 @@ def callerOf(frame: FrameType | None) -> tuple[str, FrameType | None]:
     return name, frame
 
 
+class _Asked:
+    """What a thread has asked for: this one, now.
+
+    Args:
+        waits: Returns whether it still waits for it; None if it does not wait.
+    """
+
+    def __init__(self, waits: Callable[[], bool] | None) -> None:
+        self.waits = waits
+        self.name, self.stack = _here()
+        self.thread = threading.current_thread().name
+        self.since = monotonic()
+
+
 class UnboundCalls(Part):
     """Watches what is asked of a reactor that has no loop.
 
     Args:
-        count: Returns how many calls and jobs wait.
+        count: Returns how many calls and jobs wait; with `True`, the timers and the triggers of the
+            startup, too.
         release: Ends the waits of threads, when the program ends while they wait for a loop.
         report: Called with a failure and what it is about.
 
@@ -70,7 +87,7 @@ class UnboundCalls(Part):
 
     def __init__(
         self,
-        count: Callable[[], int],
+        count: Callable[[bool], int],
         release: Callable[[], object],
         report: Callable[[Failure, str], object],
     ) -> None:
@@ -80,6 +97,10 @@ class UnboundCalls(Part):
         self.attach: Callable[[], object] | None = None
         self._bound: threading.Lock | None = None  # released when there is a loop
         self._watchesExit = False
+        self._told = False  # since there was a loop
+        self._next: _Asked | None = None  # the latest wait; watched if the first one ends
+        self._exitWatch: Callable[[], object] | None = None  # the latest
+        self._threadAsked = False  # for what belongs to the loop's thread
 
     def expect(self) -> None:
         """Hear that something was asked for that a task may wait for."""
@@ -89,59 +110,112 @@ class UnboundCalls(Part):
     def note(self) -> None:
         """Hear that something was asked for, in this thread, which may wait for it."""
         self.expect()
+        self.watchExit()
+        # In the main thread a program prepares what runs once its loop does.
+        if self._bound is None and not _isMainThread():
+            self._startWatch(_Asked(None))
+
+    def noteUse(self) -> None:
+        """Hear that something was asked for that belongs to the loop's thread, such as a timer.
+
+        A thread that is not the main one may go on to run the reactor itself, so it is not refused.
+        """
+        self.expect()
+        if not _isMainThread() and current.runningLoop() is None:
+            self._threadAsked = True
+            self.note()
+
+    def noteWait(self, waits: Callable[[], bool]) -> None:
+        """Hear that this thread, which may be the main one, is about to wait for an answer.
+
+        Args:
+            waits: Returns whether it still does.
+        """
+        if self._bound is None:
+            self._startWatch(_Asked(waits))
+        elif not self._told:
+            # Race: the watch has found just now that what it was begun for waits no longer. It
+            # drops its lock and then looks for this; we do the opposite.
+            self._next = asked = _Asked(waits)
+            if self._bound is None:
+                self._startWatch(asked)
+
+    def watchExit(self) -> None:
+        """See to it that the program's end says what has never run."""
         if not self._watchesExit:
             self._watchesExit = True
             _watchExit(self)
-        # In the main thread a program prepares what runs once its loop does.
-        if self._bound is None and threading.current_thread() is not threading.main_thread():
-            bound = allocate_lock()
-            bound.acquire()
-            # Race: another thread does the same just now: then there are two reports.
-            self._bound = bound
-            _releaseAtExit(self)
-            name, stack = _here()
-            who = threading.current_thread().name
-            try:
-                threading.Thread(
-                    target=self._watch,
-                    args=(bound, name, who, monotonic(), stack),
-                    name="twistlike-unbound",
-                    daemon=True,
-                ).start()
-            except RuntimeError:
-                self._bound = None  # no thread can be started: nobody would report it
+
+    def poolMade(self) -> None:
+        """Look at the jobs that never ran before the pools do, which drop them at the exit.
+
+        The pools' module may have been imported just now, and the latest handler comes first.
+        """
+        self._watchesExit = False
+        self.watchExit()
+
+    def _startWatch(self, asked: _Asked) -> None:
+        """Report in a while, from another thread, that there has been no loop."""
+        bound = allocate_lock()
+        bound.acquire()
+        # Race: another thread does the same just now: then there are two reports.
+        self._bound = bound
+        _releaseAtExit(self)
+        try:
+            threading.Thread(
+                target=self._watch,
+                args=(bound, asked),
+                name="twistlike-unbound",
+                daemon=True,
+            ).start()
+        except RuntimeError:
+            self._bound = None  # no thread can be started: nobody would report it
 
     def bind(self, loop: AbstractEventLoop) -> None:
         """Watch no longer: there is a loop, which runs what waits."""
         if self.attach is not None:
             whenTaskWaits.discard(self.attach)
+        self._threadAsked = self._told = False
+        self._next = None
         bound, self._bound = self._bound, None
         if bound is not None:
             bound.release()
 
     def afterFork(self) -> None:
         """Watch anew: the thread that watches is not in the child."""
-        self._bound = None
+        self._bound = self._next = None
+        self._told = False
 
-    def _watch(
-        self,
-        bound: threading.Lock,
-        name: str,
-        who: str,
-        since: float,
-        stack: list[tuple[str, int, str]],
-    ) -> None:
+    def _watch(self, bound: threading.Lock, asked: _Asked) -> None:
         """Wait for the loop, and report if none comes. Thread: one of its own."""
-        if bound.acquire(timeout=REPORT_AFTER):
-            return
+        while True:
+            if bound.acquire(timeout=max(0, asked.since + REPORT_AFTER - monotonic())):
+                return
+            if asked.waits is None or asked.waits():
+                break
+            # Its limit is over, or a signal has ended it. The latest one is watched in its place.
+            if (latest := self._takeNext()) is None:
+                if self._bound is bound:
+                    self._bound = None
+                if (latest := self._takeNext()) is None:
+                    return
+                self._bound = bound
+            asked = latest
+        self._told = True
+        self._next = None
         text = (
-            f"{name} was called in thread {who!r} {monotonic() - since:.1f} s ago, and the reactor "
-            f"has had no loop since, so it waits (calls and jobs that do: {self._count()}). "
-            f"{HELP}. It was called here:\n{_format(stack)}"
+            f"{asked.name} was called in thread {asked.thread!r} {monotonic() - asked.since:.1f} s "
+            "ago, and the reactor has had no loop since, so it waits (calls and jobs that do: "
+            f"{self._count(self._threadAsked)}). {HELP}. It was called here:\n"
+            f"{_format(asked.stack)}"
         )
         self._report(
             Failure(ReactorNotRunning(text)), "a thread waits for a reactor without a loop"
         )
+
+    def _takeNext(self) -> _Asked | None:
+        asked, self._next = self._next, None
+        return asked
 
     def releaseAtExit(self) -> None:
         """Let threads go that wait for a loop: the interpreter ends, and waits for them."""
@@ -150,10 +224,14 @@ class UnboundCalls(Part):
 
     def reportUnrun(self) -> None:
         """Say at the program's end that what was asked for has never run."""
-        if number := self._count():
+        if number := self._count(self._threadAsked):
             what = "1 call or job was" if number == 1 else f"{number} calls and jobs were"
             text = f"{what} never run, for the reactor never had a loop. {HELP}"
             self._report(Failure(ReactorNotRunning(text)), "the program ends")
+
+
+def _isMainThread() -> bool:
+    return get_ident() == threading.main_thread().ident
 
 
 def _here() -> tuple[str, list[tuple[str, int, str]]]:
@@ -181,8 +259,10 @@ def _watchExit(calls: UnboundCalls) -> None:
     reference = weakref.ref(calls)
 
     def atExit() -> None:
-        if (alive := reference()) is not None:
+        if (alive := reference()) is not None and alive._exitWatch is atExit:
             alive.reportUnrun()
+
+    calls._exitWatch = atExit
 
     atexit.register(atExit)
 

@@ -415,6 +415,8 @@ def _blockingCall(
                 "for itself; call the function there, or use deferToThread to leave the thread"
             )
     wait: _Wait = _Wait(f, args, kwargs, blocked)
+    if isinstance(reactor, Reactor) and reactor._life.loop is None:
+        reactor._life.acceptWait("a blocking call", partial(blocked.waiting.__contains__, wait))
     # Race: the reactor ends while we come. It releases the waiters that it knows of, then closes
     # the inbox. We are known before we post: so either we are released, or the post is refused.
     blocked.waiting.add(wait)

@@ -5,11 +5,12 @@ Not imported before it is needed: `concurrent.futures` takes 10 ms.
 
 from __future__ import annotations
 
+import weakref
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from twistlike._base.error import ReactorNotRunning, WrongThreadError
-from twistlike._base.failure import Failure
+from twistlike._base.failure import Failure, tracebackOf, withTraceback
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.errors import CancelledError
 from twistlike._eventloop import current
@@ -93,6 +94,7 @@ class ReactorFuture(Future[T]):
             WrongThreadError: In the reactor's own thread, if there is none yet.
         """
         if self.done() or not self._isWorker():
+            self._noteWait()
             return super().result(timeout)
         with self._lent():
             return super().result(timeout)
@@ -104,6 +106,7 @@ class ReactorFuture(Future[T]):
             WrongThreadError: In the reactor's own thread, if there is no result yet.
         """
         if self.done() or not self._isWorker():
+            self._noteWait()
             return super().exception(timeout)
         with self._lent():
             return super().exception(timeout)
@@ -118,6 +121,16 @@ class ReactorFuture(Future[T]):
                 "itself (__wrapped__)"
             )
         return currentPool() is not None
+
+    def _noteWait(self) -> None:
+        """See to it that a wait for a reactor that gets no loop is told."""
+        if not self.done() and self._reactor._life.loop is None:
+            waiting = weakref.ref(self)
+
+            def waits() -> bool:
+                return (future := waiting()) is not None and not future.done()
+
+            self._reactor._unbound.noteWait(waits)
 
     def _lent(self) -> Any:
         pool = currentPool()
@@ -192,9 +205,10 @@ def _serve(load: list[tuple[ReactorFuture[Any], Callable[..., Any], Any, Any]]) 
         result = function(*args, **kwargs)
         awaited = fromAwaitable(result)
     except BaseException as error:
-        traceback = error.__traceback__
+        # By the base class: the error's own answer may be anybody's code, which may raise.
+        traceback = tracebackOf(error)
         try:
-            future._fail(error.with_traceback(traceback and traceback.tb_next))
+            future._fail(withTraceback(error, traceback and traceback.tb_next))
         finally:
             del future, function, args, kwargs, traceback  # see above
         return

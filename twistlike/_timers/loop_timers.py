@@ -11,6 +11,7 @@ from time import monotonic
 from time import time as wallClock
 from typing import TYPE_CHECKING
 
+from twistlike._base.failure import tracebackOf, withTraceback
 from twistlike._eventloop import current
 from twistlike._eventloop.factory import clockOf
 from twistlike._timers.queue import TimerQueue, markCancelled
@@ -212,9 +213,10 @@ class LoopTimers(TimerQueue):
                     call.run()
                 except BaseException as error:
                     assert function is not None
-                    if error.__traceback__ is not None:
+                    if (traceback := tracebackOf(error)) is not None:
                         # Without our own frame, that of call.run(): the reporter drops one, too.
-                        error.__traceback__ = error.__traceback__.tb_next
+                        withTraceback(error, traceback.tb_next)
+                        del traceback
                     fatal = self._onError(error, function) or fatal
         finally:
             if self._loop is not None:

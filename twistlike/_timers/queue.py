@@ -535,6 +535,11 @@ class TimerQueue:
         active = {number: call for _, number, call in entries if call.active()}
         return sorted(active.values(), key=lambda call: (call.time, call.number))
 
+    def count(self) -> int:
+        """Return how many calls are still to come. Thread: any; it changes nothing."""
+        entered = {call.number for _, number, call in [*self._heap, *self._line] if call.active()}
+        return len(entered.union(call.number for call in [*self._fresh] if call.active()))
+
     def clear(self) -> list[DelayedCall]:
         """Take out all calls that are still to come, and return them.
 

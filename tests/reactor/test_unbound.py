@@ -1,0 +1,185 @@
+"""A reactor that never gets a loop: whoever waits for it, or asked it for something, is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.reactor.test_edges import Run, program, said
+
+__all__ = ["program"]  # a fixture
+
+INTERRUPT = "threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+
+WAITS = [
+    "threads.blockingCallFromThread(reactor, int)",
+    "threads.blockingCallWithTimeout(20, reactor, int)",
+    "threads.runInReactor(int)().result()",
+    "threads.runInReactor(int)().exception()",
+    "threads.waitFor(20)(int)()",
+]
+
+JOBS = [
+    "threads.deferToThread(print, 'ran')",
+    "threads.deferToThreadPool(reactor, reactor.getThreadPool(), print, 'ran')",
+    "reactor.callInThread(print, 'ran')",
+    "reactor.getThreadPool().callInThread(print, 'ran')",
+    "threads.callMultipleInThread([(print, ('ran',), {})])",
+]
+
+LATER = [
+    "reactor.callLater(0.1, print, 'ran')",
+    "reactor.callWhenRunning(print, 'ran')",
+    "reactor.addSystemEventTrigger('after', 'startup', print, 'ran')",
+    "task.deferLater(reactor, 0.1)",
+    "task.LoopingCall(int).start(0.1)",
+]
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_blocking_call_of_the_main_thread_is_told(program: Run, wait: str) -> None:
+    """A script that waits in its main thread before any loop runs is told after two seconds."""
+    done = program(
+        f"""
+        {INTERRUPT.strip()}
+        try:
+            {wait}
+        except KeyboardInterrupt:
+            print("interrupted")
+        """
+    )
+    assert done.stdout == "interrupted\n"
+    assert done.stderr.count("a thread waits for a reactor without a loop") == 1
+    assert f"\n    {wait}" in done.stderr
+    assert "in thread 'MainThread'" in done.stderr
+
+
+def test_a_wait_that_is_over_is_not_told(program: Run) -> None:
+    """A limited wait that has ended is not told; a later one that takes too long is."""
+    done = program(
+        """
+        def wait(seconds):
+            try:
+                threads.blockingCallWithTimeout(seconds, reactor, int)
+            except TimeoutError:
+                print("limit")
+        wait(0.01)
+        wait(0.02)
+        wait(2.3)
+        os._exit(0)
+        """
+    )
+    assert done.stderr.count("a thread waits for a reactor without a loop") == 1
+    assert "\n    wait(2.3)" in done.stderr
+
+
+def test_a_blocking_call_in_a_forked_child_is_told(program: Run) -> None:
+    """The child's main thread, forked inside of a loop, waits for a reactor that is not there."""
+    done = program(
+        """
+        async def main():
+            async with reactor:
+                await threads.deferToThread(int)
+                pid = os.fork()
+                if pid == 0:
+                    signal.alarm(3)
+                    try:
+                        threads.blockingCallFromThread(reactor, int)
+                    finally:
+                        os._exit(0)
+                os.waitpid(pid, 0)
+        import warnings
+        warnings.simplefilter("ignore")
+        host(main())
+        """
+    )
+    assert "without a loop" in done.stderr or "WrongThreadError" in done.stderr
+
+
+@pytest.mark.parametrize("ask", JOBS)
+def test_jobs_that_never_ran_are_told_at_the_end(program: Run, ask: str) -> None:
+    """A job is a call that was never run, as one of `callFromThread` is."""
+    done = program(ask)
+    assert done.stderr.count("1 call or job was never run") == 1
+
+
+@pytest.mark.parametrize("ask", LATER)
+def test_what_a_thread_asks_of_a_reactor_without_a_loop_is_told(program: Run, ask: str) -> None:
+    """A timer that a library's thread sets in a program that never attaches never runs."""
+    done = program(
+        f"""
+        def library():
+            {ask}
+        async def main():
+            threading.Thread(target=library, name="client").start()
+            await asyncio.sleep(2.3)
+        host(main())
+        """
+    )
+    assert done.stderr.count("was called in thread 'client' 2.") == 1
+    assert "write reactor.attach()" in done.stderr
+    assert done.stderr.count("1 call or job was never run") == 1
+
+
+def test_a_thread_may_prepare_the_reactor_that_it_runs(program: Run) -> None:
+    """Timers of a thread that goes on to run the reactor itself are run, and nothing is told."""
+    out = said(
+        program(
+            """
+            def run():
+                reactor.callWhenRunning(print, "running")
+                reactor.callLater(0.01, reactor.stop)
+                reactor.run(installSignalHandlers=False)
+            thread = threading.Thread(target=run)
+            thread.start()
+            thread.join()
+            """
+        )
+    )
+    assert out == "running\n"
+
+
+def test_timers_of_the_main_thread_are_its_own_business(program: Run) -> None:
+    """A module that prepares a timer in the main thread may end without a run, in silence."""
+    assert said(program("reactor.callLater(1, print)")) == ""
+
+
+@pytest.mark.parametrize(
+    "stop", ["reactor.callFromThread(reactor.stop)", "reactor.callLater(0, reactor.stop)"]
+)
+def test_a_stop_by_the_loop_is_not_told_to_be_at_its_lines(program: Run, stop: str) -> None:
+    """Who called stop() is not the loop's own code, but whoever runs the loop."""
+    done = program(
+        f"""
+        import logging
+        logging.basicConfig(level="INFO", stream=sys.stdout)
+        async def main():
+            {stop}
+            await asyncio.sleep(0.1)
+            try:
+                reactor.callFromThread(print)
+            except Exception as error:
+                print(error)
+        host(main())
+        """
+    )
+    assert done.stdout.count("reactor.stop() was called by the loop, which was asked to") == 2
+    assert done.stdout.count("runs at <string>:") == 2
+    assert "events.py" not in done.stdout
+
+
+def test_a_stop_is_told_with_its_line(program: Run) -> None:
+    """A stop() in a coroutine is told to be there."""
+    done = program(
+        """
+        async def main():
+            reactor.attach()
+            reactor.stop()
+            await asyncio.sleep(0.1)
+            try:
+                reactor.callFromThread(print)
+            except Exception as error:
+                print(error)
+        host(main())
+        """
+    )
+    assert "reactor.stop() was called at <string>:" in done.stdout
