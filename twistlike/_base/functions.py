@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "ASYNC",
+    "checkClock",
     "checkFunction",
     "describe",
     "describeWithPlace",
@@ -75,6 +76,24 @@ def checkFunction(function: object, caller: str) -> None:
             f"{caller} takes a function that blocks, and {describeWithPlace(function)} is a"
             " coroutine function: a thread would only make its coroutine, and run none of it. Await"
             " it in the loop, or have it run in a loop of the thread's own: asyncio.run(...)"
+        )
+
+
+def checkClock(clock: object, caller: str) -> None:
+    """Refuse what cannot measure a time.
+
+    Args:
+        clock: What a user has given as a reactor or a clock.
+        caller: The name of the function that was given it.
+
+    Raises:
+        TypeError: If it has no `callLater`.
+    """
+    if not callable(getattr(clock, "callLater", None)):
+        found = "None" if clock is None else f"an object of type {type(clock).__qualname__}"
+        raise TypeError(
+            f"{caller} takes a reactor, or a clock that has callLater, not {found}; write"
+            " `from twistlike.internet import reactor`"
         )
 
 

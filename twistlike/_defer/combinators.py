@@ -126,6 +126,11 @@ class Collector(Deferred[_T]):
                 f"{name} takes Deferreds; number {index} is {safe_repr(deferred)}: write"
                 f" {'Deferred.fromFuture' if isFuture(deferred) else 'ensureDeferred'}(...)"
             )
+        if not hasattr(deferred, "addCallbacks"):
+            raise TypeError(
+                f"{name} takes Deferreds; number {index} is {safe_repr(deferred)}: write"
+                " succeed(...) for a result that is there, maybeDeferred(f, ...) for a call"
+            )
         deferred.addCallbacks(
             self._asCallback, self._asCallback, (index, SUCCESS), {}, (index, FAILURE)
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure, withTraceback
+from twistlike._base.functions import checkClock
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
@@ -375,7 +376,11 @@ class Deferred(DeferredFields[_T]):
             onTimeoutCancel: called with what came of the cancel and with the timeout, if it came to
                 that; what it returns or raises takes its place. Without it, a `CancelledError`
                 becomes a `TimeoutError`.
+
+        Raises:
+            TypeError: the clock has no `callLater`.
         """
+        checkClock(clock, "addTimeout")
         timedOut = False
 
         def expire() -> None:

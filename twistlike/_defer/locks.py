@@ -170,6 +170,8 @@ class DeferredSemaphore(_ConcurrencyPrimitive):
 
     def __init__(self, tokens: int) -> None:
         super().__init__()
+        if not isinstance(tokens, int):
+            raise TypeError(f"the tokens of a DeferredSemaphore are a number, not {tokens!r}")
         if tokens < 1:
             raise ValueError("DeferredSemaphore requires tokens >= 1")
         self.tokens = tokens

@@ -8,6 +8,7 @@ Thread: any, unless a docstring says that it is the watchdog's; also in signal h
 
 from __future__ import annotations
 
+import sys
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -29,6 +30,9 @@ TICK = 0.02
 # Seconds between two warnings of one pool: a pool that is full for long should not fill the log as
 # well.
 WARN_INTERVAL = 60.0
+
+# WebAssembly, in the browser and outside of it.
+WITHOUT_THREADS = ("emscripten", "wasi")
 
 _watched: list[Workers] = []
 # What it sleeps on, between two rounds; it is released to have a round now.
@@ -59,10 +63,18 @@ def startThread(thread: threading.Thread) -> None:
 
     Interrupted at the wrong place, `Thread.start` raises a RuntimeError about its lock instead, and
     callers would take that for a thread that could not be started.
+
+    Raises:
+        RuntimeError: No thread can be started: there are too many, or the platform has none.
     """
     try:
         thread.start()
     except RuntimeError as error:
+        if sys.platform in WITHOUT_THREADS:
+            raise RuntimeError(
+                f"this platform, {sys.platform}, has no threads, so there is none for a function "
+                "to run in; call the function in the loop, or await what does the same there"
+            ) from error
         if error.__context__ is None or isinstance(error.__context__, Exception):
             raise
         raise error.__context__ from None

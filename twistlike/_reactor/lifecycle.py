@@ -39,7 +39,7 @@ from twistlike._eventloop.host_end import HostWatch, generatorsEnd
 from twistlike._eventloop.teardown import endTasks
 from twistlike._log.report import tell
 from twistlike._reactor.parts import runEach
-from twistlike._reactor.unbound import callerOf
+from twistlike._reactor.unbound import placeOfCall
 from twistlike._reactor.wrong_thread import ThreadGuard
 
 if TYPE_CHECKING:
@@ -75,9 +75,6 @@ class Fired(Enum):
     STARTUP_DURING = "during startup"
     SHUTDOWN_BEFORE = "before shutdown"
 
-
-# The packages whose frames run a loop: what they call was asked for elsewhere.
-LOOPS = ("asyncio", "uvloop", "nest_asyncio")
 
 STARTED = (State.RUNNING, State.ATTACHED)
 ALIVE = (State.RUNNING, State.ATTACHED, State.STOPPING)
@@ -407,19 +404,8 @@ class LifeCycle:
 
     def _noteStop(self) -> None:
         """Note where a reactor is stopped whose host goes on, for the errors of later uses."""
-        _, frame = callerOf(sys._getframe())
-        caller = frame
-        while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in LOOPS:
-            frame = frame.f_back
-        if frame is not None:
-            place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-            if frame is caller:
-                self._stoppedAt = f"at {place}"
-            else:
-                self._stoppedAt = (
-                    "by the loop, which was asked to (by callFromThread, a timer or a signal) and "
-                    f"runs at {place}"
-                )
+        if place := placeOfCall(sys._getframe()):
+            self._stoppedAt = place
             tell(
                 f"reactor.stop() was called {self._stoppedAt}: the reactor ends, with its "
                 "threads and timers; the loop goes on, and reactor.attach() begins again"

@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-__all__ = ["REPORT_AFTER", "UnboundCalls", "callerOf"]
+__all__ = ["REPORT_AFTER", "UnboundCalls", "placeOfCall"]
 
 # After how long a wait for a loop is reported, in seconds: longer than a program takes to start its
 # loop after it has started its threads, shorter than a person waits before they ask what is wrong.
 REPORT_AFTER = 2.0
+
+# The packages whose frames run a loop: what these call was asked for elsewhere.
+LOOPS = frozenset(("asyncio", "nest_asyncio", "uvloop"))
 
 _OURS = __name__.partition(".")[0]
 
@@ -54,6 +57,24 @@ def callerOf(frame: FrameType | None) -> tuple[str, FrameType | None]:
         name = frame.f_code.co_name
         frame = frame.f_back
     return name, frame
+
+
+def placeOfCall(frame: FrameType | None) -> str:
+    """Return where a function of ours was called from outside: "at ..."; "" if that is not known.
+
+    Args:
+        frame: A frame of ours.
+    """
+    _, frame = callerOf(frame)
+    caller = frame
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in LOOPS:
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    place = f"at {frame.f_code.co_filename}:{frame.f_lineno}"
+    if frame is caller:
+        return place
+    return f"by the loop, asked to by callFromThread, a timer or a signal, which runs {place}"
 
 
 class _Asked:

@@ -60,7 +60,8 @@ class ThreadGuard:
         where = name if "." in name else f"reactor.{name}"
         text = (
             f"{name} was called from thread {current_thread().name!r}, which does not run this "
-            f"reactor's loop; use reactor.callFromThread({where}, ...)"
+            # A method of an object: "loopingCall.start", as one might call the object.
+            f"reactor's loop; use reactor.callFromThread({where[:1].lower()}{where[1:]}, ...)"
         )
         if current.runningLoop() is not None:
             text += (

@@ -183,6 +183,17 @@ def deferToThreadPool(
     Thread: the reactor's.
     """
     checkFunction(f, "deferToThreadPool")
+    if not callable(getattr(reactor, "callFromThread", None)):
+        raise TypeError(
+            "deferToThreadPool takes the reactor first, then the pool, then the function; what it"
+            f" got first is {describe(reactor)}"
+        )
+    if not callable(getattr(threadpool, "submit", None)) and not _isThreadPool(threadpool):
+        raise TypeError(
+            "deferToThreadPool takes a thread pool, or an executor, after the reactor: write"
+            " reactor.getThreadPool(), or call deferToThread; what it got is"
+            f" {describe(threadpool)}"
+        )
     poster: ThreadsafePoster
     outstanding: set[Outstanding]
     if isinstance(reactor, Reactor):
@@ -233,9 +244,17 @@ def callMultipleInThread(
 
     Raises:
         ReactorNotRunning: If the reactor has ended: none will be called.
+        TypeError: It is no such list. (Of another iterable, each is looked at when it is its turn.)
 
     Thread: any.
     """
+    if not hasattr(type(tupleList), "__iter__"):
+        raise TypeError(
+            "callMultipleInThread takes a list of (function, args, kwargs), not an object of type"
+            f" {type(tupleList).__qualname__}; for one function there is reactor.callInThread"
+        )
+    for each in tupleList if isinstance(tupleList, (list, tuple)) else ():
+        _checkEntry(each)
     currentReactor().callInThread(_runMultiple, tupleList)
 
 
@@ -375,8 +394,21 @@ def blockingCallWithTimeout(
 def _runMultiple(
     tupleList: Iterable[tuple[Callable[..., object], Iterable[Any], Mapping[str, Any]]],
 ) -> None:
-    for function, args, kwargs in tupleList:
+    for each in tupleList:
+        function, args, kwargs = _checkEntry(each)
         function(*args, **kwargs)
+
+
+def _checkEntry(each: Any) -> tuple[Callable[..., object], Iterable[Any], Mapping[str, Any]]:
+    try:
+        function, args, kwargs = each
+    except (TypeError, ValueError):
+        raise TypeError(
+            "callMultipleInThread takes a list of (function, args, kwargs), as (print, ('x',), {});"
+            f" one of it is an object of type {type(each).__qualname__}"
+        ) from None
+    checkFunction(function, "callMultipleInThread")
+    return function, args, kwargs
 
 
 class _ForeignReactor:

@@ -6,14 +6,18 @@ A `Clock` belongs to the thread that steps it; `deferLater` to that of the clock
 from __future__ import annotations
 
 from math import isnan
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from twistlike._base.functions import checkClock
 from twistlike._base.naming import showAs
+from twistlike._base.reflect import safe_repr
+from twistlike._defer.coroutines import fromCoroutine
 from twistlike._defer.deferred import Deferred
 from twistlike._timers.queue import TimerQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
     from typing_extensions import ParamSpec
 
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Clock", "deferLater"]
 
 _T = TypeVar("_T")
+
+_isCallable = callable  # deferLater has a parameter of that name, as in Twisted
 
 
 class Clock:
@@ -112,7 +118,7 @@ def deferLater(clock: IReactorTime, delay: float, callable: None) -> Deferred[No
 def deferLater(
     clock: IReactorTime,
     delay: float,
-    callable: Callable[P, Deferred[_T]],
+    callable: Callable[P, Coroutine[Any, Any, _T] | Deferred[_T]],
     *args: P.args,
     **kw: P.kwargs,
 ) -> Deferred[_T]: ...
@@ -141,18 +147,28 @@ def deferLater(
         kw: Its keyword arguments.
 
     Returns:
-        A Deferred of what the function returns or, if that is a Deferred, of its result. To cancel
-        it keeps the function from being called.
+        A Deferred of what the function returns or, if that is a Deferred or a coroutine, of its
+        result. To cancel it keeps the function from being called.
 
     Raises:
-        TypeError: If the delay is not a number.
+        TypeError: If the delay is not a number, the clock has no `callLater`, or what is to be
+            called is not callable.
         ValueError: If it is negative or NaN.
     """
+    checkClock(clock, "deferLater")
+    if callable is not None and not _isCallable(callable):
+        raise TypeError(f"deferLater needs a callable to call, not {safe_repr(callable)}")
     deferred: Deferred[Any] = Deferred(lambda _: delayed.cancel())
     delayed = clock.callLater(delay, deferred.callback, None)
     if callable is not None:
         function = callable
-        deferred.addCallback(lambda _: function(*args, **kw))
+
+        def call(_: None) -> Any:
+            result = function(*args, **kw)
+            # Nobody else would run it. `callLater` does the same.
+            return fromCoroutine(result) if type(result) is CoroutineType else result
+
+        deferred.addCallback(call)
     return deferred
 
 

@@ -536,9 +536,9 @@ class TimerQueue:
         return sorted(active.values(), key=lambda call: (call.time, call.number))
 
     def count(self) -> int:
-        """Return how many calls are still to come. Thread: any; it changes nothing."""
-        entered = {call.number for _, number, call in [*self._heap, *self._line] if call.active()}
-        return len(entered.union(call.number for call in [*self._fresh] if call.active()))
+        """Return how many calls are still to come. Thread: any."""
+        calls = [*self._fresh, *(entry[2] for entry in [*self._heap, *self._line])]
+        return len({call.number for call in calls if call.active()})
 
     def clear(self) -> list[DelayedCall]:
         """Take out all calls that are still to come, and return them.
