@@ -92,6 +92,11 @@ class LoopTimers(TimerQueue):
         """Return the calls that are still to come, and those that the end has dropped."""
         return [call for call in self._lost if call.active()] + super().calls()
 
+    def count(self) -> int:
+        """Return how many calls are still to come. Thread: any."""
+        calls = [*self._fresh, *(entry[2] for entry in [*self._heap, *self._line])]
+        return len({call.number for call in calls if call.active()})
+
     # ---- the clock -------------------------------------------------------------------------------
 
     @property

@@ -535,11 +535,6 @@ class TimerQueue:
         active = {number: call for _, number, call in entries if call.active()}
         return sorted(active.values(), key=lambda call: (call.time, call.number))
 
-    def count(self) -> int:
-        """Return how many calls are still to come. Thread: any."""
-        calls = [*self._fresh, *(entry[2] for entry in [*self._heap, *self._line])]
-        return len({call.number for call in calls if call.active()})
-
     def clear(self) -> list[DelayedCall]:
         """Take out all calls that are still to come, and return them.
 

@@ -1,0 +1,157 @@
+"""Careless calls get an error that says what to do; odd exceptions end what they should."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.reactor.test_edges import Run, program, said
+from twistlike._pool import watchdog
+from twistlike.internet import defer, reactor, task, threads
+
+__all__ = ["program"]  # a fixture
+
+LISTED = "takes a list of (function, args, kwargs)"
+
+WRONG: list[tuple[str, Callable[[Any], object]]] = [
+    ("after the reactor: write", lambda none: threads.deferToThreadPool(reactor, none, print)),
+    ("takes the reactor first", lambda none: threads.deferToThreadPool(none, none, print)),
+    (LISTED, lambda none: threads.callMultipleInThread(none)),
+    (LISTED, lambda none: threads.callMultipleInThread([print, none])),  # type: ignore[list-item]
+    ("takes a function to call", lambda none: threads.callMultipleInThread([(none, (), {})])),
+    ("number 1 is None: write", lambda none: defer.gatherResults([defer.succeed(1), none])),
+    ("number 0 is None: write", lambda none: defer.DeferredList([none])),
+    ("takes a reactor, or a clock", lambda none: defer.Deferred().addTimeout(5, none)),
+    ("takes a reactor, or a clock", lambda none: task.deferLater(none, 1, print)),
+    ("needs a callable", lambda none: task.deferLater(reactor, 1, "f")),  # type: ignore[call-overload]
+    ("are a number", lambda none: defer.DeferredSemaphore(none)),
+]
+
+
+@pytest.mark.parametrize(("text", "call"), WRONG)
+def test_a_wrong_argument_is_refused(text: str, call: Callable[[Any], object]) -> None:
+    """A TypeError says what was found and what to write, where the mistake is made."""
+    with pytest.raises(TypeError) as caught:
+        call(None)
+    assert text in str(caught.value)
+
+
+def test_defer_later_runs_a_coroutine(program: Run) -> None:
+    """A coroutine function is run, as `callLater` runs it, and its result is the Deferred's."""
+    out = said(
+        program(
+            """
+            async def double(number):
+                await asyncio.sleep(0)
+                return 2 * number
+            async def main():
+                print(await task.deferLater(reactor, 0.001, double, 21))
+            host(main())
+            """
+        )
+    )
+    assert out == "42\n"
+
+
+def test_an_exception_that_answers_for_no_attribute(program: Run) -> None:
+    """What it is raised in ends with it; nothing waits for ever."""
+    out = said(
+        program(
+            """
+            class Odd(Exception):
+                def __getattribute__(self, name):
+                    raise KeyError(name)
+            def fail():
+                raise Odd
+            async def coroutine():
+                raise Odd
+            def generator():
+                yield None
+                raise Odd
+            async def main():
+                async with reactor:
+                    for make in (
+                        lambda: task.deferLater(reactor, 0.001, fail),
+                        lambda: task.deferLater(reactor, 0.001, coroutine),
+                        lambda: asyncio.wrap_future(threads.runInReactor(fail)()),
+                        lambda: asyncio.wrap_future(threads.runInReactor(coroutine)()),
+                        lambda: threads.deferToThread(fail),
+                        lambda: threads.deferToThread(
+                            threads.blockingCallFromThread, reactor, fail),
+                        lambda: threads.deferToThread(threads.waitFor(5)(fail)),
+                        lambda: task.LoopingCall(fail).start(1),
+                        lambda: task.cooperate(generator()).whenDone(),
+                    ):
+                        async def wait():
+                            try:
+                                await make()
+                            except BaseException as error:
+                                return type(error).__name__
+                        done, _ = await asyncio.wait([asyncio.ensure_future(wait())], timeout=5)
+                        print(*(each.result() for each in done))
+            host(main())
+            """
+        )
+    )
+    assert out == "Odd\n" * 9
+
+
+def test_an_odd_exception_of_a_timer_is_reported(program: Run) -> None:
+    """A timer that raises such an exception keeps none of the others from running."""
+    done = program(
+        """
+        class Odd(Exception):
+            def __getattribute__(self, name):
+                raise KeyError(name)
+        def fail():
+            raise Odd
+        async def main():
+            reactor.callLater(0, fail)
+            reactor.callFromThread(fail)
+            await task.deferLater(reactor, 0.01, print, "others")
+        host(main())
+        """
+    )
+    assert done.stdout == "others\n"
+    assert done.stderr.count("fail (<string>:") == 2
+
+
+def test_a_method_of_an_object_is_named_as_one() -> None:
+    """The advice for another thread names the object's method, not the class's."""
+    caught: list[BaseException] = []
+
+    async def main() -> None:
+        async with reactor:
+            thread = threading.Thread(target=start)
+            thread.start()
+            thread.join()
+
+    def start() -> None:
+        try:
+            task.LoopingCall(int).start(1)
+        except BaseException as error:
+            caught.append(error)
+
+    import asyncio
+
+    asyncio.run(main())
+    assert "use reactor.callFromThread(loopingCall.start, ...)" in str(caught[0])
+
+
+def test_a_platform_without_threads_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In WebAssembly no thread can be started: the error says why, and what to do."""
+
+    class NoThread(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    with pytest.raises(RuntimeError, match="has no threads.*call the function in the loop"):
+        watchdog.startThread(NoThread())
+    monkeypatch.undo()
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        watchdog.startThread(NoThread())
