@@ -43,7 +43,7 @@ def test_others_may_put_attributes_on_a_deferred() -> None:
     with pytest.raises(TypeError):
         vars(deferred)
     with pytest.raises(TypeError, match="await"):
-        dict(deferred)  # type: ignore[call-overload]
+        dict(deferred)
     deferred.note = 1  # type: ignore[attr-defined]
     assert vars(deferred) == {"note": 1}
     assert vars(Answer()) == {"note": 1}

@@ -258,7 +258,8 @@ class CoroutineDeferred(Deferred[_T]):
 
     def _failed(self, error: BaseException, coro: Any) -> Any:
         """Return what the coroutine's end by an exception comes to."""
-        if isinstance(error, _DefGen_Return):
+        # Not isinstance, which may ask the error for its `__class__`: that may be anybody's code.
+        if issubclass(type(error), _DefGen_Return):
             return _valueOf(error, coro)
         if self._atBorder and isCancel(error):
             return cancelled(error)
@@ -460,7 +461,7 @@ def isCancel(error: BaseException) -> bool:
     """Return whether this is asyncio's way to say "cancelled"."""
     from asyncio import CancelledError as asyncioCancelledError  # the coroutine waited for a future
 
-    return isinstance(error, asyncioCancelledError)
+    return issubclass(type(error), asyncioCancelledError)
 
 
 def cancelled(error: BaseException) -> Failure:
@@ -576,7 +577,7 @@ def returnValue(val: object) -> NoReturn:
     raise _DefGen_Return(val)
 
 
-def _valueOf(error: _DefGen_Return, coro: Any) -> Any:
+def _valueOf(error: Any, coro: Any) -> Any:
     """Return what `returnValue` was given, with a warning if that was not in the generator itself.
 
     Called from another function, it ends that function and, by surprise, the generator with it.

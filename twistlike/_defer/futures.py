@@ -109,7 +109,7 @@ def asFuture(deferred: Deferred[Any], loop: AbstractEventLoop) -> Future[Any]:
 
 def _forFuture(error: Any) -> BaseException:
     """Return an error as asyncio's futures take it; StopIteration as CPython 3.12 has it."""
-    if isinstance(error, BaseException) and not isinstance(error, StopIteration):
+    if isinstance(error, BaseException) and not issubclass(type(error), StopIteration):
         return error
     replacement = RuntimeError(f"{safe_repr(error)} cannot be raised into a Future")
     if isinstance(error, BaseException):

@@ -242,7 +242,7 @@ def _withTraceback(message: str, failure: Failure) -> tuple[str, Any]:
     traceback = _tracebackOf(value) or failure.tb
     if traceback is None and failure.frames:
         return f"{message}\n{failure.getTraceback().rstrip()}", None
-    if not isinstance(value, BaseException):
+    if not issubclass(type(value), BaseException):
         return f"{message}\n{safe_str(value)}", None
     return message, (type(value), value, traceback)
 

@@ -119,7 +119,7 @@ class QueuedJob:
         try:
             result = function(*args) if context is None else context.run(function, *args)
         except BaseException as error:
-            if self.cancelRequested and isinstance(error, type(cancelledError())):
+            if self.cancelRequested and issubclass(type(error), type(cancelledError())):
                 worker.tally.interrupted += 1
             else:
                 worker.tally.failed += 1

@@ -335,7 +335,7 @@ class Worker:
         item, self.item = self.item, None
         if item is None:
             self._withdraw()
-            if not isinstance(error, SystemExit):
+            if not issubclass(type(error), SystemExit):
                 failure = Failure.fromException(error)
                 self.workers.report(failure, f"Thread {_nameOf(self)} was killed")
         elif isinstance(item, tuple):

@@ -553,7 +553,7 @@ class LifeCycle:
         if (
             self.attached
             and loop is not None
-            and isinstance(error, (KeyboardInterrupt, SystemExit))
+            and issubclass(type(error), (KeyboardInterrupt, SystemExit))
         ):
             # It is meant for the host, whose loop has to end by it: asyncio.Runner's second Ctrl-C.
             try:

@@ -626,7 +626,8 @@ class AsyncioSelectorReactor(Network):
         On a host's loop it must: `asyncio.Runner` ends by the KeyboardInterrupt of a second
         Ctrl-C. A loop of our own runs on, as Twisted's does.
         """
-        if self._life.attached and isinstance(error, (KeyboardInterrupt, SystemExit)):
+        # Not isinstance, which may ask the error for its `__class__`.
+        if self._life.attached and issubclass(type(error), (KeyboardInterrupt, SystemExit)):
             return error
         what = f"a call to {describeWithPlace(function)} failed"
         self._report(Failure.fromException(error), what, withoutArguments(function))

@@ -152,14 +152,14 @@ class UnboundCalls(Part):
         Args:
             waits: Returns whether it still does.
         """
+        if self._told:
+            return
+        # Race: the watch has found just now that what it was begun for waits no longer. It drops
+        # its lock and then looks for this; we do the opposite.
+        self._next = asked = _Asked(waits)
         if self._bound is None:
-            self._startWatch(_Asked(waits))
-        elif not self._told:
-            # Race: the watch has found just now that what it was begun for waits no longer. It
-            # drops its lock and then looks for this; we do the opposite.
-            self._next = asked = _Asked(waits)
-            if self._bound is None:
-                self._startWatch(asked)
+            self._next = None
+            self._startWatch(asked)
 
     def watchExit(self) -> None:
         """See to it that the program's end says what has never run."""

@@ -68,7 +68,7 @@ class _Program:
     def _failed(self, failure: Failure) -> None:
         if self._stopping and isCancelOfAsyncio(failure.value):
             return  # the reactor's end has cancelled a task that main waits for
-        if isinstance(failure.value, SystemExit):
+        if issubclass(type(failure.value), SystemExit):
             self.code = failure.value.code
         else:
             self.code = 1

@@ -504,12 +504,12 @@ def _close(iterator: Any) -> None:
 def _isCancel(error: BaseException) -> bool:
     from concurrent.futures import CancelledError  # not at the top: 10 ms; a worker has it
 
-    return isinstance(error, (CancelledError, QueueClosed))
+    return issubclass(type(error), (CancelledError, QueueClosed))
 
 
 def _notTheEnd(error: BaseException) -> BaseException:
     """Return an error that a reader does not take for the end."""
-    if not isinstance(error, StopAsyncIteration):
+    if not issubclass(type(error), StopAsyncIteration):
         return error
     wrong = RuntimeError("the iterable raised StopAsyncIteration")
     wrong.__cause__ = error

@@ -158,7 +158,7 @@ class ReactorFuture(Future[T]):
 
     def _failed(self, failure: Failure) -> None:
         error = failure.value
-        if isinstance(error, CancelledError):
+        if issubclass(type(error), CancelledError):
             self._cancel()
         self._fail(error)
 
