@@ -150,7 +150,7 @@ def test_a_platform_without_threads_says_so(monkeypatch: pytest.MonkeyPatch) -> 
             raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(sys, "platform", "emscripten")
-    with pytest.raises(RuntimeError, match="has no threads.*call the function in the loop"):
+    with pytest.raises(RuntimeError, match=r"has no threads.*call the function in the loop"):
         watchdog.startThread(NoThread())
     monkeypatch.undo()
     with pytest.raises(RuntimeError, match="can't start new thread"):

@@ -29,8 +29,7 @@ NEAR = 8
 """From this many nested runs on, the stack is looked at; again after as many more."""
 
 # Of the interpreter's frames, which may be 1,000: half of them, so that what callbacks do has room.
-# On WebAssembly the machine's stack ends long before them, and the interpreter with it.
-_MOST_FRAMES = 100 if sys.platform == "emscripten" else 500
+_MOST_FRAMES = 500
 
 
 class _Here(_local):
@@ -43,7 +42,7 @@ _here = _Here()
 
 
 def _stackIsDeep() -> bool:
-    """Return whether half of the stack is in use, or as much as is safe."""
+    """Return whether half of the stack is in use."""
     try:
         sys._getframe(min(sys.getrecursionlimit() // 2, _MOST_FRAMES))
     except ValueError:
