@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-__all__ = ["REPORT_AFTER", "UnboundCalls", "placeOfCall"]
+__all__ = ["REPORT_AFTER", "UnboundCalls", "callerOf", "placeOfCall"]
 
 # After how long a wait for a loop is reported, in seconds: longer than a program takes to start its
 # loop after it has started its threads, shorter than a person waits before they ask what is wrong.
