@@ -127,7 +127,7 @@ class Collector(Deferred[_T]):
                 f" {'Deferred.fromFuture' if isFuture(deferred) else 'ensureDeferred'}(...)"
             )
         if not hasattr(deferred, "addCallbacks"):
-            raise TypeError(
+            raise AttributeError(  # as in Twisted
                 f"{name} takes Deferreds; number {index} is {safe_repr(deferred)}: write"
                 " succeed(...) for a result that is there, maybeDeferred(f, ...) for a call"
             )

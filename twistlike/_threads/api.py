@@ -81,6 +81,9 @@ __all__ = [
 
 T = TypeVar("T")
 
+# One of them has whatever runs jobs: ours, an executor, or a pool with the interface of Twisted's.
+POOL_METHODS = ("enqueueCall", "submit", "callInThreadWithCallback")
+
 # In the place of a function that was not given: then the reactor is missing.
 _missing: Any = object()
 
@@ -188,7 +191,7 @@ def deferToThreadPool(
             "deferToThreadPool takes the reactor first, then the pool, then the function; what it"
             f" got first is {describe(reactor)}"
         )
-    if not callable(getattr(threadpool, "submit", None)) and not _isThreadPool(threadpool):
+    if not any(hasattr(threadpool, name) for name in POOL_METHODS):
         raise TypeError(
             "deferToThreadPool takes a thread pool, or an executor, after the reactor: write"
             " reactor.getThreadPool(), or call deferToThread; what it got is"
