@@ -157,6 +157,8 @@ LONG: dict[str, str] = {
     "call more",
     "_defer.callbacks:runCallbacks": "the loop that runs callbacks: taken apart, each callback "
     "would make one call more, which costs as much as running it",
+    "_defer.deferred:callback": "a firing; half of it is what runs a waiter alone: taken out, each "
+    "await would make one call more",
     "_reactor.reactor": "one class, whose methods are Twisted's and only hand on",
     "_transports.stream:_readReady": "an echo of 3 us: taken apart, it would take two calls more",
     "_pool.worker:_work": "the loop of a worker: taken apart, each job would make one call more",

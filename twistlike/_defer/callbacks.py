@@ -11,8 +11,9 @@ None, or the arguments. Four kinds of entries are not calls of somebody's functi
 - `(KEEP, KEEP, waiter)`: a task waits here, and leaves the result to those who come after.
 - `(COLLECT, index, collector)`: a `DeferredList` or a race notes the result of that index.
 
-Mostly a coroutine, a task or a `DeferredList` is the only one that waits. Then its entry stands in
-the place of the list, the waiter itself in `_state`, and `resume` runs the entry.
+Mostly a coroutine, a task, a `DeferredList` or another Deferred is the only one that waits. Then
+its entry stands in the place of the list, the waiter itself or `CONTINUES` in `_state`, and
+`Deferred.callback` runs the entry without the loop.
 
 `runCallbacks` runs a fired Deferred's entries. What an entry sets going (a Deferred that continues,
 a coroutine that ended and so fired its own Deferred) comes back to the same loop, which keeps those
@@ -64,9 +65,10 @@ __all__ = [
     "bindThread",
     "chain",
     "chainEnd",
+    "collectOne",
+    "handOn",
     "nesting",
     "removeEntry",
-    "resume",
     "runCallbacks",
 ]
 
@@ -75,6 +77,8 @@ class _Marker:
     """Something to compare with `is`; its name is what a debugger shows."""
 
     __slots__ = ("name",)
+
+    thread = None  # as the `_state` of a Deferred, it allows any to fire it
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -89,6 +93,7 @@ CONTINUE = _Marker("CONTINUE")
 RESUME = _Marker("RESUME")
 KEEP = _Marker("KEEP")
 PENDING = _Marker("PENDING")  # in runCallbacks: the result is a Deferred that is to be waited for
+CONTINUES = _Marker("CONTINUES")  # in Deferred._state: another one is alone to take over the result
 RUNNING = _Marker("RUNNING")  # in Deferred._state: runCallbacks is at it
 
 # Looked up once: an attribute that is a class's method is made anew each time.
@@ -243,36 +248,20 @@ def bindThread(deferred: DeferredFields[Any], waiter: Any) -> None:
 nesting = [0]
 
 
-def resume(current: Deferred[Any], result: Any) -> None:
-    """Run the only entry of a Deferred that has fired: that of a waiter.
-
-    What `runCallbacks` does, for the most frequent case, at half of its cost.
-    """
-    kind, index, waiter = current._callbacks
-    current._callbacks = None
-    current._state = RUNNING
-    if kind is COLLECT:
-        _collectOne(current, result, index, waiter)
-        return
-    depth = nesting[0]
-    nesting[0] = depth + 1
-    try:
-        following = waiter._resume(result)
-    except BaseException as error:
-        kind = following = None
-        current.result = _failureOf(error)
-    if following is not None and not following.paused:
-        runCallbacks(following, following.result)
-    if kind is RESUME:
-        current.result = None
-    current._state = None
-    if current._callbacks is not None or kind is None:
-        runCallbacks(current, current.result)
-    nesting[0] = depth
-    del current, result, waiter, following  # see the end of runCallbacks
+def handOn(current: Deferred[Any], result: Any, outer: Deferred[Any]) -> None:
+    """Run the only entry of a Deferred that has fired: that of one that takes the result over."""
+    current.result = current._state = None
+    outer.result = result
+    outer.paused -= 1
+    outer._state = None
+    if not outer.paused and (
+        outer._callbacks is not None or type(result) not in NON_DEFERRED_TYPES
+    ):
+        runCallbacks(outer, result)
+    del current, result, outer  # see the end of runCallbacks
 
 
-def _collectOne(current: Deferred[Any], result: Any, index: int, collector: Any) -> None:
+def collectOne(current: Deferred[Any], result: Any, index: int, collector: Any) -> None:
     """Run the only entry of a Deferred that has fired: that of a collector."""
     failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
     try:
@@ -313,10 +302,13 @@ def runCallbacks(current: Any, result: Any) -> None:
 
     This is where the time goes, so it is one function: a call costs as much as half a callback.
     """
-    stack: list[_Frame] | None = None
-    taken: Any = None  # an error that somebody who waits has got: not to be reported
-    raised = False  # whether an exception may know this frame
-    failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
+    stack: list[_Frame] | None
+    taken: Any  # an error that somebody who waits has got: not to be reported
+    stack = taken = None
+    # raised: whether an exception may know this frame
+    raised = failed = False
+    if type(result) not in NON_DEFERRED_TYPES:
+        failed = issubclass(type(result), Failure)
     current._state = RUNNING
     callback: Any
     following: Any
@@ -410,19 +402,16 @@ def runCallbacks(current: Any, result: Any) -> None:
             failed = issubclass(type(result), Failure)
         else:
             # All have run. An error that is left is reported if nobody comes for it.
-            current._callbacks = None
-            current._state = None
-            if failed:
-                if result is not taken:
-                    if current._debugInfo is None:
-                        current._debugInfo = DebugInfo()
-                    current._debugInfo.failResult = result  # pyright: ignore[reportAttributeAccessIssue]
-            elif current._debugInfo is not None:
-                current._debugInfo.failResult = None
-            if stack is None:
-                if failed:
-                    break
-                return
+            current._callbacks = current._state = None
+            if not failed:
+                if current._debugInfo is not None:
+                    current._debugInfo.failResult = None
+                if stack is None:
+                    return
+            elif result is not taken:
+                if current._debugInfo is None:
+                    current._debugInfo = DebugInfo()
+                current._debugInfo.failResult = result  # pyright: ignore[reportAttributeAccessIssue]
             if not stack:
                 break
             if stack[-1][1]:
@@ -462,10 +451,14 @@ def runCallbacks(current: Any, result: Any) -> None:
                 if current._callbacks is None and current is not inner:
                     current.paused += 1
                     current._state = inner
-                    if inner._callbacks is None:
+                    if inner._callbacks is not None:
+                        _listed(inner).append((CONTINUE, CONTINUE, current))
+                    elif inner.called:
                         inner._callbacks = [(CONTINUE, CONTINUE, current)]
                     else:
-                        _listed(inner).append((CONTINUE, CONTINUE, current))
+                        inner._callbacks = (CONTINUE, CONTINUE, current)
+                        if inner._state is None:
+                            inner._state = CONTINUES
                 else:
                     chain(current, inner)
                 if not stack:

@@ -164,7 +164,7 @@ class Collector(Deferred[_T]):
         raise NotImplementedError
 
     def _fire(self, result: Any) -> None:
-        """Fire. As a run inside of the part's, this is counted here: `resume` does not count it."""
+        """Fire. This is counted here, as `callback` does not count the part's own run."""
         depth = nesting[0]
         nesting[0] = depth + 1
         try:

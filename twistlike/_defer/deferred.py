@@ -18,17 +18,21 @@ from twistlike._base.functions import checkClock
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
+    COLLECT,
+    CONTINUE,
     KEEP,
     NO_KEYWORDS,
     NON_DEFERRED_TYPES,
     PASS,
+    RESUME,
     RUNNING,
     ChainSource,
     addWaiter,
     bindThread,
+    collectOne,
+    handOn,
     nesting,
     removeEntry,
-    resume,
     runCallbacks,
 )
 from twistlike._defer.cancelling import cancelSurely, leaveCircle
@@ -415,24 +419,50 @@ class Deferred(DeferredFields[_T]):
         if self.called:
             self._firedAgain()
             return
+        depth = nesting[0]
         state = self._state
         if state is not None:
             # _checkThread, without the call: what a coroutine or a task awaits comes here.
             thread = state.thread
             if thread is not None and thread != get_ident():
                 self._checkThread()
-            if type(self._callbacks) is tuple and nesting[0] < _mostNested and not self.paused:
+            if type(self._callbacks) is tuple and depth < _mostNested and not self.paused:
+                # What runCallbacks does, for a waiter alone, at half of its cost.
                 self.called = True
                 self._canceller = None
                 self.result = result
-                resume(self, result)
-                del self, result, state  # see the end of runCallbacks
+                kind, index, waiter = self._callbacks
+                self._callbacks = None
+                if kind is COLLECT:
+                    self._state = RUNNING
+                    collectOne(self, result, index, waiter)
+                    del self, result, state, waiter  # see the end of runCallbacks
+                    return
+                nesting[0] = depth + 1
+                if kind is CONTINUE:
+                    handOn(self, result, waiter)
+                else:
+                    self._state = RUNNING
+                    try:
+                        following = waiter._resume(result)
+                    except BaseException as error:
+                        kind = following = None
+                        self.result = Failure.fromException(error)
+                    if following is not None and not following.paused:
+                        runCallbacks(following, following.result)
+                    if kind is RESUME:
+                        self.result = None
+                    self._state = None
+                    if self._callbacks is not None or kind is None:
+                        runCallbacks(self, self.result)
+                    following = None
+                nesting[0] = depth
+                del self, result, state, waiter  # see the end of runCallbacks
                 return
             self._state = None
         self.called = True
         self._canceller = None
         self.result = result
-        depth = nesting[0]
         if depth >= _mostNested:
             self._fireNested()
         elif (

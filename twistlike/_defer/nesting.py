@@ -16,7 +16,7 @@ from _thread import _local
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from twistlike._defer.callbacks import nesting, resume, runCallbacks
+from twistlike._defer.callbacks import nesting, runCallbacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def _stackIsDeep() -> bool:
     return True
 
 
-_RUNS = frozenset((runCallbacks.__code__, resume.__code__))
+_RUNS = frozenset((runCallbacks.__code__,))
 
 
 def _countRuns() -> int:

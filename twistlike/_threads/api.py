@@ -435,16 +435,17 @@ def _blockingCall(
     kwargs: Mapping[str, Any],
 ) -> Any:
     blocked = _FOREIGN
-    _checkBlockingCall(reactor, f)
+    if not isinstance(reactor, Reactor) or not callable(f):
+        _checkBlockingCall(reactor, f)
     if timeout is not None:
         checkDelay(timeout, "a timeout")
     if isinstance(reactor, Reactor):
         blocked = reactor._blocked
-        if reactor._life.loop is None:
+        life = reactor._life
+        if life.loop is None:
             # callFromThread would attach it, and this thread's loop would then wait for itself.
-            reactor._life.attachIfLoopRuns()
-        loop = reactor._life.loop
-        if loop is not None and reactor._life.isHere():
+            life.attachIfLoopRuns()
+        if life.loop is not None and life.isHere():
             raise WrongThreadError(
                 "blockingCallFromThread was called in the reactor's own thread, which would wait "
                 "for itself; call the function there, or use deferToThread to leave the thread"

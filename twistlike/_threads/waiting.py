@@ -5,14 +5,11 @@ Thread: the one that waits.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twistlike._base.failure import Failure
 from twistlike._reactor.blocked import BlockingCall
 from twistlike._reactor.pools import currentPool
-
-if TYPE_CHECKING:
-    from twistlike._wakeup.gil_handoff import HandoffSlot
 
 __all__ = ["LendingWaiter"]
 
@@ -29,9 +26,6 @@ class LendingWaiter(BlockingCall[Any]):
     """
 
     __slots__ = ()
-
-    def __init__(self, slot: HandoffSlot | None = None) -> None:
-        super().__init__(slot)
 
     def waitLending(self, timeout: float | None) -> bool:
         """Wait for the outcome, and lend this thread's place in its pool if that takes long.
