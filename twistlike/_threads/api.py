@@ -228,8 +228,10 @@ def _byCallback(
     deferred: Deferred[T] = Deferred()
 
     def onResult(success: bool, result: Any) -> None:
-        fire: Callable[[Any], object] = deferred.callback if success else deferred.errback
-        reactor.callFromThread(fire, result)
+        if success:
+            reactor.callFromThread(deferred.callback, result)
+        else:
+            reactor.callFromThread(deferred.errback, result)
 
     pool.callInThreadWithCallback(onResult, function)
     return deferred

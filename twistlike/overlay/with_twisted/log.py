@@ -50,11 +50,11 @@ def toTwisted(event: dict[str, Any]) -> None:
         Logger(namespace, event.get("log_source")).failure(text, failure, **_system())
 
 
-def _system() -> dict[str, str]:
+def _system() -> dict[str, Any]:
     """Return on whose behalf this is logged, if that is known: the transport that is served."""
-    from twisted.python import log  # loaded with Twisted's interfaces in any case
+    from twisted.python import context, log  # loaded with Twisted's interfaces in any case
 
-    system = (log.context.get(log.ILogContext) or {}).get("system", "-")
+    system = (context.get(log.ILogContext) or {}).get("system", "-")
     return {} if system == "-" else {"log_system": system}
 
 
