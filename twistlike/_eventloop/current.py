@@ -4,7 +4,7 @@ Thread: any; each answer is about the calling thread.
 
 A loop can only run in a process that has imported asyncio, so a process that has not pays one look
 into `sys.modules`. Once asyncio is there, `runningLoop` replaces itself by asyncio's own
-function: callers therefore go through this module (`_border.runningLoop()`) each time.
+function: callers therefore go through this module (`current.runningLoop()`) each time.
 """
 
 from __future__ import annotations
