@@ -133,9 +133,9 @@ def test_a_bell_that_may_still_be_rung_is_not_given_back() -> None:
 def test_the_end_closes_the_bell() -> None:
     """Whether somebody sleeps on it, has just heard it, or was the last to do so, and still is."""
     kept: list[BlockingCall[int]] = []
-    waiters = BlockedThreads()
     before = descriptors()
     for moment in ("asleep", "heard", "left"):
+        waiters = BlockedThreads()  # a busy machine's long wait bars the next from the bell
         waiters.bind(FakeLoop())  # type: ignore[arg-type]
         waiter: BlockingCall[int] = BlockingCall(waiters.handoff)
         waiters.waiting.add(waiter)
