@@ -534,6 +534,7 @@ with tempfile.TemporaryDirectory() as folder:
     path.write_text(code)
     result = pytest.main(
         ["-q", "-p", "twistlike.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:asyncio",
+         "-p", "no:twisted",
          "-c", "/dev/null", "--rootdir", folder, str(path)])
 import asyncio, gc
 gc.collect()
