@@ -524,7 +524,7 @@ def test_blocking_calls_that_give_up_keep_no_descriptor() -> None:
 
         reactor = currentReactor()
         seen = []
-        for _ in range(2):
+        for _ in range(6):  # the pool's bell and the waiters' need not be there in the first
             await threads.deferToThread(ask)
             seen.append(len(os.listdir("/proc/self/fd")))
         return seen
@@ -532,10 +532,10 @@ def test_blocking_calls_that_give_up_keep_no_descriptor() -> None:
     gc.collect()
     gc.disable()
     try:
-        before, after = asyncio.run(main())
+        *before, after = asyncio.run(main())
     finally:
         gc.enable()
-    assert after <= before + 1
+    assert after <= max(before) + 1
 
 
 def test_blocking_call_before_the_start_is_served_after_it() -> None:
