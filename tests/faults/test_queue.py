@@ -7,7 +7,9 @@ import ctypes
 import os
 import random
 import signal
+import sys
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -16,6 +18,9 @@ from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import CancelledError, Deferred, QueueUnderflow
 from twistlike.internet.error import ReactorNotRunning, TimeoutError, WrongThreadError
 from twistlike.internet.threads import QueueClosed, ThreadsafeQueue, deferToThread
+
+# How long a get may wait for a put that is under way, in seconds.
+LIMIT = 20
 
 
 def errorOf(function: Any, *args: Any) -> BaseException | None:
@@ -541,3 +546,67 @@ def test_queue_interrupted(host: Host) -> None:
     thread.join()
     assert got == sorted(set(got))
     assert len(got) >= count - 1 - hits // 10, (hits, count - len(got))
+
+
+class Hit(BaseException):
+    """In the place of a KeyboardInterrupt."""
+
+
+def hitAt(step: int, function: Any) -> tuple[bool, Any]:
+    """Call a function; raise `Hit` at one of the points where a signal's exception can come.
+
+    These are where a function begins and where a C function has returned.
+
+    Returns:
+        Whether there are as many such points in the queue's code, and what the function returned;
+        `Hit` if it was hit, and that came through.
+    """
+    count = 0
+
+    def profile(frame: Any, event: str, _: object) -> None:
+        nonlocal count
+        if event in ("call", "c_return") and "_threads" in frame.f_code.co_filename:
+            count += 1
+            if count == step:
+                raise Hit
+
+    sys.setprofile(profile)
+    try:
+        result = function()
+    except Hit:
+        result = Hit
+    finally:
+        sys.setprofile(None)
+    return count >= step, result
+
+
+@fault(alone=True, modes=("run",))
+def test_queue_hit_at_each_step(host: Host) -> None:
+    """One exception of a signal, at each step of a get: nothing is lost, nobody is left waiting."""
+
+    def putterWaits(queue: ThreadsafeQueue[int]) -> None:
+        queue.blockingPut(0, LIMIT)
+        queue.blockingPut(1, LIMIT)
+
+    def putterComes(queue: ThreadsafeQueue[int]) -> None:
+        while not waiting(queue):
+            time.sleep(0)
+        putterWaits(queue)
+
+    for feed in (putterWaits, putterComes):
+        step, more = 0, True
+        while more:
+            step += 1
+            queue: ThreadsafeQueue[int] = ThreadsafeQueue(1)
+            thread = threading.Thread(target=feed, args=(queue,))
+            thread.start()
+            while feed is putterWaits and not waiting(queue):
+                time.sleep(0)
+            more, result = hitAt(step, queue.blockingGet)
+            got = [] if result is Hit else [result]
+            while len(got) < 2:
+                got.append(queue.blockingGet(LIMIT))
+            thread.join(LIMIT / 2)
+            assert not thread.is_alive(), (feed, step, "the put has not been told")
+            assert got == [0, 1], (feed, step, got)
+        assert step > 5, step

@@ -49,6 +49,10 @@ __all__ = ["QueueClosed", "ThreadsafeQueue"]
 
 T = TypeVar("T")
 
+# How many exceptions of signals one repair bears: more than come one upon the other even at a
+# signal each millisecond on a machine that is busy (7 were seen).
+MAX_HITS = 1_000
+
 # The queues that are alive, by id, for the child of a fork. A plain dict, as in the pool: its
 # operations are atomic.
 _queues: dict[int, weakref.ref[ThreadsafeQueue[Any]]] = {}
@@ -437,15 +441,28 @@ class ThreadsafeQueue(Generic[T]):
 
     def _undo(self, put: Any, outcome: Any) -> None:
         """Have it as if somebody had not been served: who put something, or else got something."""
-        with self._lock:
-            if put is NOTHING:
-                self._items.appendleft(outcome)
-            else:
-                for index in reversed(range(len(self._items))):
-                    if self._items[index] is put:
-                        del self._items[index]
-                        break
-            self._settle()
+        waiter = ThreadWaiter(self, put)
+        waiter.serve(outcome)
+        self._leave(waiter)
+
+    def _leave(self, waiter: ThreadWaiter) -> None:
+        """Have it as if a waiter had never come. Thread: any.
+
+        Where signals' exceptions come one upon the other, this goes on until it is done, and raises
+        the last of them.
+        """
+        error: BaseException | None = None
+        for _ in range(MAX_HITS):
+            try:
+                with self._lock:
+                    self._forget(waiter)
+                    waiter.giveUp(self._items)
+                    self._settle()  # whatever was hit may have been bringing others together
+                break
+            except BaseException as hit:
+                error = hit
+        if error is not None:
+            raise error
 
     def _wait(self, waiter: ThreadWaiter, line: deque[Any], timeout: float | None) -> Any:
         """Stand in a line, and wait to be served. Thread: the one that waits."""
@@ -469,11 +486,10 @@ class ThreadsafeQueue(Generic[T]):
             blocked.leave(waiter)
             result = waiter.outcome()
         except BaseException:
-            with self._lock:
-                self._forget(waiter)
-                if waiter.giveUp():  # served, and then hit by a signal's exception, or killed
-                    self._undo(waiter.item, waiter.outcome())
-            blocked.leave(waiter)
+            try:
+                self._leave(waiter)
+            finally:
+                blocked.leave(waiter)
             raise
         return result  # with nothing between at which the thread could be hit
 

@@ -14,6 +14,8 @@ from twistlike._threads.handoff import NOTHING, ItemDeferred
 from twistlike._threads.waiting import LendingWaiter
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from twistlike._defer.deferred import Deferred
     from twistlike._reactor.reactor import Reactor
     from twistlike._threads.queue import ThreadsafeQueue
@@ -160,7 +162,9 @@ class ThreadWaiter(LendingWaiter):
         else:
             self._value = outcome
             self._isOver = self.isServed = True
-        self._open.clear()  # the outcome is there: what a wait looks at once it is woken
+        # The outcome is there, which is what a wait looks at once it is woken. No call stands before
+        # the release: a signal's exception could come where it returns, and the wait last for ever.
+        del self._open[:]
         self._lock.release()
         return True
 
@@ -169,11 +173,27 @@ class ThreadWaiter(LendingWaiter):
         with self._queue._lock:
             self.serve(failure)
 
-    def giveUp(self) -> bool:
-        """Wait no more. Return whether it has been served. Under the lock."""
+    def giveUp(self, items: deque[Any]) -> None:
+        """Wait no more, and have it as if this had not been served. Can be done twice.
+
+        Args:
+            items: The queue's.
+
+        Under the lock.
+        """
         self._isOver = True
-        isServed, self.isServed = self.isServed, False
-        return isServed
+        if not self.isServed:
+            return
+        if self.item is NOTHING:
+            outcome = self._value
+            self.isServed = False  # in one step with the next: no call between them
+            items.appendleft(outcome)
+            return
+        for index in reversed(range(len(items))):
+            if items[index] is self.item:
+                self.isServed = False
+                del items[index]
+                return
 
 
 showAs("twistlike.internet.threads", globals(), ["QueueClosed"])
