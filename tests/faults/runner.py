@@ -69,7 +69,7 @@ _executor = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="faults")
 
 def divide(cases: Iterable[Case]) -> list[Batch]:
     """Return the processes in which faults are to be run."""
-    batches = []
+    batches: list[Batch] = []
     shared: dict[Variant, Batch] = {}
     for program, variant in cases:
         if not program.alone and variant in shared:

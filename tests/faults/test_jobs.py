@@ -18,7 +18,8 @@ from types import CoroutineType
 from typing import Any
 from unittest.mock import MagicMock
 
-from tests.faults.harness import Host, fault, inThread, until
+from tests.faults.harness import Host, fault, inThread
+from tests.waits import until
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import Deferred
 from twistlike.internet.error import ReactorNotRunning, TimeoutError

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from tests.faults.harness import Host, atOnce, fault, inThread, until, waitFor
+from tests.faults.harness import Host, atOnce, fault, inThread
+from tests.waits import until, waitFor
 from twistlike._pool import pool
 from twistlike.internet.asyncioreactor import Reactor, defaultReactor
 from twistlike.internet.error import ReactorAlreadyRunning, ReactorNotRunning, WrongThreadError
@@ -363,7 +364,7 @@ def test_sigint_run(host: Host) -> None:
     reactor.addSystemEventTrigger("after", "shutdown", fired.append, "after")
     reactor.callWhenRunning(lambda: reactor.callLater(0.05, interrupt))
     before = signal.getsignal(signal.SIGINT)
-    with atOnce(5):
+    with atOnce():
         reactor.run()
     assert fired == ["before", "after"]
     assert signal.getsignal(signal.SIGINT) is before
@@ -423,9 +424,9 @@ def test_sigint_pool_stuck_once(host: Host) -> None:
     reactor.shutdownTimeout = 0.5
     reactor.callInThread(lambda: opens.wait())
     reactor.callWhenRunning(lambda: reactor.callLater(0.05, interrupt))
-    with atOnce(5):
+    with atOnce():
         reactor.run()
-    with atOnce(2):
+    with atOnce():
         pool._atExit()  # it has had its time: the interpreter does not wait for it once more
 
 

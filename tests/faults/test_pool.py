@@ -11,7 +11,8 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from tests.faults.harness import Host, atOnce, fault, inThread, noNewThreads, until, waitFor
+from tests.faults.harness import Host, atOnce, fault, inThread, noNewThreads
+from tests.waits import until, waitFor
 from twistlike._pool import watchdog
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import gatherResults

@@ -13,7 +13,7 @@ from twistlike._reactor import unbound
 __all__ = ["REPORT_AFTER", "awaitUnboundReport", "interruptAfterReport", "reportUnboundSoon"]
 
 REPORT_AFTER = 0.2
-"""After how long a wait for a loop is reported in a test, in seconds; a user's is ten times that."""
+"""After how long a wait for a loop is reported in a test, in seconds: a tenth of a user's."""
 
 _reported = threading.Event()
 
@@ -26,7 +26,7 @@ def reportUnboundSoon(seconds: float = REPORT_AFTER) -> None:
         watch(*args)
         _reported.set()
 
-    unbound.UnboundCalls._watch = watchAndSay  # type: ignore[method-assign]
+    unbound.UnboundCalls._watch = watchAndSay  # type: ignore[assignment, method-assign]
     unbound.REPORT_AFTER = seconds
 
 
