@@ -77,7 +77,7 @@ async def ask(
 
 
 def percentile(figures: list[float], percent: int) -> float:
-    """Return the figure that so many percent do not exceed; 0 if no tick came while few jobs ran."""
+    """Return the figure that so many percent do not exceed; 0 if few jobs ran and no tick came."""
     if not figures:
         return 0.0
     return sorted(figures)[min(len(figures) - 1, len(figures) * percent // 100)]

@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 
 from tests.waits import until
 
-__all__ = ["RECORD", "Host", "Program", "Variant", "fault", "programOf", "variantsOf"]
+__all__ = ["AT_ONCE", "RECORD", "Host", "Program", "Variant", "fault", "programOf", "variantsOf"]
 
 RECORD = "\x1e"
 """Comes before each report on a fault's standard error."""

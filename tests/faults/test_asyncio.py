@@ -336,13 +336,12 @@ def test_runner_sigint_twice(host: Host) -> None:
             reactor.callFromThread(os.kill, os.getpid(), signal.SIGINT)
             await asyncio.sleep(30)
 
-    begin = monotonic()
-    try:
-        host.runAsyncio(main)
-    except KeyboardInterrupt:
-        seen.append("interrupted")
+    with atOnce():
+        try:
+            host.runAsyncio(main)
+        except KeyboardInterrupt:
+            seen.append("interrupted")
     assert seen == ["cancelled", "interrupted"], seen
-    assert monotonic() - begin < 10
 
 
 @fault(modes=("attached",))

@@ -122,6 +122,7 @@ def test_block_in_pool_reactor_stops(host: Host) -> None:
     outcomes: list[Any] = []
 
     async def main(reactor: Reactor) -> None:
+        reactor.shutdownTimeout = 100.0
         pool = reactor.getThreadPool()
         for _ in range(3):
             call: Deferred[Any] = deferToThreadPool(

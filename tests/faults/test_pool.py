@@ -104,10 +104,11 @@ def test_stop_pool_wedged(host: Host) -> None:
         await until(lambda: pool.stats().busy == 2)
 
     begin = monotonic()
-    host.run(main)
+    with atOnce():
+        host.run(main)
     took = monotonic() - begin
     stuck.set()
-    assert 0.5 <= took < 5
+    assert took >= 0.5
     assert [outcome.type for outcome in outcomes] == [ReactorNotRunning] * 4, outcomes
     texts = [str(outcome.value) for outcome in outcomes]
     assert len([text for text in texts if "test_stop_pool_wedged" in text]) == 2, texts
