@@ -87,11 +87,11 @@ def _plan(workload: Workload, options: argparse.Namespace) -> Any:
     from benchmarks.hosts import assertNoDebug
     from benchmarks.workload import Bench
 
-    size = workload.sizeFor(options.size or workload.size)
+    size = options.size or workload.size
     repeats = options.repeats or workload.repeats
 
     def benches(kit: Any) -> Any:
-        yield Bench(workload.sizeFor(size // WARM_UP), kit)
+        yield Bench(max(1, size // WARM_UP), kit)
         for _ in range(repeats):
             gc.collect()
             assertNoDebug()

@@ -234,7 +234,7 @@ class Runner:
             yield Task(workload, ours, workload.growth * factor, repeats, self._cpu)
 
     def _task(self, workload: Workload, variant: Variant, cpu: int | None) -> Task:
-        size = workload.sizeFor(workload.size // self._shrink)
+        size = max(1, workload.size // self._shrink)
         return Task(workload, variant, size, min(workload.repeats, self._repeats), cpu)
 
 

@@ -119,7 +119,6 @@ class Workload:
         limit: How much ours may cost at most.
         ours: Our peer, with which the others are compared; those on uvloop with ours on uvloop.
             Empty if twistlike has no part in it.
-        sized: Whether the size may be changed; else it is part of the work.
         repeats: How many measured runs in a process.
     """
 
@@ -136,7 +135,6 @@ class Workload:
     goals: Mapping[str, float] = field(default_factory=dict)
     limit: float | None = None
     ours: str = "twistlike"
-    sized: bool = True
     repeats: int = 5
     variants: list[Variant] = field(default_factory=list)
 
@@ -154,10 +152,6 @@ class Workload:
     def named(self, name: str) -> Variant:
         """Return the variant of that name."""
         return next(variant for variant in self.variants if variant.name == name)
-
-    def sizeFor(self, size: int) -> int:
-        """Return the size that is used where ``size`` is asked for."""
-        return max(1, size) if self.sized else self.size
 
 
 def same(value: object) -> Callable[[int], object]:

@@ -135,7 +135,9 @@ def normalise(text: str) -> str:
     text = text.replace("twisted.logger._levels.", "twisted.logger.")
     text = re.sub(r"\b0x[0-9a-fA-F]{4,}\b", "0xADDRESS", text)
     text = re.sub(r"\b1[0-9]{14}\b", "THREAD-IDENT", text)  # pthread identifiers on Linux
-    return re.sub(r"[^\s'\"]*oracle-\w+[/\\]program\.py", "program.py", text)
+    if "oracle-" in text:  # the pattern takes seconds for a line of 100 kB
+        text = re.sub(r"[^\s'\"]*oracle-\w+[/\\]program\.py", "program.py", text)
+    return text
 
 
 def runPython(

@@ -71,9 +71,14 @@ def test_the_readme_opens_with_the_two_commands() -> None:
     assert match
     job, tests = match[1].splitlines()
     assert job.endswith("-m twistlike run examples/threads_howto.py")
-    assert re.search(r"-m pytest\b", tests)
+    command = re.search(r"-m pytest\b.*", tests)
+    assert command
     for line in (job, tests):
         assert line.startswith("python3 -m venv ")
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.search(rf"^tests\(\) {{ \"\$1\" {command[0]} ", script, re.MULTILINE), (
+        "CI has another"
+    )
 
 
 def test_the_first_program_of_the_readme_is_short() -> None:
@@ -94,7 +99,7 @@ def test_the_links_in_the_documents_lead_somewhere() -> None:
 def inventory(folder: Path) -> set[str]:
     """Build the site into a folder; return the Python names that its reference has."""
     transcript = runPython(
-        ["-m", "sphinx", "-q", "-W", "-b", "html", "docs", str(folder)], cwd=ROOT, timeout=110
+        ["-m", "sphinx", "-q", "-W", "-b", "html", "docs", str(folder)], cwd=ROOT, timeout=300
     )
     assert (transcript.returncode, transcript.stderr) == (0, "")
     data = (folder / "objects.inv").read_bytes()
@@ -102,7 +107,8 @@ def inventory(folder: Path) -> set[str]:
     return {line.split()[0] for line in text.splitlines() if " py:" in line}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.slow
+@pytest.mark.timeout(320)
 def test_the_site_is_built_and_its_reference_is_complete(tmp_path: Path) -> None:
     """No warning; and each public class and function of the face has its entry."""
     pytest.importorskip("sphinx")

@@ -77,7 +77,9 @@ async def ask(
 
 
 def percentile(figures: list[float], percent: int) -> float:
-    """Return the figure that so many percent do not exceed."""
+    """Return the figure that so many percent do not exceed; 0 if few jobs ran and no tick came."""
+    if not figures:
+        return 0.0
     return sorted(figures)[min(len(figures) - 1, len(figures) * percent // 100)]
 
 
@@ -92,7 +94,6 @@ def workload(name: str, title: str, which: int, percent: int, ours: float | None
         headline=False,
         goals={},
         limit=ours,
-        sized=False,
         repeats=3,
     )
 

@@ -36,7 +36,9 @@ def test_a_new_one_has_every_field_but_its_result() -> None:
     assert sorted(fieldsOf(Deferred())) == sorted(set(FIELDS) - {"result"})
 
 
-@pytest.mark.parametrize("result", [None, 1, object(), ValueError()], ids=repr)
+@pytest.mark.parametrize(
+    "result", [None, 1, object(), ValueError()], ids=lambda value: type(value).__name__
+)
 def test_succeed(result: object) -> None:
     """`succeed` gives what a new one is after `callback`."""
     fired: Deferred[object] = Deferred()

@@ -90,7 +90,6 @@ class Lib:
             if failure is not None:
                 unhandled.append(repr(self.plain(failure)))
 
-        gc.freeze()  # so that gc.collect() looks at what the program made only: 100 times faster
         # A record would keep the failure, and so what its traceback's frames hold.
         logging.getLogger("twistlike").disabled = True
         self.log.addObserver(observe)
@@ -102,7 +101,6 @@ class Lib:
         finally:
             self.log.removeObserver(observe)
             logging.getLogger("twistlike").disabled = False
-            gc.unfreeze()
         return [*self.notes, ("unhandled", sorted(set(unhandled)))]
 
 

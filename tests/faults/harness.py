@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar, cast
 
-__all__ = ["RECORD", "Host", "Program", "Variant", "fault", "programOf", "variantsOf"]
+from tests.waits import until
+
+__all__ = ["AT_ONCE", "RECORD", "Host", "Program", "Variant", "fault", "programOf", "variantsOf"]
 
 RECORD = "\x1e"
 """Comes before each report on a fault's standard error."""
@@ -28,6 +30,11 @@ T = TypeVar("T")
 # Seconds after which a fault hangs. Each takes a fraction of it, also on a machine that is busy.
 # Less of it is wanted where many are expected to hang: when the code is broken by hand.
 LIMIT = float(os.environ.get("FAULTS_LIMIT", "30"))
+
+
+# What takes longer, in seconds, has waited. Less than the limit of a fault, and than what it might
+# wait for; what does not wait takes a fraction of it, also on a machine that is busy.
+AT_ONCE = LIMIT / 2
 
 
 @dataclass(frozen=True)
@@ -272,36 +279,13 @@ def inThread(function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
     return asyncio.get_running_loop().run_in_executor(None, function, *args)
 
 
-async def until(condition: Callable[[], object], within: float = 10.0) -> float:
-    """Wait for something that nobody tells, a few milliseconds at a time.
-
-    Returns:
-        How long it took, in seconds.
-    """
-    begin = monotonic()
-    while not condition():
-        assert monotonic() - begin < within, f"{condition} has not become true in {within} s"
-        await asyncio.sleep(0.002)
-    return monotonic() - begin
-
-
-def waitFor(condition: Callable[[], object], within: float = 10.0) -> float:
-    """Do what ``until`` does, in a thread that may block."""
-    begin = monotonic()
-    pause = threading.Event()
-    while not condition():
-        assert monotonic() - begin < within, f"{condition} has not become true in {within} s"
-        pause.wait(0.002)
-    return monotonic() - begin
-
-
 @contextlib.contextmanager
-def atOnce(seconds: float = 1.0) -> Iterator[None]:
-    """Fail if what is inside takes longer. Generous, since the machine may be busy."""
+def atOnce() -> Iterator[None]:
+    """Fail if what is inside waits for something that comes later than `AT_ONCE`, or never."""
     begin = monotonic()
     yield
     took = monotonic() - begin
-    assert took < seconds, f"took {took:.2f} s, which was to be less than {seconds} s"
+    assert took < AT_ONCE, f"took {took:.2f} s: it has waited for what it must not wait for"
 
 
 @contextlib.contextmanager

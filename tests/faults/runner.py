@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Container, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from tests.faults.harness import Program, Variant, matches
 from tests.oracle import ROOT
 
-__all__ = ["check", "plan", "stop"]
+__all__ = ["Batch", "Case", "check", "divide", "plan", "stop"]
 
 # How many faults share a process at most: few enough that two processes at a time end together.
 BATCH = 12
@@ -23,7 +24,25 @@ BATCH = 12
 # What the start and the end of a process take at most, in seconds, on a machine that is busy.
 START = 30.0
 
+Case = tuple[Program, Variant]
 Key = tuple[str, Variant]
+
+
+@dataclass
+class Batch:
+    """Faults that share a process.
+
+    Attributes:
+        name: The same in each run.
+        variant: What they run on.
+        programs: The faults.
+        begun: Whether their outcomes are on their way.
+    """
+
+    name: str
+    variant: Variant
+    programs: list[Program]
+    begun: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,27 +61,45 @@ class Outcome:
 
 
 _outcomes: dict[Key, Future[Outcome]] = {}
+_batches: dict[Key, Batch] = {}
 _processes: set[subprocess.Popen[str]] = set()
 # As many processes at a time as there are processors; each has a thread here that waits for it.
 _executor = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="faults")
 
 
-def plan(cases: list[tuple[Program, Variant]]) -> None:
-    """Start to run what will be asked for by ``check``, so that faults can share processes."""
-    shared: dict[Variant, list[Program]] = {}
+def divide(cases: Iterable[Case]) -> list[Batch]:
+    """Return the processes in which faults are to be run."""
+    batches: list[Batch] = []
+    shared: dict[Variant, Batch] = {}
     for program, variant in cases:
-        if (program.name, variant) in _outcomes:
-            continue
-        _outcomes[program.name, variant] = Future()
-        if program.alone:
-            _executor.submit(_run, [program], variant)
+        if not program.alone and variant in shared:
+            batch = shared[variant]
+            batch.programs.append(program)
         else:
-            programs = shared.setdefault(variant, [])
-            programs.append(program)
-            if len(programs) == BATCH:
-                _executor.submit(_run, shared.pop(variant), variant)
-    for variant, programs in shared.items():
-        _executor.submit(_run, programs, variant)
+            batch = Batch(f"faults-{variant}-{len(batches)}", variant, [program])
+            batches.append(batch)
+            if not program.alone:
+                shared[variant] = batch
+        if len(batch.programs) == BATCH:
+            del shared[variant]
+    return batches
+
+
+def plan(batches: Iterable[Batch], wanted: Container[Case], ahead: bool = False) -> None:
+    """Hear which faults share a process.
+
+    Args:
+        batches: The processes.
+        wanted: The faults that ``check`` will be asked for: the others are not run.
+        ahead: Whether to start now. Else a process starts when one of its faults is asked for.
+    """
+    for batch in batches:
+        batch.programs = [each for each in batch.programs if (each, batch.variant) in wanted]
+        for program in batch.programs:
+            _batches[program.name, batch.variant] = batch
+            _outcomes[program.name, batch.variant] = Future()
+        if ahead:
+            _begin(batch)
 
 
 def stop() -> None:
@@ -74,8 +111,11 @@ def stop() -> None:
 
 def check(program: Program, variant: Variant) -> None:
     """Fail unless the fault has run well, and has written what is expected of it, no more."""
-    plan([(program, variant)])
-    outcome = _outcomes[program.name, variant].result()
+    key = program.name, variant
+    if key not in _batches:
+        plan(divide([(program, variant)]), [(program, variant)])
+    _begin(_batches[key])
+    outcome = _outcomes[key].result()
     wrote = f"\n--- standard error\n{outcome.stderr}"
     assert outcome.text, f"{program.name} on {variant} hung, or ended its process{wrote}"
     assert outcome.text == "ok", f"{program.name} on {variant} failed:\n{outcome.text}{wrote}"
@@ -85,6 +125,12 @@ def check(program: Program, variant: Variant) -> None:
         assert outcome.returncode == program.returncode, (
             f"{program.name} on {variant} ended with {outcome.returncode}{wrote}"
         )
+
+
+def _begin(batch: Batch) -> None:
+    if not batch.begun:
+        batch.begun = True
+        _executor.submit(_run, batch.programs, batch.variant)
 
 
 def _run(programs: list[Program], variant: Variant) -> None:

@@ -14,7 +14,8 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from tests.faults.harness import Host, atOnce, fault, inThread, until
+from tests.faults.harness import Host, atOnce, fault, inThread
+from tests.waits import until
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import CancelledError, Deferred, gatherResults
 from twistlike.internet.error import ReactorNotRunning, TimeoutError, WrongThreadError
@@ -121,6 +122,7 @@ def test_block_in_pool_reactor_stops(host: Host) -> None:
     outcomes: list[Any] = []
 
     async def main(reactor: Reactor) -> None:
+        reactor.shutdownTimeout = 100.0
         pool = reactor.getThreadPool()
         for _ in range(3):
             call: Deferred[Any] = deferToThreadPool(
@@ -129,7 +131,7 @@ def test_block_in_pool_reactor_stops(host: Host) -> None:
             call.addBoth(outcomes.append)
         await until(lambda: pool.stats().waiting == 3)
 
-    with atOnce(4):
+    with atOnce():
         host.run(main)
     assert [outcome.type for outcome in outcomes] == [ReactorNotRunning] * 3
 
@@ -153,7 +155,7 @@ def test_block_racing_stop(host: Host) -> None:
                 pool.callInThread(hammer)
             await until(lambda: len(results) > 20)
 
-        with atOnce(5):
+        with atOnce():
             host.run(main)
         assert len(results) == 200
 
@@ -177,7 +179,7 @@ def test_block_endlessly_while_stopping(host: Host) -> None:
             pool.callInThread(endless)
         await until(lambda: pool.stats().workers - pool.stats().idle == 4)
 
-    with atOnce(5):
+    with atOnce():
         host.run(main)
     over.set()
 
@@ -310,7 +312,7 @@ def test_block_interrupted(host: Host) -> None:
         reactor.callLater(0.2, os.kill, os.getpid(), signal.SIGINT)
         return Deferred()
 
-    with atOnce(5):
+    with atOnce():
         assert isinstance(errorOf(blockingCallFromThread, reactor, call), KeyboardInterrupt)
     reactor.callFromThread(reactor.stop)
     thread.join(10)

@@ -13,16 +13,8 @@ from collections.abc import Callable
 from time import monotonic, thread_time
 from typing import Any
 
-from tests.faults.harness import (
-    Host,
-    atOnce,
-    fault,
-    inThread,
-    isEnding,
-    ourClock,
-    until,
-    waitFor,
-)
+from tests.faults.harness import Host, atOnce, fault, inThread, isEnding, ourClock
+from tests.waits import until, waitFor
 from twistlike._wakeup.waker import EpollWaker
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import Deferred
@@ -226,7 +218,7 @@ def test_call_reentrant_forever(host: Host) -> None:
 
         reactor.callFromThread(again)
         loop = asyncio.get_running_loop()
-        with atOnce(2):
+        with atOnce():
             for _ in range(10):
                 future = loop.create_future()
                 reactor.callLater(0.01, future.set_result, None)

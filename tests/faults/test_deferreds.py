@@ -7,7 +7,8 @@ import gc
 from collections.abc import Generator
 from typing import Any
 
-from tests.faults.harness import Host, fault, until
+from tests.faults.harness import Host, fault
+from tests.waits import until
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import CancelledError, Deferred, inlineCallbacks, succeed
 from twistlike.python.failure import Failure

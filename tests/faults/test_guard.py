@@ -9,7 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from tests.faults.harness import Host, fault, inThread, until
+from tests.faults.harness import Host, fault, inThread
+from tests.waits import until
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.error import AlreadyCancelled, WrongThreadError
 

@@ -12,7 +12,8 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from tests.faults.harness import Host, fault, until
+from tests.faults.harness import Host, fault
+from tests.waits import until, waitFor
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.error import ReactorNotRunning, WrongThreadError
 from twistlike.internet.threads import (
@@ -316,8 +317,7 @@ def test_iterate_loop_closed(host: Host) -> None:
 
     loop.run_until_complete(begin())
     loop.close()
-    while not source.closedIn:
-        threading.Event().wait(0.002)
+    waitFor(lambda: source.closedIn)
     source.assertClosed()
 
 

@@ -13,7 +13,8 @@ import time
 from collections import Counter
 from typing import Any
 
-from tests.faults.harness import Host, fault, inThread, until
+from tests.faults.harness import Host, fault, inThread
+from tests.waits import until
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import CancelledError, Deferred, QueueUnderflow
 from twistlike.internet.error import ReactorNotRunning, TimeoutError, WrongThreadError

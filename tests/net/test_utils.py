@@ -11,6 +11,7 @@ import pytest
 
 from tests.oracle import assertSame
 from tests.transports.reactors import KINDS, Descriptors, onReactor
+from tests.waits import until
 from twistlike._transports.spawn import isSupported
 from twistlike.internet import utils
 from twistlike.internet.defer import Deferred
@@ -87,8 +88,7 @@ def test_cancelling_kills_the_program() -> None:
         with pytest.raises(asyncio.TimeoutError):
             async with asyncio.timeout(0.05):
                 await utils.getProcessOutput("/bin/sleep", ["30"])
-        while reapProcessHandlers:
-            await asyncio.sleep(0)
+        await until(lambda: not reapProcessHandlers)
 
     async def limited() -> None:
         async with asyncio.timeout(10):

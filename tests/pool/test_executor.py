@@ -20,9 +20,8 @@ from typing import Any
 import pytest
 
 from tests.oracle import runPython
+from tests.waits import WAIT
 from twistlike.python.threadpool import PoolStoppedError, ThreadPool, currentPool
-
-WAIT = 20.0
 
 
 class AsExecutor(ThreadPool):

@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from tests.oracle import Transcript, runPython
+from tests.waits import WAIT
 from twistlike._pool import worker
 from twistlike.python.threadpool import ThreadPool
-
-WAIT = 20.0
 
 posix = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
 

@@ -14,9 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.waits import WAIT
 from twistlike.python.threadpool import Job, PoolStoppedError, ThreadPool
-
-WAIT = 20.0
 
 
 class ModelJob:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.waits import WAIT, Gate, waitFor
 from twistlike._pool.stats import Tally
 from twistlike.python.failure import Failure
 from twistlike.python.threadpool import (
@@ -26,29 +27,6 @@ from twistlike.python.threadpool import (
     checkCancelled,
     currentPool,
 )
-
-WAIT = 20.0  # seconds after which a test that waits for a thread has failed
-
-
-class Gate:
-    """A function for workers: it says that it has begun, and waits until it is opened."""
-
-    def __init__(self) -> None:
-        self.entered = threading.Semaphore(0)
-        self._open = threading.Event()
-
-    def __call__(self) -> None:
-        self.entered.release()
-        assert self._open.wait(WAIT)
-
-    def awaitEntered(self, count: int = 1) -> None:
-        """Wait until `count` more workers are inside."""
-        for _ in range(count):
-            assert self.entered.acquire(timeout=WAIT)
-
-    def open(self) -> None:
-        """Let everybody go."""
-        self._open.set()
 
 
 class Results:
@@ -112,12 +90,8 @@ def settle(pool: ThreadPool) -> None:
     Wait until the workers are asleep or gone. Polls, since an idle worker tells nobody that it
     sleeps.
     """
-    for _ in range(100_000):
-        workers = pool._workers
-        if not workers.queue and len(workers.idle) == len(workers.members):
-            return
-        threading.Event().wait(0.0005)
-    raise AssertionError(f"{pool!r} does not come to rest")
+    workers = pool._workers
+    waitFor(lambda: not workers.queue and len(workers.idle) == len(workers.members))
 
 
 # ---- Twisted's interface ------------------------------------------------------------------------
@@ -177,8 +151,7 @@ def test_most_recently_used_worker_first(makePool: MakePool) -> None:
     for gate in (gates[1], gates[0], gates[2]):
         before = len(pool._workers.idle)
         gate.open()
-        while len(pool._workers.idle) == before:
-            threading.Event().wait(0.0005)
+        waitFor(lambda before=before: len(pool._workers.idle) != before)
     last = pool._workers.idle[-1].thread
     assert last is not None
     results = Results()
@@ -660,10 +633,7 @@ def test_idle_workers_retire(makePool: MakePool) -> None:
         pool.callInThread(gate)
     gate.awaitEntered(4)
     gate.open()
-    for _ in range(10_000):
-        if pool.workers == 1:
-            break
-        threading.Event().wait(0.001)
+    waitFor(lambda: pool.workers == 1)
     threading.Event().wait(0.1)  # time for the last one to leave, which it must not
     settle(pool)
     assert pool.workers == 1
@@ -1090,8 +1060,7 @@ def test_stats(makePool: MakePool) -> None:
 
 def settleOne(pool: ThreadPool) -> None:
     """Wait until one worker is asleep."""
-    while not pool._workers.idle:
-        threading.Event().wait(0.0005)
+    waitFor(lambda: pool._workers.idle)
 
 
 def test_watchdog_warns_once_and_names_what_blocks(
@@ -1107,10 +1076,7 @@ def test_watchdog_warns_once_and_names_what_blocks(
         pool.callInThread(gate)
     gate.awaitEntered(2)
     deadline = threading.Event()
-    for _ in range(400):
-        if caplog.records:
-            break
-        deadline.wait(0.01)
+    waitFor(lambda: caplog.records)
     deadline.wait(0.3)  # time for a second warning, which must not come
     gate.open()
     [record] = caplog.records
@@ -1128,10 +1094,7 @@ def test_watchdog_needs_no_thread_while_the_pool_copes(makePool: MakePool) -> No
     def watchdogs() -> int:
         return sum(thread.name == "PoolWatchdog" for thread in threading.enumerate())
 
-    for _ in range(500):
-        if watchdogs() == 0:
-            break
-        threading.Event().wait(0.01)  # one of an earlier test
+    waitFor(lambda: watchdogs() == 0)
     pool = makePool(0, 2)
     pool.submit(int).result(WAIT)
     gate = Gate()
@@ -1143,10 +1106,7 @@ def test_watchdog_needs_no_thread_while_the_pool_copes(makePool: MakePool) -> No
     gate.awaitEntered()
     assert watchdogs() == 1
     gate.open()
-    for _ in range(500):
-        if watchdogs() == 0:
-            break
-        threading.Event().wait(0.01)
+    waitFor(lambda: watchdogs() == 0)
     assert watchdogs() == 0
 
 

@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.waits import WAIT, waitFor
 from twistlike._pool import watchdog, worker
 from twistlike._pool.jobs import Job
 from twistlike._pool.workers import Workers
 from twistlike.python.threadpool import ThreadPool
-
-WAIT = 3.0
 
 
 @pytest.fixture(autouse=True)
@@ -141,10 +140,7 @@ def test_worker_falls_idle_while_a_submitter_finds_nobody() -> None:
         # sleeps.
         workers._grow = grow  # type: ignore[method-assign]
         gate.set()
-        for _ in range(3000):
-            if workers.idle:
-                break
-            threading.Event().wait(0.001)
+        waitFor(lambda: workers.idle)
         return grow()
 
     workers._grow = slowly  # type: ignore[method-assign]
@@ -277,14 +273,10 @@ def test_shrinking_wakes_the_idle() -> None:
     workers = pool._workers
     for _ in range(4):
         pool.startAWorker()
-    while len(workers.idle) < 4:
-        threading.Event().wait(0.001)
+    waitFor(lambda: len(workers.idle) >= 4)
     threads = pool.threads
     pool.adjustPoolsize(0, 1)
-    for _ in range(3000):
-        if sum(thread.is_alive() for thread in threads) == 1:
-            break
-        threading.Event().wait(0.001)
+    waitFor(lambda: sum(thread.is_alive() for thread in threads) == 1)
     assert pool.workers == 1
     pool.stop()
 
@@ -329,10 +321,7 @@ def test_interrupt_between_taking_and_ringing(monkeypatch: pytest.MonkeyPatch) -
     class Interrupted(threading.Thread):
         def start(self) -> None:
             super().start()
-            for _ in range(3000):
-                if pool.threads:
-                    break
-                threading.Event().wait(0.001)
+            waitFor(lambda: pool.threads)
             raise KeyboardInterrupt
 
     pool.threadFactory = Interrupted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import signal
 import textwrap
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.oracle import Transcript, runPython
+from tests.reactor import seams
 
 HOSTS = ["asyncio", "uvloop", "debug"]
 
@@ -101,22 +103,26 @@ def test_a_thread_of_anyios_finds_the_loop(program: Run) -> None:
 
 
 def test_a_wait_for_a_loop_in_vain_is_reported(program: Run) -> None:
-    """After two seconds one report says who waits, since when, where, and what to write."""
+    """After a while one report says who waits, since when, where, and what to write."""
     done = program(
         """
+        from tests.reactor import seams
+        seams.reportUnboundSoon()
         argument = "sec" + "ret"
         def library():
             for _ in range(3):
                 reactor.callFromThread(print, argument)
         async def main():
             threading.Thread(target=library, name="client").start()
-            await asyncio.sleep(2.3)
+            await asyncio.to_thread(seams.awaitUnboundReport)
         host(main())
         """
     )
     assert done.returncode == 0
     assert done.stdout == ""
-    assert done.stderr.count("callFromThread was called in thread 'client' 2.") == 1
+    pattern = r"callFromThread was called in thread 'client' (\S+) s ago"
+    (seconds,) = re.findall(pattern, done.stderr)
+    assert float(seconds) >= seams.REPORT_AFTER
     assert "in library" in done.stderr
     assert "write reactor.attach()" in done.stderr
     assert done.stderr.count("3 calls and jobs were never run") == 1

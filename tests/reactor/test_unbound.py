@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from tests.reactor import seams
 from tests.reactor.test_edges import Run, program, said
 
 __all__ = ["program"]  # a fixture
 
-INTERRUPT = "threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+SOON = "from tests.reactor import seams; seams.reportUnboundSoon({})\n"
+"""The start of a program that is reported soon."""
 
 WAITS = [
     "threads.blockingCallFromThread(reactor, int)",
@@ -37,10 +41,11 @@ LATER = [
 
 @pytest.mark.parametrize("wait", WAITS)
 def test_a_blocking_call_of_the_main_thread_is_told(program: Run, wait: str) -> None:
-    """A script that waits in its main thread before any loop runs is told after two seconds."""
+    """A script that waits in its main thread before any loop runs is told after a while."""
     done = program(
         f"""
-        {INTERRUPT.strip()}
+        {SOON.format("")}
+        seams.interruptAfterReport()
         try:
             {wait}
         except KeyboardInterrupt:
@@ -56,7 +61,8 @@ def test_a_blocking_call_of_the_main_thread_is_told(program: Run, wait: str) -> 
 def test_a_wait_that_is_over_is_not_told(program: Run) -> None:
     """A limited wait that has ended is not told; a later one that takes too long is."""
     done = program(
-        """
+        f"""
+        {SOON.format(1.0)}
         def wait(seconds):
             try:
                 threads.blockingCallWithTimeout(seconds, reactor, int)
@@ -64,24 +70,29 @@ def test_a_wait_that_is_over_is_not_told(program: Run) -> None:
                 print("limit")
         wait(0.01)
         wait(0.02)
-        wait(2.3)
-        os._exit(0)
+        seams.interruptAfterReport()
+        try:
+            wait(20)
+        except KeyboardInterrupt:
+            print("interrupted")
         """
     )
+    assert done.stdout == "limit\nlimit\ninterrupted\n"
     assert done.stderr.count("a thread waits for a reactor without a loop") == 1
-    assert "\n    wait(2.3)" in done.stderr
+    assert "\n    wait(20)" in done.stderr
 
 
 def test_a_blocking_call_in_a_forked_child_is_told(program: Run) -> None:
     """The child's main thread, forked inside of a loop, waits for a reactor that is not there."""
     done = program(
-        """
+        f"""
+        {SOON.format("")}
         async def main():
             async with reactor:
                 await threads.deferToThread(int)
                 pid = os.fork()
                 if pid == 0:
-                    signal.alarm(3)
+                    seams.interruptAfterReport(signal.SIGALRM)
                     try:
                         threads.blockingCallFromThread(reactor, int)
                     finally:
@@ -107,15 +118,17 @@ def test_what_a_thread_asks_of_a_reactor_without_a_loop_is_told(program: Run, as
     """A timer that a library's thread sets in a program that never attaches never runs."""
     done = program(
         f"""
+        {SOON.format("")}
         def library():
             {ask}
         async def main():
             threading.Thread(target=library, name="client").start()
-            await asyncio.sleep(2.3)
+            await asyncio.to_thread(seams.awaitUnboundReport)
         host(main())
         """
     )
-    assert done.stderr.count("was called in thread 'client' 2.") == 1
+    (seconds,) = re.findall(r"was called in thread 'client' (\S+) s ago", done.stderr)
+    assert float(seconds) >= seams.REPORT_AFTER
     assert "write reactor.attach()" in done.stderr
     assert done.stderr.count("1 call or job was never run") == 1
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.oracle import assertSame, runPython
+from tests.waits import until
 from twistlike.internet import threads
 from twistlike.internet.asyncioreactor import Reactor, currentReactor
 from twistlike.internet.defer import CancelledError, Deferred, gatherResults
@@ -133,14 +134,12 @@ async def test_cancelling_a_running_job_tells_it() -> None:
         return "late"
 
     deferred = threads.deferToThread(job)
-    while not started.is_set():
-        await asyncio.sleep(0.001)
+    await until(started.is_set)
     deferred.cancel()
     with pytest.raises(CancelledError):
         await deferred
     cancelled.set()
-    while not ended.is_set():
-        await asyncio.sleep(0.001)
+    await until(ended.is_set)
     await threads.deferToThread(lambda: None)
     assert told == [concurrent.futures.CancelledError]
 
@@ -167,15 +166,13 @@ async def test_a_task_that_is_cancelled_cancels_its_job() -> None:
             told.append(True)
 
     task = asyncio.create_task(inPool(job))
-    while not started.is_set():
-        await asyncio.sleep(0.001)
+    await until(started.is_set)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     release.set()
     await threads.deferToThread(lambda: None)
-    while not told:
-        await asyncio.sleep(0.001)
+    await until(lambda: told)
 
 
 @pytest.mark.asyncio
@@ -306,8 +303,7 @@ async def test_several_calls_run_in_one_thread_in_order() -> None:
 
     calls: list[Any] = [(note, (number,), {}) for number in range(5)]
     threads.callMultipleInThread([*calls, (note, ("end",), {"last": True})])
-    while not done.is_set():
-        await asyncio.sleep(0.001)
+    await until(done.is_set)
     assert [value for value, _ in out] == [0, 1, 2, 3, 4, "end"]
     assert len({ident for _, ident in out}) == 1
 
@@ -429,8 +425,7 @@ async def test_blocking_call_has_a_limit() -> None:
 
     with pytest.raises(TimeoutError, match=r"0\.01 s"):
         await inPool(job)
-    while not cancelled:
-        await asyncio.sleep(0.001)
+    await until(lambda: cancelled)
     assert cancelled == [CancelledError]
 
 

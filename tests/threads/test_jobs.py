@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.waits import WAIT
 from twistlike._pool.worker import Worker
 from twistlike._threads.jobs import FutureDeferred, JobDeferred, runInPool
 from twistlike.internet.defer import (
@@ -23,8 +24,6 @@ from twistlike.internet.defer import (
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.python.failure import Failure
 from twistlike.python.threadpool import PoolStoppedError, ThreadPool
-
-WAIT = 10.0
 
 
 class Hall:

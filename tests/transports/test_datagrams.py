@@ -15,6 +15,7 @@ import pytest
 from tests.oracle import Transcript, run
 from tests.transports.datagram_programs import DATAGRAM_HEADER, DATAGRAM_PROGRAMS, ON_ASYNCIO
 from tests.transports.programs import LOOPS
+from tests.waits import until
 from twistlike.internet import reactor
 from twistlike.internet.address import IPv4Address
 from twistlike.internet.error import WrongThreadError
@@ -300,8 +301,7 @@ def test_a_coroutine_function_is_reported() -> None:
         address = listen(side)
         side.transport.write(b"x", address)
         async with asyncio.timeout(10):
-            while not any("log_failure" in event for event in events):
-                await asyncio.sleep(0)
+            await until(lambda: any("log_failure" in event for event in events))
         await side.transport.stopListening()
 
     with capturedLogs() as events:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.oracle import runPython
+from tests.waits import WAIT, waitFor
 from twistlike._pool import watchdog
 from twistlike._pool.jobs import QueuedJob
 from twistlike._pool.worker import Worker
@@ -25,8 +26,6 @@ from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
 from twistlike._wakeup.wakeup_fd import WakeupFd
 from twistlike.python.failure import Failure
 from twistlike.python.threadpool import ThreadPool
-
-WAIT = 5.0
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll here")
 
@@ -92,10 +91,7 @@ def ask(pool: ThreadPool, **kw: Any) -> Asked:
 def restOf(pool: ThreadPool, count: int = 1) -> list[Any]:
     """Return the workers that sleep, once there are so many."""
     idle = pool._workers.idle
-    deadline = time.monotonic() + WAIT
-    while len(idle) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    waitFor(lambda: len(idle) >= count)
     return idle
 
 
