@@ -56,7 +56,7 @@ class DatagramPort(BaseDatagramPort):
     def _name(self) -> object:
         return self.port
 
-    def _kindName(self) -> str:
+    def _typeName(self) -> str:
         return "UNIX datagrams"
 
     def getHost(self) -> UNIXAddress:
