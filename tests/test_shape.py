@@ -102,6 +102,7 @@ LAZY: dict[str, dict[str, str]] = {
     "_pool": {"twistlike._log.report": REPORTS},
     "_reactor": {
         "select": "only loops of uvloop need it",
+        "twistlike._pool.errors": "0.1 ms; only a program that sets the pool's size needs it",
         "socket": "3 ms; only programs that resolve names need it",
         "twistlike._pool.pool": POOL,
         "twistlike._transports": "3 ms; only programs that use the network need it",

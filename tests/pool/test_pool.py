@@ -571,7 +571,7 @@ def test_cancel_race(makePool: MakePool) -> None:
 def test_bad_sizes_are_refused(makePool: MakePool) -> None:
     """A negative or contradictory size raises, in words, and nothing is changed."""
     pool = makePool(1, 3)
-    for low, high in [(-1, 3), (5, 2), (None, 0), (7, None)]:
+    for low, high in [(-1, 3), (5, 2), (None, 0), (7, None), (-2, -2)]:
         with pytest.raises(PoolSizeError, match="minimum"):
             pool.adjustPoolsize(low, high)
     with pytest.raises(AssertionError):  # Twisted's

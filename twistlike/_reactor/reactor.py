@@ -490,7 +490,7 @@ class AsyncioSelectorReactor(Network):
 
         Raises:
             TypeError: If the size is not a whole number.
-            ValueError: If it is negative.
+            PoolSizeError: If it is negative. It is a `ValueError`.
         """
         self._pools.suggestSize(size)
         self._pools.forUsers()

@@ -57,7 +57,7 @@ class HostResolution:
         self._lookUp: Deferred[Any] | None = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.name!r}>"
+        return f"<look-up of {self.name!r}>"
 
     def cancel(self) -> None:
         """Stop it: the receiver is told nothing more."""
@@ -103,7 +103,7 @@ class ThreadedResolver:
     Args:
         reactor: For the timeout and the way back from the thread.
         getPool: Returns the pool to block in.
-        owed: The reactor's calls whose Deferreds are still to be fired.
+        outstanding: The reactor's calls whose Deferreds are still to be fired.
     """
 
     def __init__(
@@ -112,6 +112,9 @@ class ThreadedResolver:
         self._reactor = reactor
         self._getPool = getPool
         self._outstanding = outstanding
+
+    def __repr__(self) -> str:
+        return f"<resolver of host names for {self._reactor!r}>"
 
     def getHostByName(
         self, name: str, timeout: Sequence[float] | None = DEFAULT_TIMEOUT

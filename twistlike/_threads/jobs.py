@@ -67,6 +67,8 @@ class OutstandingDeferred(Deferred[T]):
 
     __slots__ = ("outstanding", "poster")
 
+    _shownAs = "Deferred"
+
     poster: ThreadsafePoster
     outstanding: set[Outstanding]
 
