@@ -23,7 +23,7 @@ class Call:
             raise self.error
 
 
-def test_all_that_are_owed_fail_whatever_they_raise() -> None:
+def test_all_that_are_outstanding_fail_whatever_they_raise() -> None:
     """Each is told that the reactor has ended; what one of them raises is handed over."""
     out: list[Any] = []
     errors: list[BaseException] = []

@@ -64,7 +64,7 @@ __all__ = [
 ]
 
 
-def _told(self: Any) -> str:
+def _sentence(self: Any) -> str:
     """Serve as `__str__`: what the class says, followed by the arguments, as a sentence."""
     if not self.args:
         return f"{self.MESSAGE}."
@@ -78,14 +78,14 @@ class AlreadyCalled(ValueError):
     """A delayed call was to be cancelled or moved, but it has run already."""
 
     MESSAGE = "Tried to cancel an already-called event"
-    __str__ = _told
+    __str__ = _sentence
 
 
 class AlreadyCancelled(ValueError):
     """A delayed call was to be cancelled or moved, but it has been cancelled already."""
 
     MESSAGE = "Tried to cancel an already-cancelled event"
-    __str__ = _told
+    __str__ = _sentence
 
 
 class ReactorAlreadyRunning(RuntimeError):
@@ -119,7 +119,7 @@ class BindError(Exception):
     """An address could not be bound."""
 
     MESSAGE = "An error occurred binding to an interface"
-    __str__ = _told
+    __str__ = _sentence
 
 
 class CannotListenError(BindError):
@@ -145,7 +145,7 @@ class DNSLookupError(OSError):
     """A host name could not be resolved."""
 
     MESSAGE = "DNS lookup failed"
-    __str__ = _told
+    __str__ = _sentence
 
 
 class ConnectInProgressError(Exception):
@@ -257,14 +257,14 @@ class NotConnectingError(RuntimeError):
     """An attempt to connect was to be ended, and there was none."""
 
     MESSAGE = "The Connector was not connecting when it was asked to stop connecting"
-    __str__ = _told
+    __str__ = _sentence
 
 
 class NotListeningError(RuntimeError):
     """A port was to be closed that was not open."""
 
     MESSAGE = "The Port was not listening when it was asked to stop listening"
-    __str__ = _told
+    __str__ = _sentence
 
 
 class AlreadyListened(Exception):
@@ -362,14 +362,14 @@ class ConnectionDone(ConnectionClosed):
     """A connection has ended in order."""
 
     MESSAGE = "Connection was closed cleanly"
-    __str__ = _told
+    __str__ = _sentence
 
 
 class ConnectionLost(ConnectionClosed):
     """A connection has ended, but not in order."""
 
     MESSAGE = "Connection to the other side was lost in a non-clean fashion"
-    __str__ = _told
+    __str__ = _sentence
 
 
 class ConnectionAborted(ConnectionLost):
@@ -394,7 +394,7 @@ class MessageLengthError(Exception):
     """A datagram is too long to be sent."""
 
     MESSAGE = "Message is too long to send"
-    __str__ = _told
+    __str__ = _sentence
 
 
 class ProcessDone(ConnectionDone):

@@ -105,7 +105,7 @@ def iterateInThread(  # type: ignore[misc]
     A generator is closed in its thread when the reader leaves the loop early, is cancelled, or
     drops the iterator, and when the reactor ends. An iterable of another kind is left as it is:
     close a file or a cursor yourself, or in a generator. While the reader is behind, the worker
-    waits in its thread, made up for by a spare one within `ThreadPool.maxSpare`.
+    waits in its thread, compensated by a spare one within `ThreadPool.maxSpare`.
 
     Args:
         source: An iterable; or a function that returns one, with its arguments after it, which is

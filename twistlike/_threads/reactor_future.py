@@ -30,7 +30,7 @@ T = TypeVar("T")
 class ReactorFuture(Future[T]):
     """A future of a call in the reactor's thread.
 
-    A worker of a pool that waits for it is made up for by a spare one.
+    A worker of a pool that waits for it is compensated by a spare one.
 
     Args:
         reactor: In whose thread the call is made.

@@ -11,7 +11,7 @@ loop is watched once there is one.
 A loop moves bytes in one of two ways. Where it can watch sockets, connections have sockets of their
 own, watched by `loop.add_reader`: nothing of Twisted's semantics is lost, and an echo takes no
 more CPU than an asyncio protocol's, on uvloop hardly more. A loop that cannot (Windows' Proactor
-loop) lends them its transports.
+loop) moves the bytes by transports of its own.
 
 uvloop tells of a pending reset once, with whatever else there is to read, and of nothing after
 that. So on loops that are not asyncio's own what a connection has read is followed, a moment later,
