@@ -64,6 +64,7 @@ LAZY_EVERYWHERE = {
 
 POOL = "imports concurrent.futures, and so logging: 10 ms; the pool is made at its first use"
 TLS = "imports ssl: 10 ms; only programs that use TLS need it"
+NAMES = "0.6 ms; only programs that look host names up need it"
 REPORTS = "only an error that nobody handles needs it"
 
 FAILING = "only where a program is about to fail"
@@ -103,8 +104,11 @@ LAZY: dict[str, dict[str, str]] = {
     "_reactor": {
         "select": "only loops of uvloop need it",
         "twistlike._pool.errors": "0.1 ms; only a program that sets the pool's size needs it",
+        "signal": "0.4 ms; only a reactor that runs a loop needs it, and asyncio has imported it",
         "socket": "3 ms; only programs that resolve names need it",
+        "twistlike._base.ip": NAMES,
         "twistlike._pool.pool": POOL,
+        "twistlike._reactor.resolver": NAMES,
         "twistlike._transports": "3 ms; only programs that use the network need it",
     },
     "_threads": {
@@ -161,6 +165,7 @@ LONG: dict[str, str] = {
     "would make one call more, which costs as much as running it",
     "_defer.deferred:callback": "a firing; half of it is what runs a waiter alone: taken out, each "
     "await would make one call more",
+    "_reactor.network": "one class, whose methods are Twisted's and only hand on",
     "_reactor.reactor": "one class, whose methods are Twisted's and only hand on",
     "_transports.stream:_readReady": "an echo of 3 us: taken apart, it would take two calls more",
     "_pool.worker:_work": "the loop of a worker: taken apart, each job would make one call more",

@@ -10,7 +10,7 @@ after the other, no Deferred is fired twice, and no lock is needed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
@@ -19,19 +19,20 @@ from twistlike._reactor.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-__all__ = ["Outstanding", "OutstandingDeferreds"]
+    class Outstanding(Protocol):
+        """A call whose Deferred is still to be fired."""
+
+        @property
+        def what(self) -> object:
+            """What a thread still runs for it."""
+
+        def abandon(self, failure: Failure) -> None:
+            """Fire the Deferred with an error instead."""
 
 
-class Outstanding(Protocol):
-    """A call whose Deferred is still to be fired."""
-
-    @property
-    def what(self) -> object:
-        """What a thread still runs for it."""
-
-    def abandon(self, failure: Failure) -> None:
-        """Fire the Deferred with an error instead."""
+__all__ = ["OutstandingDeferreds"]
 
 
 class OutstandingDeferreds(Part):

@@ -9,11 +9,14 @@ Thread: the loop's, except where a docstring says otherwise.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterable
+    from typing import Protocol
+else:
+    Protocol = object  # at run time it would only cost: 50 us here, and 20 for each subclass
 
 __all__ = ["Part", "runEach"]
 

@@ -35,7 +35,6 @@ from twistlike._reactor.network import Network
 from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
 from twistlike._reactor.registry import RegistryEntry, registry
-from twistlike._reactor.resolver import ThreadedResolver
 from twistlike._reactor.run_loop import RunLoop
 from twistlike._reactor.system_events import SystemEvents
 from twistlike._reactor.unbound import UnboundCalls
@@ -129,8 +128,7 @@ class AsyncioSelectorReactor(Network):
             self._report,
         )
         self._runLoop = RunLoop(self._life, self._inbox, self._timers, self._noteSignal)
-        threaded = ThreadedResolver(self, self._pools.forNames, self._outstanding.calls)
-        self.resolver, self.nameResolver = threaded, threaded
+        self._forgetResolvers()
 
     def __repr__(self) -> str:
         loop = self._life.loop
