@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure, withTraceback
+from twistlike._base.functions import describeWithPlace, withoutArguments
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
@@ -60,6 +61,7 @@ __all__ = [
     "isCancel",
     "returnValue",
     "start",
+    "startCoroutine",
 ]
 
 _T = TypeVar("_T")
@@ -563,6 +565,23 @@ def inlineCallbacks(f: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, De
         return start(gen)
 
     return unwindGenerator
+
+
+def startCoroutine(coroutine: Coroutine[Any, Any, object], function: Callable[..., object]) -> None:
+    """Run a coroutine that nobody awaits, in the present context, and report its error.
+
+    Args:
+        coroutine: What a coroutine function returned whose result nobody takes.
+        function: The coroutine function, for the report.
+    """
+    ensureDeferred(coroutine).addErrback(_startedFailed, function)
+
+
+def _startedFailed(failure: Failure, function: Callable[..., object]) -> None:
+    from twistlike._log.report import report  # only an error that nobody handles needs it
+
+    what = f"the coroutine of {describeWithPlace(function)} failed"
+    report(failure, what, source=withoutArguments(function))
 
 
 def returnValue(val: object) -> NoReturn:

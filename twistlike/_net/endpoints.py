@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.address import IPv6Address
-from twistlike._base.error import (
-    DNSLookupError,
-)
 from twistlike._base.failure import Failure
 from twistlike._base.ip import isIPv6Address
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import DNSLookupError
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._net.connecting import attempt
 from twistlike._net.protocol import Factory

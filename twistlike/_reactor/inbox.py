@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.functions import describe
-from twistlike._defer.background import startCoroutine
+from twistlike._defer.coroutines import startCoroutine
 from twistlike._reactor.parts import Part
 from twistlike._wakeup.waker import wakerFor
 

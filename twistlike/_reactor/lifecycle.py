@@ -36,7 +36,7 @@ from twistlike._defer.coroutines import ensureDeferred
 from twistlike._defer.deferred import Deferred
 from twistlike._eventloop import current
 from twistlike._eventloop.host_end import HostWatch, generatorsEnd
-from twistlike._eventloop.teardown import endTasks
+from twistlike._eventloop.loops import endTasks
 from twistlike._log.report import tell
 from twistlike._reactor.parts import runEach
 from twistlike._reactor.unbound import placeOfCall

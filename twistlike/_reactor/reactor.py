@@ -24,7 +24,7 @@ from twistlike._base.failure import Failure
 from twistlike._base.functions import describeWithPlace, withoutArguments
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
-from twistlike._defer.background import startCoroutine
+from twistlike._defer.coroutines import startCoroutine
 from twistlike._eventloop import current
 from twistlike._log.report import report
 from twistlike._reactor.blocked import BlockedThreads

@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twistlike._base.address import IPv4Address, IPv6Address
-from twistlike._base.error import DNSLookupError, ReactorNotRunning
+from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.ip import isIPAddress, isIPv6Address
+from twistlike._base.network_error import DNSLookupError
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._log.report import report
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from twistlike._base.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike._eventloop import current
-from twistlike._eventloop.factory import newLoop
-from twistlike._eventloop.teardown import END_LIMIT, closeLoop, endTasks, hasTasks
+from twistlike._eventloop.loops import END_LIMIT, closeLoop, endTasks, hasTasks, newLoop
 from twistlike._log.report import tell
 from twistlike._reactor.lifecycle import LifeCycle, State
 

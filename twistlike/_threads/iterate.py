@@ -24,7 +24,6 @@ from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._log.report import report
-from twistlike._pool.errors import PoolWedgedError
 from twistlike._reactor.blocked import ended
 from twistlike._threads.handoff import reactorOfThisThread
 from twistlike._threads.queue import ThreadsafeQueue
@@ -370,6 +369,8 @@ class _Producer(Generic[T]):
                 self._state = _State.PARKED
                 return False
             self._rest = rest = LendingWaiter()
+        from twistlike._pool.errors import PoolWedgedError
+
         blocked = self._reactor._blocked
         blocked.waiting.add(rest)
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from twistlike._base.failure import tracebackOf, withTraceback
 from twistlike._eventloop import current
-from twistlike._eventloop.factory import clockOf
+from twistlike._eventloop.loops import clockOf
 from twistlike._timers.queue import INF, TimerQueue, markCancelled
 
 if TYPE_CHECKING:

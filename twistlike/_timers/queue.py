@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.error import AlreadyCalled, AlreadyCancelled
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
-from twistlike._defer.background import startCoroutine
+from twistlike._defer.coroutines import startCoroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -15,7 +15,7 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.coroutines import refuseCoroutine
-from twistlike._base.error import MessageLengthError
+from twistlike._base.network_error import MessageLengthError
 from twistlike._log.legacy import msg
 from twistlike._transports.base_port import BasePort
 
