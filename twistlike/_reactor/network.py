@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from twistlike._reactor.inbox import Inbox
     from twistlike._reactor.interfaces import IResolverSimple
     from twistlike._reactor.lifecycle import LifeCycle
-    from twistlike._reactor.outstanding import OutstandingDeferreds
     from twistlike._reactor.pools import Pools
     from twistlike._reactor.resolver import ThreadedResolver
+    from twistlike._reactor.waits import OutstandingDeferreds
     from twistlike._transports.binding import Binding
     from twistlike._transports.interfaces import IProtocolFactory
     from twistlike._transports.multicast import MulticastPort

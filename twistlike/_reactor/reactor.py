@@ -27,17 +27,16 @@ from twistlike._base.reflect import safe_repr
 from twistlike._defer.coroutines import startCoroutine
 from twistlike._eventloop import current
 from twistlike._log.report import report
-from twistlike._reactor.blocked import BlockedThreads
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
 from twistlike._reactor.lifecycle import LifeCycle
 from twistlike._reactor.network import Network
-from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
 from twistlike._reactor.registry import RegistryEntry, registry
 from twistlike._reactor.run_loop import RunLoop
 from twistlike._reactor.system_events import SystemEvents
 from twistlike._reactor.unbound import UnboundCalls
+from twistlike._reactor.waits import BlockedThreads, OutstandingDeferreds
 from twistlike._reactor.wrong_thread import Policy, ThreadsafeDelayedCall
 from twistlike._timers.loop_timers import LoopTimers
 from twistlike._timers.queue import checkDelay

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from twistlike._base.interfaces import IReactorFromThreads, IReactorTime
     from twistlike._pool.pool import ThreadPool
     from twistlike._reactor.interfaces import IResolverSimple
-    from twistlike._reactor.outstanding import Outstanding
+    from twistlike._reactor.waits import Outstanding
     from twistlike._transports.reactor_interfaces import (
         IHostnameResolver,
         IHostResolution,

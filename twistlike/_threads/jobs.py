@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Protocol, Self
 
     from twistlike._pool.pool import ThreadPool
-    from twistlike._reactor.outstanding import Outstanding
+    from twistlike._reactor.waits import Outstanding
 
 __all__ = [
     "FutureDeferred",

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakeloop import FakeLoop
 from tests.wakeup.test_gil_handoff import descriptors
-from twistlike._reactor.blocked import BlockedThreads, BlockingCall
+from twistlike._reactor.waits import BlockedThreads, BlockingCall
 from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.python.failure import Failure
