@@ -64,6 +64,7 @@ LAZY_EVERYWHERE = {
 
 POOL = "imports concurrent.futures, and so logging: 10 ms; the pool is made at its first use"
 TLS = "imports ssl: 10 ms; only programs that use TLS need it"
+NAMES = "0.6 ms; only programs that look host names up need it"
 REPORTS = "only an error that nobody handles needs it"
 
 FAILING = "only where a program is about to fail"
@@ -77,7 +78,7 @@ LAZY: dict[str, dict[str, str]] = {
         "importlib": "running a plain script does not need it",
         "importlib.util": "running a plain script does not need it",
         "pkgutil": "running a plain script does not need it",
-        "twistlike._eventloop.factory": "only --loop uvloop needs it",
+        "twistlike._eventloop.loops": "only --loop uvloop needs it",
         "twistlike.overlay": "--version and --help do not need it",
         "uvloop": "optional",
     },
@@ -102,11 +103,17 @@ LAZY: dict[str, dict[str, str]] = {
     "_pool": {"twistlike._log.report": REPORTS},
     "_reactor": {
         "select": "only loops of uvloop need it",
+        "twistlike._pool.errors": "0.1 ms; only a program that sets the pool's size needs it",
+        "signal": "0.4 ms; only a reactor that runs a loop needs it, and asyncio has imported it",
         "socket": "3 ms; only programs that resolve names need it",
+        "twistlike._base.ip": NAMES,
+        "twistlike._defer.combinators": "0.2 ms; only where a trigger has to be waited for",
         "twistlike._pool.pool": POOL,
+        "twistlike._reactor.resolver": NAMES,
         "twistlike._transports": "3 ms; only programs that use the network need it",
     },
     "_threads": {
+        "twistlike._pool.errors": "0.1 ms; a worker, which needs it, finds it loaded",
         "twistlike._pool.pool": POOL,
         "twistlike._threads.reactor_future": "imports concurrent.futures, and so logging: 10 ms",
     },
@@ -160,6 +167,7 @@ LONG: dict[str, str] = {
     "would make one call more, which costs as much as running it",
     "_defer.deferred:callback": "a firing; half of it is what runs a waiter alone: taken out, each "
     "await would make one call more",
+    "_reactor.network": "one class, whose methods are Twisted's and only hand on",
     "_reactor.reactor": "one class, whose methods are Twisted's and only hand on",
     "_transports.stream:_readReady": "an echo of 3 us: taken apart, it would take two calls more",
     "_pool.worker:_work": "the loop of a worker: taken apart, each job would make one call more",

@@ -175,7 +175,7 @@ def _prepare(loop: str, useTwisted: bool | None) -> None:
             raise _CommandError(
                 f"--loop uvloop: {error}; install it by: pip install 'twistlike[uvloop]'"
             ) from None
-        from twistlike._eventloop.factory import setLoopFactory
+        from twistlike._eventloop.loops import setLoopFactory
 
         setLoopFactory(uvloop.new_event_loop)
     try:

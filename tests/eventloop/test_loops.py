@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twistlike._eventloop import current, factory, host_end, teardown
+from twistlike._eventloop import current, host_end, loops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ def test_the_clock_is_the_monotonic_one_also_where_the_loop_caches_it(
     loop: asyncio.AbstractEventLoop,
 ) -> None:
     """asyncio's loops and uvloop go by time.monotonic; uvloop's own time stands still in a call."""
-    assert factory.clockOf(loop) is time.monotonic
+    assert loops.clockOf(loop) is time.monotonic
 
 
 def test_a_loop_with_its_own_time_keeps_it() -> None:
@@ -74,11 +74,11 @@ def test_a_loop_with_its_own_time_keeps_it() -> None:
             return 42.0
 
     virtual = Virtual()
-    assert factory.clockOf(virtual)() == 42.0
+    assert loops.clockOf(virtual)() == 42.0
     virtual.close()
     patched = asyncio.SelectorEventLoop()
     patched.time = lambda: 43.0  # type: ignore[method-assign]
-    assert factory.clockOf(patched)() == 43.0
+    assert loops.clockOf(patched)() == 43.0
     patched.close()
 
 
@@ -191,7 +191,7 @@ def test_close_loop_ends_what_is_left(loop: asyncio.AbstractEventLoop) -> None:
         return tasks
 
     tasks = loop.run_until_complete(main())
-    teardown.closeLoop(loop)
+    loops.closeLoop(loop)
     assert sorted(out) == ["cancelled", "failed"]
     assert loop.is_closed()
     assert len(tasks) == 2
@@ -200,12 +200,12 @@ def test_close_loop_ends_what_is_left(loop: asyncio.AbstractEventLoop) -> None:
 def test_the_factory_makes_new_loops() -> None:
     """setLoopFactory decides what newLoop makes; None goes back to asyncio's choice."""
     made = asyncio.new_event_loop()
-    factory.setLoopFactory(lambda: made)
+    loops.setLoopFactory(lambda: made)
     try:
-        assert factory.newLoop() is made
+        assert loops.newLoop() is made
     finally:
-        factory.setLoopFactory(None)
-    other = factory.newLoop()
+        loops.setLoopFactory(None)
+    other = loops.newLoop()
     assert other is not made
     other.close()
     made.close()

@@ -309,11 +309,11 @@ def noNewThreads() -> Iterator[None]:
 @contextlib.contextmanager
 def ourClock(clock: Callable[[], float]) -> Iterator[None]:
     """Have the inbox and the timers go by another clock."""
-    from twistlike._eventloop import factory
+    from twistlike._eventloop import loops
     from twistlike._reactor import inbox
     from twistlike._timers import loop_timers
 
-    modules: tuple[Any, ...] = (inbox, factory, loop_timers)
+    modules: tuple[Any, ...] = (inbox, loops, loop_timers)
     real = [module.monotonic for module in modules]
     for module in modules:
         module.monotonic = clock

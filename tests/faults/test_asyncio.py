@@ -389,7 +389,7 @@ def test_idle_exit_races_with_submit(host: Host) -> None:
 
 @fault(modes=("run",))
 def test_idle_exit_with_a_lying_lock(host: Host) -> None:
-    """A bell that says three times that time is up, although it is not: no job is lost."""
+    """A lock that says three times that time is up, although it is not: no job is lost."""
     pool = ThreadPool(0, 1, "lied to", idleTimeout=60.0)
     pool.start()
     pool.submit(int).result(10)

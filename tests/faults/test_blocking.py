@@ -369,7 +369,7 @@ def test_cancel_running(host: Host) -> None:
         await until(entered.is_set)
         running.cancel()
         assert [outcome.type for outcome in outcomes] == [CancelledError]
-        # Its place is made up for: the pool of one goes on with the next job at once.
+        # It is compensated: the pool of one goes on with the next job at once.
         with atOnce():
             assert await deferToThreadPool(reactor, pool, int, "3") == 3
         opens.set()

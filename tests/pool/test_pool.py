@@ -544,7 +544,7 @@ def test_cancel_race(makePool: MakePool) -> None:
 def test_bad_sizes_are_refused(makePool: MakePool) -> None:
     """A negative or contradictory size raises, in words, and nothing is changed."""
     pool = makePool(1, 3)
-    for low, high in [(-1, 3), (5, 2), (None, 0), (7, None)]:
+    for low, high in [(-1, 3), (5, 2), (None, 0), (7, None), (-2, -2)]:
         with pytest.raises(PoolSizeError, match="minimum"):
             pool.adjustPoolsize(low, high)
     with pytest.raises(AssertionError):  # Twisted's
@@ -869,8 +869,8 @@ def test_initializer_that_fails_breaks_the_pool_until_it_is_started_again() -> N
 # ---- spare workers ------------------------------------------------------------------------------
 
 
-def test_worker_that_waits_is_made_up_for(makePool: MakePool) -> None:
-    """Every worker waits for queued jobs of the same pool, in lent(): spare ones run them."""
+def test_worker_that_waits_is_compensated(makePool: MakePool) -> None:
+    """Every worker waits in compensated() for queued jobs of its pool: spare ones run them."""
     pool = makePool(0, 2)
     results = Results()
 
@@ -1007,8 +1007,8 @@ def test_raising_max_spare_frees_a_wedge(makePool: MakePool) -> None:
     assert done.wait(WAIT)
 
 
-def test_lent_elsewhere_does_nothing(makePool: MakePool) -> None:
-    """lent() outside of a worker, or in another pool's, or twice, lends at most one."""
+def test_compensated_elsewhere_does_nothing(makePool: MakePool) -> None:
+    """Outside of a worker, in another pool's, or entered twice, it adds at most one permit."""
     pool, other = makePool(0, 1), makePool(0, 1)
 
     def waiting() -> int:

@@ -75,9 +75,9 @@ def test_closing_comes_before_the_worker_is_known_to_be_idle() -> None:
         assert not thread.is_alive()
 
 
-def test_bell_rings_while_the_time_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_woken_while_the_time_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A worker whose time is over as someone takes it off the list waits for the bell, and runs the
+    A worker whose time is over as someone takes it off the list waits to be woken, and runs the
     job once.
     """
     hook: list[Callable[[], object]] = []
@@ -197,8 +197,8 @@ def test_pool_is_closed_while_a_submitter_comes(way: str, monkeypatch: pytest.Mo
     assert len(workers.queue) == 0
 
 
-def test_job_ends_while_it_is_made_up_for() -> None:
-    """A job that ends between being told and being made up for leaves no loan behind."""
+def test_job_ends_while_it_is_compensated() -> None:
+    """A job that ends between its cancel and its compensation leaves no permit behind."""
     pool = started(0, 1)
     workers = pool._workers
     gate, inside, ended = threading.Event(), threading.Event(), threading.Event()

@@ -120,8 +120,8 @@ def test_calls_do_not_see_each_others_context(inbox: Inbox, loop: FakeLoop) -> N
     assert seen == ["none"]
 
 
-def test_bell_hung_before_the_call_is_appended(inbox: Inbox, loop: FakeLoop) -> None:
-    """The loop has looked for calls, and a poster came just then: it rings the new bell."""
+def test_waker_installed_before_the_call_is_appended(inbox: Inbox, loop: FakeLoop) -> None:
+    """The loop has looked for calls, and a poster came just then: it uses the new waker."""
     ran: list[int] = []
     inbox.bind(loop)  # type: ignore[arg-type]
     queueOf(inbox).before.append(loop.turn)
@@ -131,8 +131,8 @@ def test_bell_hung_before_the_call_is_appended(inbox: Inbox, loop: FakeLoop) -> 
     assert ran == [1]
 
 
-def test_bell_hung_after_the_call_was_appended(inbox: Inbox, loop: FakeLoop) -> None:
-    """Its poster found no bell, or finds one: who hangs it has run the call."""
+def test_waker_installed_after_the_call_was_appended(inbox: Inbox, loop: FakeLoop) -> None:
+    """Its poster found no waker, or finds one: whoever installs it has run the call."""
     ran: list[int] = []
     inbox.bind(loop)  # type: ignore[arg-type]
     queueOf(inbox).after.append(loop.turn)

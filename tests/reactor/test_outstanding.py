@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twistlike._reactor.outstanding import Outstanding, OutstandingDeferreds
+from twistlike._reactor.waits import OutstandingDeferreds
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.python.failure import Failure
 
@@ -23,7 +23,7 @@ class Call:
             raise self.error
 
 
-def test_all_that_are_owed_fail_whatever_they_raise() -> None:
+def test_all_that_are_outstanding_fail_whatever_they_raise() -> None:
     """Each is told that the reactor has ended; what one of them raises is handed over."""
     out: list[Any] = []
     errors: list[BaseException] = []
@@ -39,7 +39,7 @@ def test_all_that_are_owed_fail_whatever_they_raise() -> None:
 def test_the_last_one_may_leave_meanwhile() -> None:
     """A thread may take its call back between the look at the set and the taking of one."""
 
-    class Emptied(set[Outstanding]):
+    class Emptied(set[Any]):
         """Is empty as soon as it has been looked at."""
 
         def __bool__(self) -> bool:

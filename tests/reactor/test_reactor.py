@@ -1380,7 +1380,7 @@ def test_what_is_not_callable_is_refused_in_the_caller(reactor: Reactor, name: s
 @pytest.mark.parametrize("size", [-1, 2.5, "3"])
 def test_a_bad_pool_size_is_refused(reactor: Reactor, size: Any) -> None:
     """suggestThreadPoolSize takes whole numbers from 0 up."""
-    with pytest.raises((TypeError, ValueError), match="size of a thread pool"):
+    with pytest.raises((TypeError, ValueError), match="size of a pool"):
         reactor.suggestThreadPoolSize(size)
 
 

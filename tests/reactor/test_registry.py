@@ -16,38 +16,38 @@ class Guest:
 
 def test_the_first_is_at_home() -> None:
     """Until it leaves; then the next one may be."""
-    homes: ReactorRegistry[Guest] = ReactorRegistry()
+    reactors: ReactorRegistry[Guest] = ReactorRegistry()
     loop: Any = FakeLoop()
     first, second = Guest(), Guest()
-    assert homes.of(loop) is None
-    assert homes.enter(loop, first)
-    assert not homes.enter(loop, second)
-    assert homes.of(loop) is first
-    homes.leave(second)
-    assert homes.of(loop) is first
-    homes.leave(first)
-    assert homes.of(loop) is None
-    assert homes.enter(loop, second)
-    homes.clear()
-    assert homes.of(loop) is None
+    assert reactors.of(loop) is None
+    assert reactors.enter(loop, first)
+    assert not reactors.enter(loop, second)
+    assert reactors.of(loop) is first
+    reactors.leave(second)
+    assert reactors.of(loop) is first
+    reactors.leave(first)
+    assert reactors.of(loop) is None
+    assert reactors.enter(loop, second)
+    reactors.clear()
+    assert reactors.of(loop) is None
 
 
 def test_nobody_is_kept_who_need_not_be() -> None:
     """Those that nobody holds are gone, and make room, unless they are kept."""
-    homes: ReactorRegistry[Guest] = ReactorRegistry()
+    reactors: ReactorRegistry[Guest] = ReactorRegistry()
     loop: Any = FakeLoop()
     guest = Guest()
     alive = weakref.ref(guest)
-    homes.enter(loop, guest)
-    homes.keep(guest)
+    reactors.enter(loop, guest)
+    reactors.keep(guest)
     del guest
     gc.collect()
     kept = alive()
     assert kept is not None
-    assert homes.of(loop) is kept
-    homes.leave(kept)
-    homes.enter(loop, kept)
+    assert reactors.of(loop) is kept
+    reactors.leave(kept)
+    reactors.enter(loop, kept)
     del kept
     gc.collect()
     assert alive() is None
-    assert homes.enter(loop, Guest())
+    assert reactors.enter(loop, Guest())

@@ -458,7 +458,7 @@ async def test_blocking_call_within_its_limit() -> None:
 
 @pytest.mark.asyncio
 async def test_blocking_calls_do_not_wedge_the_pool() -> None:
-    """Workers that wait for jobs queued behind them are made up for by spare ones."""
+    """Workers that wait for jobs queued behind them are compensated by spare ones."""
     reactor = Reactor()
     async with reactor:
         reactor.suggestThreadPoolSize(2)
@@ -519,7 +519,7 @@ def test_blocking_calls_that_give_up_keep_no_descriptor() -> None:
 
         reactor = currentReactor()
         seen = []
-        for _ in range(6):  # the pool's bell and the waiters' need not be there in the first
+        for _ in range(6):  # the locks of the pool and of the waits may come later
             await threads.deferToThread(ask)
             seen.append(len(os.listdir("/proc/self/fd")))
         return seen
@@ -575,17 +575,17 @@ def test_blocking_call_ends_with_the_reactor() -> None:
 async def test_blocking_call_needs_only_call_from_thread() -> None:
     """Any object with callFromThread will do as a reactor."""
 
-    class Door:
+    class Poster:
         def __init__(self) -> None:
             self.loop = asyncio.get_running_loop()
 
         def callFromThread(self, callable: Callable[..., object], *args: Any, **kw: Any) -> None:
             self.loop.call_soon_threadsafe(lambda: callable(*args, **kw))
 
-    door = Door()
-    assert await inPool(lambda: threads.blockingCallFromThread(door, int, "5")) == 5
+    poster = Poster()
+    assert await inPool(lambda: threads.blockingCallFromThread(poster, int, "5")) == 5
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        assert await threads.deferToThreadPool(door, executor, int, "6") == 6
+        assert await threads.deferToThreadPool(poster, executor, int, "6") == 6
 
 
 def test_whole_programs_behave_as_on_twisted() -> None:

@@ -26,8 +26,8 @@ from twistlike.python.failure import Failure
 from twistlike.python.threadpool import PoolStoppedError, ThreadPool
 
 
-class Hall:
-    """A door that keeps what comes through it until somebody opens; and a pool with one worker."""
+class Posted:
+    """A poster that keeps calls until they are let through; and a pool with one worker."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
@@ -55,11 +55,11 @@ class Hall:
 
 
 @pytest.fixture
-def hall() -> Iterator[Hall]:
+def posted() -> Iterator[Posted]:
     """One whose pool is ended at the end."""
-    hall = Hall()
-    yield hall
-    hall.pool.stop()
+    posted = Posted()
+    yield posted
+    posted.pool.stop()
 
 
 def outcomes(deferred: Deferred[Any]) -> list[Any]:
@@ -69,35 +69,35 @@ def outcomes(deferred: Deferred[Any]) -> list[Any]:
     return found
 
 
-def test_a_job_fires_where_the_door_leads(hall: Hall) -> None:
+def test_a_job_fires_in_the_posters_thread(posted: Posted) -> None:
     """Not before the outcome is let in; arguments of both kinds are passed."""
-    hall.pool.start()
-    found = outcomes(hall.run(dict, [("a", 1)], b=2))
-    assert hall.came.acquire(timeout=WAIT)
+    posted.pool.start()
+    found = outcomes(posted.run(dict, [("a", 1)], b=2))
+    assert posted.came.acquire(timeout=WAIT)
     assert found == []
-    hall.came.release()
-    hall.open()
+    posted.came.release()
+    posted.open()
     assert found == [{"a": 1, "b": 2}]
-    assert not hall.outstanding
+    assert not posted.outstanding
 
 
-def test_a_job_that_was_cancelled_does_not_run(hall: Hall) -> None:
+def test_a_job_that_was_cancelled_does_not_run(posted: Posted) -> None:
     """Whoever deletes the claim has the job: here the canceller, and the worker passes on."""
     ran: list[int] = []
-    job = hall.run(ran.append, 1)
+    job = posted.run(ran.append, 1)
     found = outcomes(job)
     job.cancel()
-    last = outcomes(hall.run(int))
-    hall.pool.start()
-    hall.open()
+    last = outcomes(posted.run(int))
+    posted.pool.start()
+    posted.open()
     assert ran == []
     assert [failure.type for failure in found] == [CancelledError]
     assert last == [0]
-    stats = hall.pool.stats()
+    stats = posted.pool.stats()
     assert (stats.done, stats.cancelled) == (1, 1)
 
 
-def test_a_cancelled_job_lets_go_of_what_it_was_to_run(hall: Hall) -> None:
+def test_a_cancelled_job_lets_go_of_what_it_was_to_run(posted: Posted) -> None:
     """At once, although its shell stays in the queue."""
 
     class Thing:
@@ -105,16 +105,16 @@ def test_a_cancelled_job_lets_go_of_what_it_was_to_run(hall: Hall) -> None:
 
     thing = Thing()
     alive = weakref.ref(thing)
-    job = hall.run(id, thing)
+    job = posted.run(id, thing)
     outcomes(job)
     job.cancel()
     del thing
     assert alive() is None
 
 
-def test_a_running_job_that_was_cancelled(hall: Hall) -> None:
-    """It is told, its outcome is dropped, and its place is made up for until it ends."""
-    hall.pool.start()
+def test_a_running_job_that_was_cancelled(posted: Posted) -> None:
+    """It can see that; its outcome is dropped, and it is compensated until it ends."""
+    posted.pool.start()
     runs, go = threading.Event(), threading.Event()
 
     def work() -> str:
@@ -122,50 +122,52 @@ def test_a_running_job_that_was_cancelled(hall: Hall) -> None:
         assert go.wait(WAIT)
         return "late"
 
-    job = hall.run(work)
+    job = posted.run(work)
     found = outcomes(job)
     assert runs.wait(WAIT)
     job.cancel()
     assert job.cancelRequested
-    assert len(hall.pool._workers.compensation._waiting) == 1
+    assert len(posted.pool._workers.compensation._waiting) == 1
     go.set()
-    hall.open()
+    posted.open()
     assert [failure.type for failure in found] == [CancelledError]
-    hall.pool.stop()
-    assert not hall.pool._workers.compensation._waiting
+    posted.pool.stop()
+    assert not posted.pool._workers.compensation._waiting
 
 
-def test_a_job_that_ends_while_it_is_told(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The canceller looks once more, so that nobody is made up for who has gone."""
-    hall.pool.start()
+def test_a_job_that_ends_while_it_is_cancelled(
+    posted: Posted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The canceller looks once more, so that no worker is compensated that has gone."""
+    posted.pool.start()
     runs, go = threading.Event(), threading.Event()
 
     def work() -> None:
         runs.set()
         assert go.wait(WAIT)
 
-    job = hall.run(work)
+    job = posted.run(work)
     outcomes(job)
     assert runs.wait(WAIT)
-    compensation = hall.pool._workers.compensation
+    compensation = posted.pool._workers.compensation
     begin = compensation.begin
 
     def late(blocked: object) -> None:
         go.set()
-        assert hall.came.acquire(timeout=WAIT)  # it has ended, and looked at `cancelRequested`
-        hall.came.release()
+        assert posted.came.acquire(timeout=WAIT)  # it has ended, and looked at `cancelRequested`
+        posted.came.release()
         begin(blocked)
 
     monkeypatch.setattr(compensation, "begin", late)
     job.cancelRequested = False
     job.cancel()
-    hall.pool.stop()
+    posted.pool.stop()
     assert not compensation._waiting
 
 
 @pytest.mark.parametrize("moment", ["before it has the job", "when it has it", "sending"])
 def test_a_kill_outside_of_the_function(
-    hall: Hall, monkeypatch: pytest.MonkeyPatch, moment: str
+    posted: Posted, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """A worker that is hit before or after the function: the Deferred fires, once."""
     struck: list[str] = []
@@ -189,9 +191,9 @@ def test_a_kill_outside_of_the_function(
         monkeypatch.setattr(JobDeferred, "deliverResult", hitSend)
     else:
         monkeypatch.setattr(JobDeferred, "run", hitRun)
-    first, second = outcomes(hall.run(int, "1")), outcomes(hall.run(int, "2"))
-    hall.pool.start()
-    hall.open(3 if moment == "sending" else 2)
+    first, second = outcomes(posted.run(int, "1")), outcomes(posted.run(int, "2"))
+    posted.pool.start()
+    posted.open(3 if moment == "sending" else 2)
     assert struck
     assert second == [2]
     if moment == "sending":
@@ -201,68 +203,68 @@ def test_a_kill_outside_of_the_function(
 
 
 @pytest.mark.parametrize("way", ["shutdown", "abandon"])
-def test_no_job_stays_silent_when_its_pool_ends(hall: Hall, way: str) -> None:
+def test_no_job_stays_silent_when_its_pool_ends(posted: Posted, way: str) -> None:
     """What is queued and will not run fails."""
     if way == "shutdown":
-        hall.pool.start()
+        posted.pool.start()
         runs, go = threading.Event(), threading.Event()
-        hall.pool.callInThread(lambda: (runs.set(), go.wait(WAIT)))
+        posted.pool.callInThread(lambda: (runs.set(), go.wait(WAIT)))
         assert runs.wait(WAIT)
-        found = outcomes(hall.run(int))
-        hall.pool.shutdown(wait=False, cancel_futures=True)
+        found = outcomes(posted.run(int))
+        posted.pool.shutdown(wait=False, cancel_futures=True)
         go.set()
     else:
-        found = outcomes(hall.run(int))
-        hall.pool.abandon(PoolStoppedError("ended"))
-    hall.open()
+        found = outcomes(posted.run(int))
+        posted.pool.abandon(PoolStoppedError("ended"))
+    posted.open()
     expected = CancelledError if way == "shutdown" else PoolStoppedError
     assert [failure.type for failure in found] == [expected]
 
 
-def test_a_job_that_is_refused_is_not_owed(hall: Hall) -> None:
+def test_a_job_that_is_refused_is_not_outstanding(posted: Posted) -> None:
     """Its caller has the error, and nobody is to fire anything."""
-    hall.pool.start()
-    hall.pool.stop()
+    posted.pool.start()
+    posted.pool.stop()
     with pytest.raises(PoolStoppedError):
-        hall.run(int)
-    assert not hall.outstanding
+        posted.run(int)
+    assert not posted.outstanding
 
 
-def test_an_outcome_that_comes_after_the_end(hall: Hall) -> None:
-    """The reactor has failed what was owed; a closed door, or an open one anew, drops the rest."""
-    hall.pool.start()
+def test_an_outcome_that_comes_after_the_end(posted: Posted) -> None:
+    """The reactor has failed what was outstanding; what comes later is dropped."""
+    posted.pool.start()
     go = threading.Event()
-    jobs = [hall.run(go.wait, WAIT), hall.run(int)]
+    jobs = [posted.run(go.wait, WAIT), posted.run(int)]
     found = [outcomes(job) for job in jobs]
     for job in jobs:
         job.abandon(Failure(ReactorNotRunning("ended")))
-    hall.closed = True
+    posted.closed = True
     go.set()
-    hall.pool.stop()
-    hall.closed = False
+    posted.pool.stop()
+    posted.closed = False
     for job in jobs:
         job.deliverResult(Context(), "late")
-    hall.open(2)
+    posted.open(2)
     assert [failure.type for (failure,) in found] == [ReactorNotRunning] * 2
 
 
-def test_a_deferred_that_somebody_else_fires(hall: Hall) -> None:
+def test_a_deferred_that_somebody_else_fires(posted: Posted) -> None:
     """That is a mistake, of which the reactor hears when the outcome comes: it is not dropped."""
-    hall.pool.start()
-    job = hall.run(int)
+    posted.pool.start()
+    job = posted.run(int)
     job.callback(1)
     with pytest.raises(AlreadyCalledError):
-        hall.open()
-    assert not hall.outstanding
+        posted.open()
+    assert not posted.outstanding
 
 
-def test_callbacks_run_in_the_jobs_context(hall: Hall) -> None:
+def test_callbacks_run_in_the_jobs_context(posted: Posted) -> None:
     """With what the submitter and the function have set, and without what other jobs have."""
     variable: ContextVar[str] = ContextVar("variable", default="none")
     seen: list[str] = []
 
     def ask(set_: bool) -> None:
-        deferred = hall.run(variable.set, "function's") if set_ else hall.run(int)
+        deferred = posted.run(variable.set, "function's") if set_ else posted.run(int)
         deferred.addCallback(lambda _: seen.append(variable.get()))
 
     submitter = Context()
@@ -270,14 +272,14 @@ def test_callbacks_run_in_the_jobs_context(hall: Hall) -> None:
     for context in (Context(), submitter):
         context.run(ask, True)
         context.run(ask, False)
-    hall.pool.start()
-    hall.open(4)
+    posted.pool.start()
+    posted.open(4)
     assert seen == ["function's", "none", "function's", "submitter's"]
     assert variable.get() == "none"
 
 
 @pytest.mark.parametrize("bad", [False, True])
-def test_nothing_of_a_job_is_kept(hall: Hall, bad: bool) -> None:
+def test_nothing_of_a_job_is_kept(posted: Posted, bad: bool) -> None:
     """No cycle, and neither function nor argument at the one who has the Deferred."""
 
     class Thing:
@@ -287,15 +289,15 @@ def test_nothing_of_a_job_is_kept(hall: Hall, bad: bool) -> None:
 
     thing = Thing()
     alive = weakref.ref(thing)
-    hall.pool.start()
+    posted.pool.start()
     gc.collect()
     gc.disable()
     try:
-        job = hall.run(thing)
+        job = posted.run(thing)
         del thing
         found = outcomes(job)
-        hall.open()
-        hall.pool.stop()
+        posted.open()
+        posted.pool.stop()
         ended = weakref.ref(job)
         del job
         assert ended() is None  # not even the failure has it
@@ -306,11 +308,11 @@ def test_nothing_of_a_job_is_kept(hall: Hall, bad: bool) -> None:
         gc.enable()
 
 
-def test_the_debug_mode_knows_where_a_job_was_asked_for(hall: Hall) -> None:
+def test_the_debug_mode_knows_where_a_job_was_asked_for(posted: Posted) -> None:
     """As of any Deferred."""
     setDebugging(True)
     try:
-        job = hall.run(int)
+        job = posted.run(int)
     finally:
         setDebugging(False)
     assert job._debugInfo is not None
@@ -330,32 +332,32 @@ class Handing(Executor):
         return self._future
 
 
-def test_a_future_that_is_not_a_pools_job(hall: Hall) -> None:
+def test_a_future_that_is_not_a_pools_job(posted: Posted) -> None:
     """Its outcome comes the same way; cancelling the Deferred cancels it."""
     good: Future[int] = Future()
     bad: Future[int] = Future()
     dropped: Future[int] = Future()
     futures = [good, bad, dropped]
     deferreds = [
-        FutureDeferred(hall, hall.outstanding, int).submit(Handing(future), (), {})
+        FutureDeferred(posted, posted.outstanding, int).submit(Handing(future), (), {})
         for future in futures
     ]
     found = [outcomes(deferred) for deferred in deferreds]
-    assert len(hall.outstanding) == 3
+    assert len(posted.outstanding) == 3
     assert deferreds[0].what is int
     good.set_result(3)
     bad.set_exception(ValueError("bad"))
     deferreds[2].cancel()
     assert dropped.cancelled()
-    hall.open(3)
+    posted.open(3)
     assert found[0] == [3]
     assert found[1][0].check(ValueError)
     assert [failure.type for failure in found[2]] == [CancelledError]
-    assert not hall.outstanding
+    assert not posted.outstanding
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_an_outcome_is_met_with_while_its_worker_goes_on(hall: Hall, fails: bool) -> None:
+def test_an_outcome_is_met_with_while_its_worker_goes_on(posted: Posted, fails: bool) -> None:
     """In what the job has set, although the worker has not left the job's context yet."""
     variable: ContextVar[str] = ContextVar("variable", default="none")
     seen: list[str] = []
@@ -368,35 +370,35 @@ def test_an_outcome_is_met_with_while_its_worker_goes_on(hall: Hall, fails: bool
 
     def open() -> None:
         try:
-            (call,) = hall.calls
+            (call,) = posted.calls
             call[0](*call[1:])
         except BaseException as error:
             errors.append(error)
 
     def put(call: tuple[Any, ...]) -> None:
-        hall.calls.append(call)
+        posted.calls.append(call)
         thread = threading.Thread(target=open)
         thread.start()
         thread.join()
-        hall.came.release()
+        posted.came.release()
 
-    hall.put = put  # type: ignore[method-assign]
-    job = Context().run(hall.run, work)
+    posted.put = put  # type: ignore[method-assign]
+    job = Context().run(posted.run, work)
     job.addBoth(lambda _: seen.append(variable.get()))
-    hall.pool.start()
-    assert hall.came.acquire(timeout=WAIT)
+    posted.pool.start()
+    assert posted.came.acquire(timeout=WAIT)
     assert errors == []
     assert seen == ["the job's"]
     assert variable.get() == "none"
 
 
-def test_a_job_that_is_owed_alone_is_awaited(hall: Hall) -> None:
+def test_a_job_that_is_outstanding_alone_is_awaited(posted: Posted) -> None:
     """Not one of several, until the others have fired."""
-    hall.pool.start()
-    one = hall.run(int)
-    hall.open()
+    posted.pool.start()
+    one = posted.run(int)
+    posted.open()
     assert one.isAwaited()
-    jobs = [hall.run(int) for _ in range(2)]
+    jobs = [posted.run(int) for _ in range(2)]
     assert not jobs[1].isAwaited()
-    hall.open(2)
+    posted.open(2)
     assert jobs[1].isAwaited()

@@ -1,15 +1,12 @@
-"""The exceptions of the reactor, its timers and its threads, and those of connections.
+"""The exceptions of the reactor, its timers and its threads, and of a connection's end.
 
-Any thread may raise them. Connections are asyncio's here, and so are their errors; Twisted's are
-there for code that names them: in `except` clauses, in `Failure.check`, to fail a protocol in a
-test.
+Those of addresses, ports, attempts to connect and processes are in `network_error`, which only
+programs that use the network import. Thread: any.
 """
 
 from __future__ import annotations
 
 import builtins
-import errno as _errno
-import sys
 from typing import Any
 
 from twistlike._base.naming import showAs
@@ -17,54 +14,24 @@ from twistlike._base.naming import showAs
 __all__ = [
     "AlreadyCalled",
     "AlreadyCancelled",
-    "AlreadyListened",
-    "BadFileError",
-    "BindError",
-    "CannotListenError",
-    "CertificateError",
-    "ConnectBindError",
     "ConnectError",
-    "ConnectInProgressError",
-    "ConnectingCancelledError",
     "ConnectionAborted",
     "ConnectionClosed",
     "ConnectionDone",
     "ConnectionFdescWentAway",
     "ConnectionLost",
-    "ConnectionRefusedError",
-    "DNSLookupError",
-    "FileDescriptorOverrun",
-    "InvalidAddressError",
-    "MessageLengthError",
-    "MulticastJoinError",
-    "NoProtocol",
-    "NoRouteError",
-    "NotConnectingError",
-    "NotListeningError",
-    "PeerVerifyError",
-    "ProcessDone",
-    "ProcessExitedAlready",
-    "ProcessTerminated",
     "ReactorAlreadyInstalledError",
     "ReactorAlreadyRunning",
     "ReactorNotRestartable",
     "ReactorNotRunning",
-    "SSLError",
-    "ServiceNameUnknownError",
-    "TCPTimedOutError",
     "TimeoutError",
-    "UnknownHostError",
-    "UnsupportedAddressFamily",
-    "UnsupportedSocketType",
     "UserError",
-    "VerifyError",
     "WrongThreadError",
-    "errnoMapping",
-    "getConnectError",
+    "sentence",
 ]
 
 
-def _told(self: Any) -> str:
+def sentence(self: Any) -> str:
     """Serve as `__str__`: what the class says, followed by the arguments, as a sentence."""
     if not self.args:
         return f"{self.MESSAGE}."
@@ -78,14 +45,14 @@ class AlreadyCalled(ValueError):
     """A delayed call was to be cancelled or moved, but it has run already."""
 
     MESSAGE = "Tried to cancel an already-called event"
-    __str__ = _told
+    __str__ = sentence
 
 
 class AlreadyCancelled(ValueError):
     """A delayed call was to be cancelled or moved, but it has been cancelled already."""
 
     MESSAGE = "Tried to cancel an already-cancelled event"
-    __str__ = _told
+    __str__ = sentence
 
 
 class ReactorAlreadyRunning(RuntimeError):
@@ -112,44 +79,7 @@ class WrongThreadError(RuntimeError):
     """
 
 
-# ---- no connection -------------------------------------------------------------------------------
-
-
-class BindError(Exception):
-    """An address could not be bound."""
-
-    MESSAGE = "An error occurred binding to an interface"
-    __str__ = _told
-
-
-class CannotListenError(BindError):
-    """A port could not be listened on.
-
-    Args:
-        interface: The address; empty for all.
-        port: The port's number or path.
-        socketError: What the operating system said.
-    """
-
-    def __init__(self, interface: Any, port: Any, socketError: Any) -> None:
-        super().__init__(interface, port, socketError)
-        self.interface = interface
-        self.port = port
-        self.socketError = socketError
-
-    def __str__(self) -> str:
-        return f"Couldn't listen on {self.interface or 'any'}:{self.port}: {self.socketError}."
-
-
-class DNSLookupError(OSError):
-    """A host name could not be resolved."""
-
-    MESSAGE = "DNS lookup failed"
-    __str__ = _told
-
-
-class ConnectInProgressError(Exception):
-    """A connection is being made."""
+# ---- time limits: Twisted has them among the failed attempts to connect --------------------------
 
 
 class ConnectError(Exception):
@@ -175,57 +105,6 @@ class ConnectError(Exception):
         return f"{text}."
 
 
-class ConnectBindError(ConnectError):
-    """The local address of a connection could not be bound."""
-
-    MESSAGE = "Couldn't bind"
-
-
-class UnknownHostError(ConnectError):
-    """The other side's name could not be resolved."""
-
-    MESSAGE = "Hostname couldn't be looked up"
-
-
-class NoRouteError(ConnectError):
-    """The network knows no way to the other side."""
-
-    MESSAGE = "No route to host"
-
-
-class ConnectionRefusedError(ConnectError):
-    """The other side wants no connection."""
-
-    MESSAGE = "Connection was refused by other side"
-
-
-class TCPTimedOutError(ConnectError, builtins.TimeoutError):
-    """The other side did not answer in the operating system's time.
-
-    Differs from Twisted: it is a builtin `TimeoutError`, too.
-    """
-
-    MESSAGE = "TCP connection timed out"
-
-
-class BadFileError(ConnectError):
-    """The path of a UNIX socket is no socket that can be used."""
-
-    MESSAGE = "File used for UNIX socket is no good"
-
-
-class ServiceNameUnknownError(ConnectError):
-    """A port was given as a service's name that nobody knows."""
-
-    MESSAGE = "Service name given as port is unknown"
-
-
-class SSLError(ConnectError):
-    """TLS went wrong."""
-
-    MESSAGE = "An SSL error occurred"
-
-
 class UserError(ConnectError):
     """The user ended the attempt to connect."""
 
@@ -241,117 +120,7 @@ class TimeoutError(UserError, builtins.TimeoutError):
     MESSAGE = "User timeout caused connection failure"
 
 
-class ConnectingCancelledError(Exception):
-    """An attempt to connect was cancelled.
-
-    Args:
-        address: Where to.
-    """
-
-    def __init__(self, address: Any) -> None:
-        super().__init__(address)
-        self.address = address
-
-
-class NotConnectingError(RuntimeError):
-    """An attempt to connect was to be ended, and there was none."""
-
-    MESSAGE = "The Connector was not connecting when it was asked to stop connecting"
-    __str__ = _told
-
-
-class NotListeningError(RuntimeError):
-    """A port was to be closed that was not open."""
-
-    MESSAGE = "The Port was not listening when it was asked to stop listening"
-    __str__ = _told
-
-
-class AlreadyListened(Exception):
-    """An endpoint was listened on that can be listened on once."""
-
-
-class NoProtocol(Exception):
-    """A factory has made no protocol for a connection."""
-
-
-class UnsupportedAddressFamily(Exception):
-    """The reactor does not know this kind of addresses."""
-
-
-class UnsupportedSocketType(Exception):
-    """The reactor does not know this kind of sockets."""
-
-
-class InvalidAddressError(ValueError):
-    """An address is none, or none that fits.
-
-    Args:
-        address: The address.
-        message: What is wrong with it.
-    """
-
-    def __init__(self, address: Any, message: str) -> None:
-        super().__init__(address, message)
-        self.address = address
-        self.message = message
-
-
-class MulticastJoinError(Exception):
-    """A multicast group could not be joined or left."""
-
-
-class VerifyError(Exception):
-    """A signature is wrong."""
-
-    MESSAGE = "Could not verify something that was supposed to be signed."
-
-
-class PeerVerifyError(VerifyError):
-    """The other side took our certificate for wrong."""
-
-    MESSAGE = "The peer rejected our verify error."
-
-
-class CertificateError(Exception):
-    """There is no certificate where one has to be."""
-
-    MESSAGE = "We did not find a certificate where we expected to find one."
-
-
-errnoMapping: dict[int, type[ConnectError]] = {
-    _errno.ENETUNREACH: NoRouteError,
-    _errno.ECONNREFUSED: ConnectionRefusedError,
-    _errno.ETIMEDOUT: TCPTimedOutError,
-}
-"""Which error `getConnectError` makes of which number of the operating system."""
-
-if sys.platform == "win32":
-    errnoMapping[_errno.WSAENETUNREACH] = NoRouteError
-    errnoMapping[_errno.WSAECONNREFUSED] = ConnectionRefusedError
-    errnoMapping[_errno.WSAETIMEDOUT] = TCPTimedOutError
-
-
-def getConnectError(e: Any) -> ConnectError:
-    """Return the error of this module that stands for one of the operating system's.
-
-    Args:
-        e: An exception, or a pair of the error's number and text.
-    """
-    number: Any = None
-    text: Any = e
-    args = e.args if isinstance(e, BaseException) else e
-    try:
-        number, text = args
-    except (TypeError, ValueError):
-        return ConnectError(None, text)
-    # socket.gaierror, without the import of the socket module that most programs need not pay for
-    if type(e).__name__ == "gaierror":
-        return UnknownHostError(number, text)
-    return errnoMapping.get(number, ConnectError)(number, text)
-
-
-# ---- the end of a connection or a process --------------------------------------------------------
+# ---- the end of a connection ---------------------------------------------------------------------
 
 
 class ConnectionClosed(Exception):
@@ -362,14 +131,14 @@ class ConnectionDone(ConnectionClosed):
     """A connection has ended in order."""
 
     MESSAGE = "Connection was closed cleanly"
-    __str__ = _told
+    __str__ = sentence
 
 
 class ConnectionLost(ConnectionClosed):
     """A connection has ended, but not in order."""
 
     MESSAGE = "Connection to the other side was lost in a non-clean fashion"
-    __str__ = _told
+    __str__ = sentence
 
 
 class ConnectionAborted(ConnectionLost):
@@ -384,62 +153,4 @@ class ConnectionFdescWentAway(ConnectionLost):
     MESSAGE = "Uh"
 
 
-class FileDescriptorOverrun(ConnectionLost):
-    """A file descriptor was sent with no byte to go with it."""
-
-    MESSAGE = "A mis-use of IUNIXTransport.sendFileDescriptor caused the connection to be closed."
-
-
-class MessageLengthError(Exception):
-    """A datagram is too long to be sent."""
-
-    MESSAGE = "Message is too long to send"
-    __str__ = _told
-
-
-class ProcessDone(ConnectionDone):
-    """A process has ended well, with exit code 0.
-
-    Args:
-        status: The operating system's word for it.
-    """
-
-    MESSAGE = "A process has ended without apparent errors"
-
-    def __init__(self, status: Any) -> None:
-        super().__init__("process finished with exit code 0")
-        self.exitCode = 0
-        self.signal = None
-        self.status = status
-
-
-class ProcessTerminated(ConnectionLost):
-    """A process has ended with another exit code than 0, or by a signal.
-
-    Args:
-        exitCode: The code, if it has exited.
-        signal: The signal's number, if that ended it.
-        status: The operating system's word for it.
-    """
-
-    MESSAGE = "A process has ended with a probable error condition"
-
-    def __init__(
-        self, exitCode: int | None = None, signal: int | None = None, status: Any = None
-    ) -> None:
-        text = "process ended"
-        if exitCode is not None:
-            text += f" with exit code {exitCode}"
-        if signal is not None:
-            text += f" by signal {signal}"
-        super().__init__(text)
-        self.exitCode = exitCode
-        self.signal = signal
-        self.status = status
-
-
-class ProcessExitedAlready(Exception):
-    """A process was to be told something, and has ended."""
-
-
-showAs("twistlike.internet.error", globals(), __all__)
+showAs("twistlike.internet.error", globals(), [each for each in __all__ if each != "sentence"])

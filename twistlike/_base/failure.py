@@ -20,7 +20,7 @@ import sys
 from itertools import count as _counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from twistlike._base.frames import format_frames, printableFrames, standIn, textOf
+from twistlike._base.frames import fakeTraceback, format_frames, printableFrames, textOf
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import qual, safe_str
 
@@ -311,7 +311,7 @@ class Failure(BaseException):
         """
         if self.tb is not None:
             return self.tb
-        return standIn(self.frames) if self.frames else None
+        return fakeTraceback(self.frames) if self.frames else None
 
     def cleanFailure(self) -> None:
         """Let go of the traceback and so of all variables in its frames. The texts stay."""

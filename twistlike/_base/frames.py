@@ -1,4 +1,4 @@
-"""The frames of a traceback once they are only names and numbers: as text, and as stand-ins.
+"""The frames of a traceback once they are only names and numbers: as text, and as tracebacks again.
 
 Thread: any.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Frame = Sequence[Any]  # (function name, file name, line number, locals, globals)
 
-__all__ = ["format_frames", "printableFrames", "standIn", "textOf"]
+__all__ = ["fakeTraceback", "format_frames", "printableFrames", "textOf"]
 
 _NO_VARS = " [Capture of Locals and Globals disabled (use captureVars=True)]\n"
 
@@ -136,7 +136,7 @@ class _TracebackFrame:
         self.tb_lasti = frame.f_lasti
 
 
-def standIn(tbFrames: Sequence[Frame]) -> _TracebackFrame:
+def fakeTraceback(tbFrames: Sequence[Frame]) -> _TracebackFrame:
     """Return the first entry of a traceback made of frames, of which there must be one."""
     assert tbFrames, "Must pass some frames"
     first = last = _TracebackFrame(_Frame(tbFrames[0], None))
@@ -149,5 +149,5 @@ def standIn(tbFrames: Sequence[Frame]) -> _TracebackFrame:
 showAs(
     "twistlike.python.failure",
     globals(),
-    ["_Code", "_Frame", "_TracebackFrame", "format_frames", "standIn"],
+    ["_Code", "_Frame", "_TracebackFrame", "format_frames", "fakeTraceback"],
 )

@@ -9,7 +9,7 @@ stands in the callbacks of the Deferred that the coroutine waits for (see `_run`
 called with the outcome, and answers with itself once the coroutine has ended: then its own
 callbacks are to run. Nothing recurses. A step goes on as long as what is waited for is there.
 
-Where a loop runs, a stand-in (see `_standin`) is the current task during each step.
+Where a loop runs, a proxy (see `task_proxy`) is the current task during each step.
 """
 
 # pyright: reportPossiblyUnboundVariable=false
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure, withTraceback
+from twistlike._base.functions import describeWithPlace, withoutArguments
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
@@ -60,6 +61,7 @@ __all__ = [
     "isCancel",
     "returnValue",
     "start",
+    "startCoroutine",
 ]
 
 _T = TypeVar("_T")
@@ -97,8 +99,8 @@ class CoroutineDeferred(Deferred[_T]):
     __slots__ = (
         "_context",
         "_entry",
+        "_proxy",
         "_send",
-        "_standIn",
         "_waitingOn",
         "_yielded",
         "loop",
@@ -114,7 +116,7 @@ class CoroutineDeferred(Deferred[_T]):
     # A Deferred (while it runs, the one before), a future, the handle of a call in the loop's next
     # turn, or None.
     _waitingOn: Any
-    _standIn: TaskProxy | None
+    _proxy: TaskProxy | None
     _yielded: bool  # whether that is a future that was yielded, rather than awaited
     loop: AbstractEventLoop | None  # the loop on which it waits
     thread: int | None  # and its thread
@@ -133,7 +135,7 @@ class CoroutineDeferred(Deferred[_T]):
         self._context = copy_context()
         self._entry = None
         self._waitingOn = None
-        self._standIn = None
+        self._proxy = None
         self.loop = None
         self.thread = None
         if Deferred.debug:
@@ -156,18 +158,18 @@ class CoroutineDeferred(Deferred[_T]):
             return None  # it has ended
         loop = current.runningLoop()
         if loop is not None:
-            standIn = self._standIn
-            if standIn is None or standIn._loop is not loop:
-                standIn = self._standIn = TaskProxy(self, loop)
+            proxy = self._proxy
+            if proxy is None or proxy._loop is not loop:
+                proxy = self._proxy = TaskProxy(self, loop)
                 for tell in tuple(whenTaskWaits):
                     tell()
-            elif standIn._must_cancel:
+            elif proxy._must_cancel:
                 if hasattr(self._waitingOn, "_giveBack"):
                     # Cancelled in the very turn in which it is handed a lock or an item.
                     self._waitingOn._giveBack(outcome)
-                outcome = standIn._takeCancel()
+                outcome = proxy._takeCancel()
                 self._atBorder = True
-            before = current.swapTask(loop, standIn)
+            before = current.swapTask(loop, proxy)
         try:
             while True:
                 if type(outcome) in NON_DEFERRED_TYPES or not issubclass(type(outcome), Failure):
@@ -217,15 +219,15 @@ class CoroutineDeferred(Deferred[_T]):
         try:
             return self._end(outcome)
         finally:
-            standIn = None
+            proxy = None
             del self, outcome  # see the end of runCallbacks
 
     def _end(self, outcome: Any) -> Deferred[Any] | None:
         """Take the coroutine's result."""
         self._send = self._context = self._entry = None
-        if self._standIn is not None:
-            self._standIn._end(outcome)
-            self._standIn = None
+        if self._proxy is not None:
+            self._proxy._end(outcome)
+            self._proxy = None
         state = self._state
         if not self.called:
             self.called = True
@@ -408,9 +410,9 @@ class CoroutineDeferred(Deferred[_T]):
         if not self.called:
             self.called = True
             self.paused += 1
-            fed = self._state
+            source = self._state
             self.result = self._state = _Unfinished()
-            self._state._state = fed
+            self._state._state = source
         elif type(self._state) is not _Unfinished or self._send is None:
             return False
         self._state.cancelling = True
@@ -437,8 +439,8 @@ class CoroutineDeferred(Deferred[_T]):
                 reportCanceller(failure, self)
 
     def _cancelAtBorder(self, waiting: Any) -> None:
-        if self._standIn is not None:
-            self._standIn._requests += 1
+        if self._proxy is not None:
+            self._proxy._requests += 1
         waiting.cancel()
         from asyncio import CancelledError as asyncioCancelledError  # it is there: see _waitingOn
 
@@ -563,6 +565,23 @@ def inlineCallbacks(f: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, De
         return start(gen)
 
     return unwindGenerator
+
+
+def startCoroutine(coroutine: Coroutine[Any, Any, object], function: Callable[..., object]) -> None:
+    """Run a coroutine that nobody awaits, in the present context, and report its error.
+
+    Args:
+        coroutine: What a coroutine function returned whose result nobody takes.
+        function: The coroutine function, for the report.
+    """
+    ensureDeferred(coroutine).addErrback(_startedFailed, function)
+
+
+def _startedFailed(failure: Failure, function: Callable[..., object]) -> None:
+    from twistlike._log.report import report  # only an error that nobody handles needs it
+
+    what = f"the coroutine of {describeWithPlace(function)} failed"
+    report(failure, what, source=withoutArguments(function))
 
 
 def returnValue(val: object) -> NoReturn:

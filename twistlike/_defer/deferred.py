@@ -3,7 +3,7 @@
 Thread: any, one at a time: a Deferred has no lock. One that something on an asyncio loop waits for
 belongs to that loop's thread, and says so when it is fired elsewhere.
 
-How callbacks are run is told in `_run`.
+How callbacks are run, see `callbacks`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from twistlike._eventloop.factory import clockOf
+from twistlike._eventloop.loops import clockOf
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task, TimerHandle

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.declarations import alsoProvides
-from twistlike._base.error import ConnectingCancelledError, NoProtocol
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import ConnectingCancelledError, NoProtocol
 from twistlike._defer.deferred import Deferred
 from twistlike._net.protocol import ClientFactory, Protocol, connectionDone
 from twistlike._transports.interfaces import (

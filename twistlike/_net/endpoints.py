@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.address import IPv6Address
-from twistlike._base.error import (
-    DNSLookupError,
-)
 from twistlike._base.failure import Failure
 from twistlike._base.ip import isIPv6Address
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import DNSLookupError
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._net.connecting import attempt
 from twistlike._net.protocol import Factory
@@ -164,17 +162,7 @@ class TCP6ServerEndpoint(_TCPServerEndpoint):
         super().__init__(reactor, port, backlog, interface)
 
 
-class TCP4ClientEndpoint:
-    """A TCP port of a host, over IPv4.
-
-    Args:
-        reactor: The reactor.
-        host: Its address or name.
-        port: The number.
-        timeout: Seconds that the attempt may take.
-        bindAddress: The local address, with or without a port.
-    """
-
+class _TCPClientEndpoint:
     def __init__(
         self,
         reactor: Any,
@@ -199,19 +187,30 @@ class TCP4ClientEndpoint:
             A Deferred with the protocol, once its `connectionMade` was called. Cancelling gives
             the attempt up.
         """
+        return self._connect(self._host, protocolFactory)
+
+    def _connect(self, host: str, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         return attempt(
             protocolFactory,
             lambda factory: self._reactor.connectTCP(
-                self._host,
-                self._port,
-                factory,
-                timeout=self._timeout,
-                bindAddress=self._bindAddress,
+                host, self._port, factory, timeout=self._timeout, bindAddress=self._bindAddress
             ),
         )
 
 
-class TCP6ClientEndpoint:
+class TCP4ClientEndpoint(_TCPClientEndpoint):
+    """A TCP port of a host, over IPv4.
+
+    Args:
+        reactor: The reactor.
+        host: Its address or name.
+        port: The number.
+        timeout: Seconds that the attempt may take.
+        bindAddress: The local address, with or without a port.
+    """
+
+
+class TCP6ClientEndpoint(_TCPClientEndpoint):
     """A TCP port of a host, over IPv6.
 
     Args:
@@ -221,20 +220,6 @@ class TCP6ClientEndpoint:
         timeout: Seconds that the attempt may take.
         bindAddress: The local address, with or without a port.
     """
-
-    def __init__(
-        self,
-        reactor: Any,
-        host: str,
-        port: int,
-        timeout: float = 30,
-        bindAddress: Address = None,
-    ) -> None:
-        self._reactor = reactor
-        self._host = host
-        self._port = port
-        self._timeout = timeout
-        self._bindAddress = bindAddress
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         """Connect.
@@ -249,14 +234,6 @@ class TCP6ClientEndpoint:
             return self._connect(self._host, protocolFactory)
         looked = collectAddresses(self._reactor, self._host, self._port, [IPv6Address])
         return looked.addCallback(lambda found: self._connect(found[0].host, protocolFactory))
-
-    def _connect(self, host: str, protocolFactory: IProtocolFactory) -> Deferred[Any]:
-        return attempt(
-            protocolFactory,
-            lambda factory: self._reactor.connectTCP(
-                host, self._port, factory, timeout=self._timeout, bindAddress=self._bindAddress
-            ),
-        )
 
 
 # ---- TLS -----------------------------------------------------------------------------------------

@@ -14,10 +14,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.address import HostnameAddress, IPv6Address
-from twistlike._base.error import ConnectingCancelledError
 from twistlike._base.failure import Failure
 from twistlike._base.ip import isIPAddress, isIPv6Address
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import ConnectingCancelledError
 from twistlike._defer.deferred import Deferred, fail
 from twistlike._net.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, collectAddresses
 

@@ -10,9 +10,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.declarations import implementer
-from twistlike._base.error import AlreadyListened, ConnectionDone, NoProtocol, ProcessDone
+from twistlike._base.error import ConnectionDone
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import AlreadyListened, NoProtocol, ProcessDone
 from twistlike._defer.deferred import fail
 from twistlike._log import legacy
 from twistlike._net.endpoints import execute

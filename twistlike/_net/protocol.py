@@ -8,9 +8,10 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any, Generic, cast
 
-from twistlike._base.error import ConnectionDone, NotConnectingError
+from twistlike._base.error import ConnectionDone
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import NotConnectingError
 from twistlike._log import legacy
 from twistlike._log.logger import loggerFor
 from twistlike._reactor.current import currentReactor

@@ -9,9 +9,9 @@ import warnings
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
-from twistlike._base.error import ProcessExitedAlready
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import ProcessExitedAlready
 from twistlike._defer.deferred import Deferred
 from twistlike._net.protocol import ProcessProtocol
 from twistlike._reactor.current import currentReactor

@@ -14,7 +14,7 @@ __all__ = [
 
 
 class PoolSizeError(ValueError, AssertionError):
-    """A pool's minimum is negative or above its maximum.
+    """A pool's size is negative, or its minimum above its maximum.
 
     It is an AssertionError too, since Twisted raises that.
     """
@@ -40,13 +40,13 @@ def checkSize(minthreads: int, maxthreads: int) -> None:
 
     Raises:
         TypeError: One of them is not a whole number.
-        PoolSizeError: The minimum is negative, or above the maximum.
+        PoolSizeError: One of them is negative, or the minimum above the maximum.
     """
-    for number in (minthreads, maxthreads):
+    for name, number in (("minimum", minthreads), ("maximum", maxthreads)):
         if not isinstance(number, int):
             raise TypeError(f"the size of a pool is a whole number of threads, not {number!r}")
-    if minthreads < 0:
-        raise PoolSizeError(f"minimum is negative: {minthreads} threads")
+        if number < 0:
+            raise PoolSizeError(f"the {name} size of a pool is 0 threads or more, not {number}")
     if minthreads > maxthreads:
         raise PoolSizeError(
             f"minimum is greater than maximum: {minthreads} > {maxthreads} threads; "

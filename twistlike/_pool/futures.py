@@ -35,6 +35,9 @@ class PoolFuture(Future[_T]):
         super().__init__()
         self._workers = workers
 
+    def __repr__(self) -> str:
+        return super().__repr__().replace(type(self).__name__, "Future", 1)
+
     def result(self, timeout: float | None = None) -> _T:
         """Return the result, or raise the error, as any `concurrent.futures.Future`.
 

@@ -16,7 +16,6 @@ delivered: to a function (`Job`), to a future (`FutureJob`), to a Deferred (`Job
 from __future__ import annotations
 
 from contextvars import Context, copy_context
-from enum import Enum
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     # it costs 0.63 us, a job with a claim 0.82.
     Call = tuple[Context | None, Callable[..., Any], tuple[Any, ...], float]
 
-__all__ = ["Job", "JobState", "QueuedJob", "cancelledError"]
+__all__ = ["Job", "QueuedJob", "cancelledError"]
 
 
 class QueuedJob:
@@ -192,15 +191,6 @@ class QueuedJob:
         return self.function is not None
 
 
-class JobState(Enum):
-    """Where a `Job` is; the value is the word that its `repr` shows."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    CANCELLED = "cancelled"
-    ENDED = "ended"
-
-
 class Job(QueuedJob):
     """A function that is queued or runs in a pool, as `ThreadPool.enqueue` returns it.
 
@@ -291,19 +281,17 @@ class Job(QueuedJob):
             if self.cancelRequested:
                 self.workers.compensation.end(self)
 
-    @property
-    def _state(self) -> JobState:
-        if hasattr(self, "claim"):
-            return JobState.QUEUED
-        if self.function is not None:
-            return JobState.RUNNING
-        return JobState.CANCELLED if self._wasCancelled else JobState.ENDED
-
     def __repr__(self) -> str:
-        state, function = self._state, self.function
-        words = state.value
-        if state is JobState.RUNNING and function is not None:
-            words += f" {describe(function)}" + (", cancelled" if self.cancelRequested else "")
+        # Its state follows from what it still holds.
+        function = self.function
+        if hasattr(self, "claim"):
+            words = "queued"
+        elif function is not None:
+            words = f"running {describe(function)}"
+            if self.cancelRequested:
+                words += ", cancelled"
+        else:
+            words = "cancelled" if self._wasCancelled else "ended"
         return f"<Job {words}>"
 
 

@@ -95,7 +95,7 @@ class ThreadPool(ThreadPoolExecutor):
         finalizer: Called by each worker as it ends.
         idleTimeout: Seconds after which an idle worker above the minimum leaves.
         maxSpare: See the property.
-        patience: See the property.
+        queueWarnAfter: See the property.
 
     Raises:
         PoolSizeError: The numbers contradict each other.

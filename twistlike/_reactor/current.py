@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from twistlike._base.error import ReactorAlreadyInstalledError
 from twistlike._base.naming import showAs
 from twistlike._eventloop import current
-from twistlike._eventloop.factory import policyLoop
+from twistlike._eventloop.loops import policyLoop
 from twistlike._log.report import setLoopFinder
 from twistlike._reactor.pools import currentPool, forgetThreads
 from twistlike._reactor.reactor import Reactor

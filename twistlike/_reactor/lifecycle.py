@@ -36,21 +36,20 @@ from twistlike._defer.coroutines import ensureDeferred
 from twistlike._defer.deferred import Deferred
 from twistlike._eventloop import current
 from twistlike._eventloop.host_end import HostWatch, generatorsEnd
-from twistlike._eventloop.teardown import endTasks
+from twistlike._eventloop.loops import endTasks
 from twistlike._log.report import tell
-from twistlike._reactor.parts import runEach
 from twistlike._reactor.unbound import placeOfCall
 from twistlike._reactor.wrong_thread import ThreadGuard
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from twistlike._reactor.blocked import BlockedThreads
     from twistlike._reactor.parts import Part
     from twistlike._reactor.pools import Pools
     from twistlike._reactor.system_events import SystemEvents
     from twistlike._reactor.unbound import UnboundCalls
+    from twistlike._reactor.waits import BlockedThreads
 
     Step = Callable[[], Awaitable[object] | None]
 
@@ -307,16 +306,16 @@ class LifeCycle:
 
     def unbind(self) -> None:
         """Have no loop any more; calls and timers are kept."""
-        runEach([part.unbind for part in reversed(self._parts)], self._stepFailed)
+        self._runEach([part.unbind for part in reversed(self._parts)])
         self.loop = None  # last: another thread's loop may have the reactor from here on
 
     def unbindExternal(self) -> None:
         """Hear of nothing outside any more, while what was asked for still runs."""
-        runEach([part.unbind for part in self._parts if part.external], self._stepFailed)
+        self._runEach([part.unbind for part in self._parts if part.external])
 
     def endExternal(self) -> None:
         """End what brings in events from outside."""
-        runEach([part.end for part in self._parts if part.external], self._stepFailed)
+        self._runEach([part.end for part in self._parts if part.external])
 
     def begin(
         self,
@@ -501,7 +500,7 @@ class LifeCycle:
         if self.loop is not None:
             self.state = State.ENDED
             self._shutdown = self._ending = None
-            runEach(self._finishSteps(), self._stepFailed)
+            self._runEach(self._finishSteps())
 
     def _waitForBefore(self) -> Awaitable[object]:
         before = self._events.before("shutdown")
@@ -544,7 +543,15 @@ class LifeCycle:
         waiters, self._endWaiters = self._endWaiters, []
         # Race: from here on another thread's loop may have the reactor. All is undone by now.
         self.loop = None
-        runEach([partial(waiter.callback, None) for waiter in waiters], self._stepFailed)
+        self._runEach([partial(waiter.callback, None) for waiter in waiters])
+
+    def _runEach(self, steps: Iterable[Callable[[], object]]) -> None:
+        """Run each step, whatever the ones before it raised."""
+        for step in steps:
+            try:
+                step()
+            except BaseException as error:
+                self._stepFailed(error, step)
 
     def _stepFailed(self, error: BaseException, step: Callable[[], object]) -> None:
         what = f"a step of the reactor's end failed: {describe(step)}"
@@ -573,7 +580,7 @@ class LifeCycle:
         """In the child of a fork: let the parts do what they must there, and let go of the loop."""
         self.beginning = RLock()
         self._thread = 0
-        runEach([part.afterFork for part in self._parts], self._stepFailed)
+        self._runEach([part.afterFork for part in self._parts])
         watch, self._hostWatch = self._hostWatch, None
         if watch is not None:
             watch.abandon()

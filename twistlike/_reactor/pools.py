@@ -123,12 +123,11 @@ class Pools(Part):
 
         Raises:
             TypeError: If the size is not a whole number.
-            ValueError: If it is negative.
+            PoolSizeError: If it is negative.
         """
-        if not isinstance(size, int):
-            raise TypeError(f"the size of a thread pool is a whole number, not {size!r}")
-        if size < 0:
-            raise ValueError(f"the size of a thread pool is 0 or more, not {size}")
+        from twistlike._pool.errors import checkSize  # only this needs it
+
+        checkSize(0, size)
         least = min(self._size[0], size)
         # Race: another thread makes the pool just now, with the size of before.
         with self._making:

@@ -24,21 +24,19 @@ from twistlike._base.failure import Failure
 from twistlike._base.functions import describeWithPlace, withoutArguments
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
-from twistlike._defer.background import startCoroutine
+from twistlike._defer.coroutines import startCoroutine
 from twistlike._eventloop import current
 from twistlike._log.report import report
-from twistlike._reactor.blocked import BlockedThreads
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
 from twistlike._reactor.lifecycle import LifeCycle
 from twistlike._reactor.network import Network
-from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
 from twistlike._reactor.registry import RegistryEntry, registry
-from twistlike._reactor.resolver import ThreadedResolver
 from twistlike._reactor.run_loop import RunLoop
 from twistlike._reactor.system_events import SystemEvents
 from twistlike._reactor.unbound import UnboundCalls
+from twistlike._reactor.waits import BlockedThreads, OutstandingDeferreds
 from twistlike._reactor.wrong_thread import Policy, ThreadsafeDelayedCall
 from twistlike._timers.loop_timers import LoopTimers
 from twistlike._timers.queue import checkDelay
@@ -129,8 +127,7 @@ class AsyncioSelectorReactor(Network):
             self._report,
         )
         self._runLoop = RunLoop(self._life, self._inbox, self._timers, self._noteSignal)
-        threaded = ThreadedResolver(self, self._pools.forNames, self._outstanding.calls)
-        self.resolver, self.nameResolver = threaded, threaded
+        self._forgetResolvers()
 
     def __repr__(self) -> str:
         loop = self._life.loop
@@ -490,7 +487,7 @@ class AsyncioSelectorReactor(Network):
 
         Raises:
             TypeError: If the size is not a whole number.
-            ValueError: If it is negative.
+            PoolSizeError: If it is negative. It is a `ValueError`.
         """
         self._pools.suggestSize(size)
         self._pools.forUsers()

@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twistlike._base.address import IPv4Address, IPv6Address
-from twistlike._base.error import DNSLookupError, ReactorNotRunning
+from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.ip import isIPAddress, isIPv6Address
+from twistlike._base.network_error import DNSLookupError
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._log.report import report
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from twistlike._base.interfaces import IReactorFromThreads, IReactorTime
     from twistlike._pool.pool import ThreadPool
     from twistlike._reactor.interfaces import IResolverSimple
-    from twistlike._reactor.outstanding import Outstanding
+    from twistlike._reactor.waits import Outstanding
     from twistlike._transports.reactor_interfaces import (
         IHostnameResolver,
         IHostResolution,
@@ -57,7 +58,7 @@ class HostResolution:
         self._lookUp: Deferred[Any] | None = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.name!r}>"
+        return f"<look-up of {self.name!r}>"
 
     def cancel(self) -> None:
         """Stop it: the receiver is told nothing more."""
@@ -103,7 +104,7 @@ class ThreadedResolver:
     Args:
         reactor: For the timeout and the way back from the thread.
         getPool: Returns the pool to block in.
-        owed: The reactor's calls whose Deferreds are still to be fired.
+        outstanding: The reactor's calls whose Deferreds are still to be fired.
     """
 
     def __init__(
@@ -112,6 +113,9 @@ class ThreadedResolver:
         self._reactor = reactor
         self._getPool = getPool
         self._outstanding = outstanding
+
+    def __repr__(self) -> str:
+        return f"<resolver of host names for {self._reactor!r}>"
 
     def getHostByName(
         self, name: str, timeout: Sequence[float] | None = DEFAULT_TIMEOUT

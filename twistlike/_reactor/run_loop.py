@@ -5,15 +5,13 @@ Thread: the one that runs the reactor; the signals come in the main thread, whic
 
 from __future__ import annotations
 
-import signal
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from twistlike._base.error import ReactorAlreadyRunning, ReactorNotRunning
 from twistlike._eventloop import current
-from twistlike._eventloop.factory import newLoop
-from twistlike._eventloop.teardown import END_LIMIT, closeLoop, endTasks, hasTasks
+from twistlike._eventloop.loops import END_LIMIT, closeLoop, endTasks, hasTasks, newLoop
 from twistlike._log.report import tell
 from twistlike._reactor.lifecycle import LifeCycle, State
 
@@ -193,6 +191,8 @@ class RunLoop:
             pass  # it ends already, and what is left of that is short, or forced by the next one
 
     def _stopOnce(self, number: int) -> None:
+        import signal
+
         if self._life.state is State.RUNNING:
             tell(f"the reactor ends, for {signal.Signals(number).name} was received")
             self._life.stop()
@@ -232,6 +232,8 @@ class StopSignals:
         """Take the signals."""
         if threading.current_thread() is not threading.main_thread():
             return
+        import signal
+
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._take(signal.SIGINT)
         self._take(signal.SIGTERM)
@@ -240,6 +242,8 @@ class StopSignals:
 
     def giveBack(self) -> None:
         """Restore the handlers of before."""
+        import signal
+
         for number, handler in self._before.items():
             # A handler that somebody has set meanwhile stays.
             if signal.getsignal(number) == self._handle:
@@ -248,12 +252,16 @@ class StopSignals:
         self._firstAt = None
 
     def _take(self, number: int) -> None:
+        import signal
+
         self._before[number] = signal.signal(number, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        from signal import SIGTERM  # which a handler of signals finds loaded
+
         now = monotonic()
         if self._firstAt is None:
             self._firstAt = now
             self._onStop(number)
-        elif now - self._firstAt > SAME_REQUEST and number != signal.SIGTERM:
+        elif now - self._firstAt > SAME_REQUEST and number != SIGTERM:
             self._onForce()

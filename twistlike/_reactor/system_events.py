@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.failure import Failure
 from twistlike._base.functions import describe
 from twistlike._base.reflect import safe_repr
-from twistlike._defer.background import startCoroutine
-from twistlike._defer.combinators import DeferredList
-from twistlike._defer.coroutines import fromAwaitable
+from twistlike._defer.coroutines import fromAwaitable, startCoroutine
 from twistlike._defer.deferred import Deferred, succeed
 from twistlike._reactor.parts import Part
 
@@ -139,7 +137,11 @@ class SystemEvents(Part):
             if deferred is not None:
                 deferred.addErrback(self._awaitedFailed, call[0])
                 waiting.append(deferred)
-        return DeferredList(waiting) if waiting else succeed(None)
+        if not waiting:
+            return succeed(None)
+        from twistlike._defer.combinators import DeferredList
+
+        return DeferredList(waiting)
 
     def fire(self, event: str) -> None:
         """Fire an event, all three phases."""

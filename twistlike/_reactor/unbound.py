@@ -118,7 +118,7 @@ class UnboundCalls(Part):
         self.attach: Callable[[], object] | None = None
         self._bound: threading.Lock | None = None  # released when there is a loop
         self._watchesExit = False
-        self._told = False  # since there was a loop
+        self._reported = False  # since there was a loop
         self._next: _Asked | None = None  # the latest wait; watched if the first one ends
         self._exitWatch: Callable[[], object] | None = None  # the latest
         self._threadAsked = False  # for what belongs to the loop's thread
@@ -152,7 +152,7 @@ class UnboundCalls(Part):
         Args:
             waits: Returns whether it still does.
         """
-        if self._told:
+        if self._reported:
             return
         # Race: the watch has found just now that what it was begun for waits no longer. It drops
         # its lock and then looks for this; we do the opposite.
@@ -196,7 +196,7 @@ class UnboundCalls(Part):
         """Watch no longer: there is a loop, which runs what waits."""
         if self.attach is not None:
             whenTaskWaits.discard(self.attach)
-        self._threadAsked = self._told = False
+        self._threadAsked = self._reported = False
         self._next = None
         bound, self._bound = self._bound, None
         if bound is not None:
@@ -205,7 +205,7 @@ class UnboundCalls(Part):
     def afterFork(self) -> None:
         """Watch anew: the thread that watches is not in the child."""
         self._bound = self._next = None
-        self._told = False
+        self._reported = False
 
     def _watch(self, bound: threading.Lock, asked: _Asked) -> None:
         """Wait for the loop, and report if none comes. Thread: one of its own."""
@@ -222,7 +222,7 @@ class UnboundCalls(Part):
                     return
                 self._bound = bound
             asked = latest
-        self._told = True
+        self._reported = True
         self._next = None
         text = (
             f"{asked.name} was called in thread {asked.thread!r} {monotonic() - asked.since:.1f} s "

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from enum import Enum
-from math import isnan
 from threading import current_thread
 from typing import TYPE_CHECKING
 
@@ -142,7 +141,7 @@ class ThreadsafeDelayedCall(DelayedCall):
         if not self.active():
             raise self._whyInactive()
         time = self.time + secondsLater
-        if isnan(time):
+        if time != time:  # NaN
             raise ValueError(f"a delay of {secondsLater!r} s makes {self.time} s not a number")
         self.time = time
         self._inbox.post(self._move, (), {})

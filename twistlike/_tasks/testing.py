@@ -11,9 +11,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twistlike._base.address import IPv4Address, IPv6Address, UNIXAddress
-from twistlike._base.error import UnsupportedAddressFamily
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import UnsupportedAddressFamily
 from twistlike._defer.coroutines import ensureDeferred
 from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.report import report

@@ -15,11 +15,10 @@ from twistlike._base.functions import ASYNC, checkFunction, describe, describeWi
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.deferred import Deferred
-from twistlike._reactor.blocked import BlockedThreads, ended
 from twistlike._reactor.current import currentReactor
 from twistlike._reactor.reactor import Reactor
+from twistlike._reactor.waits import BlockedThreads, CompensatedCall, ended
 from twistlike._threads.jobs import FutureDeferred, runInPool
-from twistlike._threads.waiting import LendingWaiter
 from twistlike._timers.queue import checkDelay
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from twistlike._base.interfaces import IReactorFromThreads
     from twistlike._pool.pool import ThreadPool
-    from twistlike._reactor.outstanding import Outstanding
+    from twistlike._reactor.waits import Outstanding
     from twistlike._threads.jobs import ThreadsafePoster
 
     P = ParamSpec("P")
@@ -460,7 +459,7 @@ def _blockingCall(
     blocked.waiting.add(wait)
     try:
         reactor.callFromThread(wait.serve)
-        if not wait.waitLending(timeout):
+        if not wait.waitCompensated(timeout):
             try:
                 reactor.callFromThread(wait.giveUp)
             except ReactorNotRunning:
@@ -488,7 +487,7 @@ def _checkBlockingCall(reactor: object, f: object) -> None:
         )
 
 
-class _Wait(LendingWaiter):
+class _Wait(CompensatedCall):
     """One blocking call: what is called in the reactor's thread, and the wait for it."""
 
     __slots__ = ("_args", "_awaited", "_blocked", "_f", "_kwargs")

@@ -44,6 +44,8 @@ class ItemDeferred(Deferred[T]):
 
     __slots__ = ("_awaiting", "_item")
 
+    _shownAs = "Deferred"
+
     def __init__(self, canceller: Callable[[Deferred[Any]], None]) -> None:
         super().__init__(canceller)
         self._item: Any = NOTHING

@@ -24,12 +24,10 @@ from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._log.report import report
-from twistlike._pool.errors import PoolWedgedError
-from twistlike._reactor.blocked import ended
+from twistlike._reactor.waits import CompensatedCall, ended
 from twistlike._threads.handoff import reactorOfThisThread
 from twistlike._threads.queue import ThreadsafeQueue
 from twistlike._threads.queue_waiters import QueueClosed
-from twistlike._threads.waiting import LendingWaiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -105,7 +103,7 @@ def iterateInThread(  # type: ignore[misc]
     A generator is closed in its thread when the reader leaves the loop early, is cancelled, or
     drops the iterator, and when the reactor ends. An iterable of another kind is left as it is:
     close a file or a cursor yourself, or in a generator. While the reader is behind, the worker
-    waits in its thread, made up for by a spare one within `ThreadPool.maxSpare`.
+    waits in its thread, compensated by a spare one within `ThreadPool.maxSpare`.
 
     Args:
         source: An iterable; or a function that returns one, with its arguments after it, which is
@@ -180,7 +178,7 @@ class _Producer(Generic[T]):
         self._leaving = False
         self._iterator: Iterator[T] | None = None
         self._job: Any = None
-        self._rest: LendingWaiter | None = None
+        self._rest: CompensatedCall | None = None
         self._trigger: Any = None
         self._closers: list[Deferred[None]] = []
         self._closeError: Failure | None = None
@@ -369,13 +367,15 @@ class _Producer(Generic[T]):
                 self._job = None
                 self._state = _State.PARKED
                 return False
-            self._rest = rest = LendingWaiter()
+            self._rest = rest = CompensatedCall()
+        from twistlike._pool.errors import PoolWedgedError
+
         blocked = self._reactor._blocked
         blocked.waiting.add(rest)
         try:
             if blocked.released:
                 rest.fail(Failure(ended()))
-            rest.waitLending(None)
+            rest.waitCompensated(None)
             rest.outcome()
         except ReactorNotRunning:
             self._failReader()

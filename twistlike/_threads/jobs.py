@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from contextvars import Context, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
@@ -28,16 +28,15 @@ from twistlike._pool.jobs import QueuedJob
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor, Future
-    from typing import Self
+    from typing import Protocol, Self
 
     from twistlike._pool.pool import ThreadPool
-    from twistlike._reactor.outstanding import Outstanding
+    from twistlike._reactor.waits import Outstanding
 
 __all__ = [
     "FutureDeferred",
     "JobDeferred",
     "OutstandingDeferred",
-    "ThreadsafePoster",
     "runInPool",
     "settle",
 ]
@@ -48,12 +47,14 @@ T = TypeVar("T")
 _SUBMIT_DEPTH = 60
 
 
-class ThreadsafePoster(Protocol):
-    """Posts calls to a reactor's thread, as an `Inbox` does."""
+if TYPE_CHECKING:
 
-    def put(self, call: tuple[Any, ...]) -> None:
-        """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
-        ...
+    class ThreadsafePoster(Protocol):
+        """Posts calls to a reactor's thread, as an `Inbox` does."""
+
+        def put(self, call: tuple[Any, ...]) -> None:
+            """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
+            ...
 
 
 class OutstandingDeferred(Deferred[T]):
@@ -66,6 +67,8 @@ class OutstandingDeferred(Deferred[T]):
     """
 
     __slots__ = ("outstanding", "poster")
+
+    _shownAs = "Deferred"
 
     poster: ThreadsafePoster
     outstanding: set[Outstanding]

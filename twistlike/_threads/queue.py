@@ -34,9 +34,9 @@ from twistlike._defer.callbacks import NON_DEFERRED_TYPES
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._defer.errors import QueueOverflow, QueueUnderflow
 from twistlike._eventloop import current
-from twistlike._reactor.blocked import ended
 from twistlike._reactor.current import currentReactor
 from twistlike._reactor.pools import currentPool
+from twistlike._reactor.waits import ended
 from twistlike._threads.handoff import NOTHING, Turns, reactorOfThisThread
 from twistlike._threads.queue_waiters import QueueClosed, QueueDeferred, ThreadWaiter
 from twistlike._timers.queue import checkDelay
@@ -479,7 +479,7 @@ class ThreadsafeQueue(Generic[T]):
             blocked.waiting.add(waiter)
             if blocked.released and home is not None:
                 waiter.fail(Failure(ended()))
-            if not waiter.waitLending(timeout):
+            if not waiter.waitCompensated(timeout):
                 with self._lock:
                     if not waiter.isServed:
                         text = f"{self!r} has kept this waiting for {timeout} s"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._reactor.waits import CompensatedCall
 from twistlike._threads.handoff import NOTHING, ItemDeferred
-from twistlike._threads.waiting import LendingWaiter
 
 if TYPE_CHECKING:
     from collections import deque
@@ -127,7 +127,7 @@ def _cancel(deferred: Deferred[Any]) -> None:
     deferred.leave()
 
 
-class ThreadWaiter(LendingWaiter):
+class ThreadWaiter(CompensatedCall):
     """A `blockingGet` or `blockingPut` that waits.
 
     Its state changes under the queue's lock, each time in one step: a signal's exception finds it

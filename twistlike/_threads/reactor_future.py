@@ -30,7 +30,7 @@ T = TypeVar("T")
 class ReactorFuture(Future[T]):
     """A future of a call in the reactor's thread.
 
-    A worker of a pool that waits for it is made up for by a spare one.
+    A worker of a pool that waits for it is compensated by a spare one.
 
     Args:
         reactor: In whose thread the call is made.
@@ -41,6 +41,9 @@ class ReactorFuture(Future[T]):
         self._reactor = reactor
         self._deferred: Deferred[Any] | None = None
         self._notice = [True]  # one token: whoever pops it tells those who watch several futures
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace(type(self).__name__, "Future", 1)
 
     @classmethod
     def ofCall(
@@ -96,7 +99,7 @@ class ReactorFuture(Future[T]):
         if self.done() or not self._isWorker():
             self._noteWait()
             return super().result(timeout)
-        with self._lent():
+        with self._compensated():
             return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -108,7 +111,7 @@ class ReactorFuture(Future[T]):
         if self.done() or not self._isWorker():
             self._noteWait()
             return super().exception(timeout)
-        with self._lent():
+        with self._compensated():
             return super().exception(timeout)
 
     def _isWorker(self) -> bool:
@@ -132,7 +135,7 @@ class ReactorFuture(Future[T]):
 
             self._reactor._unbound.noteWait(waits)
 
-    def _lent(self) -> Any:
+    def _compensated(self) -> Any:
         pool = currentPool()
         assert pool is not None
         return pool.compensated(self._fail)

@@ -6,15 +6,14 @@ Thread: the loop's.
 from __future__ import annotations
 
 from contextvars import Context
-from math import inf
 from time import monotonic
 from time import time as wallClock
 from typing import TYPE_CHECKING
 
 from twistlike._base.failure import tracebackOf, withTraceback
 from twistlike._eventloop import current
-from twistlike._eventloop.factory import clockOf
-from twistlike._timers.queue import TimerQueue, markCancelled
+from twistlike._eventloop.loops import clockOf
+from twistlike._timers.queue import INF, TimerQueue, markCancelled
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Handle
@@ -78,7 +77,7 @@ class LoopTimers(TimerQueue):
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm = self._loop = None
-        self.alarmTime = -inf
+        self.alarmTime = -INF
         self._useClock()
 
     def end(self) -> None:
@@ -179,14 +178,14 @@ class LoopTimers(TimerQueue):
 
     def _alarmForNext(self, atLeast: float = 0.0) -> None:
         """Set the alarm for the call that is due next, unless an earlier one is set."""
-        self.alarmTime = inf if self._alarm is None else self.alarmTime
+        self.alarmTime = INF if self._alarm is None else self.alarmTime
         time = self.nextTime()
         if time is not None and time < self.alarmTime and self._loop is not None:
             self.setAlarm(time, atLeast)
 
     def _alarmComes(self) -> None:
         self._alarm = None
-        self.alarmTime = -inf  # until the batch begins, nobody sets another one
+        self.alarmTime = -INF  # until the batch begins, nobody sets another one
         self._first()
         self._runDue()
 
@@ -203,7 +202,7 @@ class LoopTimers(TimerQueue):
 
     def _runDue(self) -> None:
         """Run what is due now; what these calls ask for comes on a later turn."""
-        self.alarmTime = -inf  # no alarm is set from within the batch: one is, at its end
+        self.alarmTime = -INF  # no alarm is set from within the batch: one is, at its end
         loop = self._loop
         atLeast = EARLY
         fatal: BaseException | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base.error import UnsupportedAddressFamily
+from twistlike._base.network_error import UnsupportedAddressFamily
 from twistlike._transports import tcp
 
 if TYPE_CHECKING:

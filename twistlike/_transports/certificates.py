@@ -8,8 +8,8 @@ import ssl
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base.error import CertificateError
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import CertificateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

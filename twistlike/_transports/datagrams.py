@@ -15,16 +15,13 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.coroutines import refuseCoroutine
-from twistlike._base.error import ConnectionDone, MessageLengthError
-from twistlike._base.failure import Failure
-from twistlike._defer.deferred import Deferred, succeed
+from twistlike._base.network_error import MessageLengthError
 from twistlike._log.legacy import msg
-from twistlike._transports.closing import ClosesWithBlock
-from twistlike._transports.socket_descriptor import SocketDescriptor
+from twistlike._transports.base_port import BasePort
 
 if TYPE_CHECKING:
     import socket
-    from asyncio import AbstractEventLoop, Task
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterable
 
 __all__ = ["BaseDatagramPort"]
@@ -35,7 +32,7 @@ _REFUSED = (errno.ECONNREFUSED, errno.ECONNRESET)
 _NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 
 
-class BaseDatagramPort(ClosesWithBlock, SocketDescriptor):
+class BaseDatagramPort(BasePort):
     """A socket that datagrams are received on and sent by.
 
     A subclass makes the socket.
@@ -54,7 +51,6 @@ class BaseDatagramPort(ClosesWithBlock, SocketDescriptor):
 
     maxThroughput = 256 * 1024
     protocol: Any
-    _receiveTask: Task[None] | None = None
     _isConnected = False  # the system knows the one peer
 
     def __init__(self, proto: Any, maxPacketSize: int, reactor: Any) -> None:
@@ -65,26 +61,18 @@ class BaseDatagramPort(ClosesWithBlock, SocketDescriptor):
             )
         self.protocol = proto
         self.maxPacketSize = maxPacketSize
-        self._stopped: list[Deferred[None]] = []
 
     def __repr__(self) -> str:
         where = self._where() if self.connected else "(not listening)"
         return f"<{type(self).__qualname__} of {type(self.protocol).__qualname__} {where}>"
 
-    def _where(self) -> str:
-        raise NotImplementedError
-
-    def _name(self) -> object:
-        """Return what the log calls it."""
-        raise NotImplementedError
-
     def logPrefix(self) -> str:
         """Return a name for logs."""
         prefix = getattr(type(self.protocol), "logPrefix", None)
         name = type(self.protocol).__name__ if prefix is None else self.protocol.logPrefix()
-        return f"{name} ({self._kindName()})"
+        return f"{name} ({self._typeName()})"
 
-    def _kindName(self) -> str:
+    def _typeName(self) -> str:
         return "UDP"
 
     def getPeer(self) -> Any:
@@ -113,21 +101,6 @@ class BaseDatagramPort(ClosesWithBlock, SocketDescriptor):
 
     # ---- receiving -------------------------------------------------------------------------------
 
-    def _watchReading(self, loop: AbstractEventLoop) -> None:
-        if self._net.canWatch:
-            super()._watchReading(loop)
-        else:
-            self._receiveTask = loop.create_task(
-                self._receiveByLoop(loop), context=self._context.copy()
-            )
-
-    def _unwatchReading(self, loop: AbstractEventLoop) -> None:
-        task, self._receiveTask = self._receiveTask, None
-        if task is None:
-            super()._unwatchReading(loop)
-        elif not loop.is_closed():
-            task.cancel()
-
     def doRead(self) -> BaseException | None:
         """Receive what waits."""
         read = 0
@@ -147,7 +120,7 @@ class BaseDatagramPort(ClosesWithBlock, SocketDescriptor):
             self._context.copy().run(self._received, data, address)
         return None
 
-    async def _receiveByLoop(self, loop: AbstractEventLoop) -> None:
+    async def _readByLoop(self, loop: AbstractEventLoop) -> None:
         """Receive, on a loop that cannot watch sockets."""
         while self._reading:
             try:
@@ -229,55 +202,6 @@ class BaseDatagramPort(ClosesWithBlock, SocketDescriptor):
 
     # ---- the end ---------------------------------------------------------------------------------
 
-    def stopListening(self) -> Deferred[None]:
-        """Receive no more, and close.
-
-        Returns:
-            A Deferred that fires when the port is closed, on a later turn. If it was closed
-            already, it has fired.
-
-        Raises:
-            WrongThreadError: In another thread than the loop's.
-        """
-        return self.loseConnection()
-
-    def loseConnection(  # type: ignore[override]  # a port answers
-        self, connDone: Failure | None = None
-    ) -> Deferred[None]:
-        """Do what `stopListening` does."""
-        if self._elsewhere(self.stopListening) or not self.connected:
-            return succeed(None)
-        stopped: Deferred[None] = Deferred()
-        self._stopped.append(stopped)
-        if not self.disconnecting:
-            self.disconnecting = True
-            self.stopReading()
-            self._later(self.connectionLost, connDone or Failure(ConnectionDone()))
-        return stopped
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        """Close the port, and tell the protocol.
-
-        Args:
-            reason: Why; not told to the protocol.
-        """
-        if not hasattr(self, "socket"):
-            return
-        msg(f"({self._kindName()} Port {self._name()} Closed)")
-        self._net.open.pop(self, None)
-        self.stopReading()
-        self.stopWriting()
-        self.connected, self.disconnected, self.disconnecting = False, True, False
-        self.socket.close()
-        del self.socket
+    def _doStop(self) -> None:
         self._isConnected = False
-        stopped, self._stopped = self._stopped, []
-        try:
-            self.protocol.doStop()
-        except BaseException as error:
-            if not stopped or not isinstance(error, Exception):
-                raise
-            first, *stopped = stopped
-            first.errback(Failure(error))
-        for each in stopped:
-            each.callback(None)
+        self.protocol.doStop()

@@ -6,9 +6,9 @@ import socket
 import struct
 from typing import Any
 
-from twistlike._base.error import MulticastJoinError
 from twistlike._base.ip import isIPAddress, isIPv6Address
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import MulticastJoinError
 from twistlike._defer.deferred import Deferred, succeed
 from twistlike._transports.udp import Port
 

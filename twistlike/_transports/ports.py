@@ -1,4 +1,4 @@
-"""Ports that accept connections. Thread: the reactor's.
+"""Ports that accept connections, and these connections. Thread: the reactor's.
 
 How it works
 ------------
@@ -14,23 +14,19 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base.error import CannotListenError, ConnectionDone
-from twistlike._base.failure import Failure
-from twistlike._defer.deferred import Deferred, succeed
+from twistlike._base.network_error import CannotListenError
 from twistlike._log.legacy import msg
 from twistlike._log.logger import Logger
 from twistlike._transports.abstract import nameForLogs
-from twistlike._transports.closing import ClosesWithBlock
+from twistlike._transports.base_port import BasePort
 from twistlike._transports.loop_stream import openConnection
-from twistlike._transports.socket_descriptor import SocketDescriptor
+from twistlike._transports.stream import Connection
 
 if TYPE_CHECKING:
     import socket
-    from asyncio import AbstractEventLoop, Task
+    from asyncio import AbstractEventLoop
 
-    from twistlike._transports.stream import Connection
-
-__all__ = ["StreamPort"]
+__all__ = ["ServerConnection", "StreamPort"]
 
 ACCEPTS_AT_ONCE = 100
 """How many connections a port accepts in a turn, before others have theirs."""
@@ -75,7 +71,44 @@ _reserve = _Reserve()
 _log = Logger("twistlike.internet.tcp")
 
 
-class StreamPort(ClosesWithBlock, SocketDescriptor):
+class ServerConnection(Connection):
+    """A port's end of a connection.
+
+    Args:
+        sock: The socket.
+        protocol: What takes the bytes.
+        client: The other end's address, as the socket tells it.
+        server: The port.
+        sessionno: Its number among the port's connections.
+        reactor: The reactor.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        protocol: Any,
+        client: Any,
+        server: Any,
+        sessionno: int,
+        reactor: Any,
+    ) -> None:
+        super().__init__(sock, protocol, reactor, getattr(server, "_context", None))
+        self.client = client
+        self.server = server
+        self.sessionno = sessionno
+
+    @property
+    def hostname(self) -> str | bytes:
+        """The other end's host, or the path of its socket."""
+        raise NotImplementedError
+
+    @property
+    def logstr(self) -> str:
+        """The name for logs."""
+        return f"{super().logstr},{self.sessionno},{os.fsdecode(self.hostname)}"
+
+
+class StreamPort(BasePort):
     """A socket that connections are accepted on.
 
     A subclass makes the socket and the addresses.
@@ -88,10 +121,8 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
 
     addressFamily: int
     socketType: int
-    transport: Any  # the class of its connections
+    transport: type[ServerConnection]
     sessionno = 0
-    deferred: Deferred[None] | None = None
-    _acceptTask: Task[None] | None = None
     _refused = 0
     _reportedAt = -REPORT_EVERY
 
@@ -99,14 +130,10 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
         super().__init__(reactor)
         self.factory = factory
         self.backlog = backlog
-        self._stopped: list[Deferred[None]] = []
 
     def __repr__(self) -> str:
         where = self._where() if self.connected else "(not listening)"
         return f"<{type(self).__qualname__} of {type(self.factory).__qualname__} {where}>"
-
-    def _where(self) -> str:
-        raise NotImplementedError
 
     def _buildAddr(self, name: Any) -> Any:
         raise NotImplementedError
@@ -151,25 +178,7 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
         self._net.open[self] = None
         self.startReading()
 
-    def _name(self) -> object:
-        raise NotImplementedError
-
     # ---- accepting -------------------------------------------------------------------------------
-
-    def _watchReading(self, loop: AbstractEventLoop) -> None:
-        if self._net.canWatch:
-            super()._watchReading(loop)
-        else:
-            self._acceptTask = loop.create_task(
-                self._acceptByLoop(loop), context=self._context.copy()
-            )
-
-    def _unwatchReading(self, loop: AbstractEventLoop) -> None:
-        task, self._acceptTask = self._acceptTask, None
-        if task is None:
-            super()._unwatchReading(loop)
-        elif not loop.is_closed():
-            task.cancel()
 
     def doRead(self) -> BaseException | None:
         """Accept what waits."""
@@ -187,7 +196,7 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
                 self._context.copy().run(self._accepted, skt, name)
         return None
 
-    async def _acceptByLoop(self, loop: AbstractEventLoop) -> None:
+    async def _readByLoop(self, loop: AbstractEventLoop) -> None:
         """Accept, on a loop that cannot watch sockets."""
         while self._reading:
             try:
@@ -207,7 +216,9 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
                 skt.close()
                 return
             number, self.sessionno = self.sessionno, self.sessionno + 1
-            connection: Connection = self.transport(skt, protocol, name, self, number, self.reactor)
+            connection: ServerConnection = self.transport(
+                skt, protocol, name, self, number, self.reactor
+            )
         except BaseException as error:
             skt.close()
             fatal = self._net.onError(error, build)
@@ -266,61 +277,8 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
 
     # ---- the end ---------------------------------------------------------------------------------
 
-    def stopListening(self) -> Deferred[None]:
-        """Accept no more connections. Those that were accepted go on.
-
-        Returns:
-            A Deferred that fires when the port is closed, on a later turn. If it was closed
-            already, it has fired.
-
-        Raises:
-            WrongThreadError: In another thread than the loop's.
-        """
-        return self.loseConnection()
-
-    def loseConnection(  # type: ignore[override]  # in Twisted, too, a port answers
-        self, connDone: Failure | None = None
-    ) -> Deferred[None]:
-        """Do what `stopListening` does."""
-        if self._elsewhere(self.stopListening) or not self.connected:
-            return succeed(None)
-        stopped: Deferred[None] = Deferred()
-        self._stopped.append(stopped)
-        if not self.disconnecting:
-            self.disconnecting = True
-            self.deferred = stopped
-            self.stopReading()
-            self._later(self.connectionLost, connDone or Failure(ConnectionDone()))
-        return stopped
-
-    def connectionLost(self, reason: Failure) -> None:
-        """Close the port, and tell the factory.
-
-        Args:
-            reason: Why.
-        """
-        if not hasattr(self, "socket"):
-            return
-        msg(f"({self._typeName()} Port {self._name()} Closed)")
-        self._net.open.pop(self, None)
-        self.connected, self.disconnected, self.disconnecting = False, True, False
-        self.stopReading()
-        self._closePort()
-        del self.socket
-        stopped, self._stopped, self.deferred = self._stopped, [], None
-        try:
-            self.factory.doStop()
-        except BaseException as error:
-            if not stopped or not isinstance(error, Exception):
-                raise
-            first, *stopped = stopped
-            first.errback(Failure(error))
-        for each in stopped:
-            each.callback(None)
-
     def _typeName(self) -> str:
         return "TCP"
 
-    def _closePort(self) -> None:
-        # Not shut down: another process may listen on it as well.
-        self.socket.close()
+    def _doStop(self) -> None:
+        self.factory.doStop()

@@ -20,14 +20,10 @@ import signal
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twistlike._base.error import (
-    ProcessDone,
-    ProcessExitedAlready,
-    ProcessTerminated,
-    ReactorNotRunning,
-)
+from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twistlike._log.report import report
 
 if TYPE_CHECKING:

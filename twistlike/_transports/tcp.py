@@ -8,14 +8,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.address import IPv4Address, IPv6Address
-from twistlike._base.error import CannotListenError, ServiceNameUnknownError
 from twistlike._base.ip import isIPAddress, isIPv6Address
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import CannotListenError, ServiceNameUnknownError
 from twistlike._transports.binding import Binding, makeBinding, numericAddress
 from twistlike._transports.clients import BaseClient, BaseConnector
 from twistlike._transports.loop_stream import openConnection
-from twistlike._transports.ports import StreamPort
-from twistlike._transports.stream import Connection
+from twistlike._transports.ports import ServerConnection, StreamPort
 
 if TYPE_CHECKING:
     Address = IPv4Address | IPv6Address
@@ -33,7 +32,7 @@ def _address(name: tuple[Any, ...]) -> Address:
     return IPv6Address("TCP", *name)
 
 
-class Server(Connection):
+class Server(ServerConnection):
     """A port's end of a connection.
 
     Args:
@@ -45,30 +44,10 @@ class Server(Connection):
         reactor: The reactor.
     """
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        protocol: Any,
-        client: Any,
-        server: Any,
-        sessionno: int,
-        reactor: Any,
-    ) -> None:
-        context = getattr(server, "_context", None)
-        super().__init__(sock, protocol, reactor, context)
-        self.client = client
-        self.server = server
-        self.sessionno = sessionno
-
     @property
     def hostname(self) -> str:
         """The other end's host."""
         return _address(self.client).host
-
-    @property
-    def logstr(self) -> str:
-        """The name for logs."""
-        return f"{super().logstr},{self.sessionno},{self.hostname}"
 
     def __repr__(self) -> str:
         protocol = getattr(self, "protocol", None)

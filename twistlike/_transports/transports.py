@@ -11,7 +11,7 @@ loop is watched once there is one.
 A loop moves bytes in one of two ways. Where it can watch sockets, connections have sockets of their
 own, watched by `loop.add_reader`: nothing of Twisted's semantics is lost, and an echo takes no
 more CPU than an asyncio protocol's, on uvloop hardly more. A loop that cannot (Windows' Proactor
-loop) lends them its transports.
+loop) moves the bytes by transports of its own.
 
 uvloop tells of a pending reset once, with whatever else there is to read, and of nothing after
 that. So on loops that are not asyncio's own what a connection has read is followed, a moment later,
@@ -21,7 +21,7 @@ by one more look.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twistlike._base.error import ConnectionLost
 from twistlike._base.failure import Failure
@@ -29,11 +29,12 @@ from twistlike._base.failure import Failure
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
+    from typing import Protocol
 
     from twistlike._base.interfaces import IDelayedCall
     from twistlike._defer.deferred import Deferred
 
-__all__ = ["INetworkReactor", "ITransportEntry", "Transports", "setReactorFinder", "theReactor"]
+__all__ = ["Transports", "setReactorFinder", "theReactor"]
 
 CHECK_AFTER = 0.1
 """Seconds until a connection reads once more on a loop that may not have told it of a reset. A look
@@ -44,47 +45,47 @@ takes 1.4 us, at most one for each message."""
 _END_ROUNDS = 3
 
 
-class INetworkReactor(Protocol):
-    """What ports and connections ask of their reactor."""
+if TYPE_CHECKING:
 
-    _transports: Transports
+    class INetworkReactor(Protocol):
+        """What ports and connections ask of their reactor."""
 
-    def callLater(
-        self, delay: float, callable: Callable[..., object], *args: Any, **kw: Any
-    ) -> IDelayedCall:
-        """Have a function called later."""
-        ...
+        _transports: Transports
 
-    def resolve(self, name: str) -> Deferred[str]:
-        """Look an address up."""
-        ...
+        def callLater(
+            self, delay: float, callable: Callable[..., object], *args: Any, **kw: Any
+        ) -> IDelayedCall:
+            """Have a function called later."""
+            ...
 
+        def resolve(self, name: str) -> Deferred[str]:
+            """Look an address up."""
+            ...
 
-class ITransportEntry(Protocol):
-    """What is in `Transports.open`."""
+    class ITransportEntry(Protocol):
+        """What is in `Transports.open`."""
 
-    _reading: bool  # whether it waits for something to read
-    _writing: bool  # whether it waits for room to write
+        _reading: bool  # whether it waits for something to read
+        _writing: bool  # whether it waits for room to write
 
-    def watch(self, loop: AbstractEventLoop) -> None:
-        """Begin to be watched by a loop."""
+        def watch(self, loop: AbstractEventLoop) -> None:
+            """Begin to be watched by a loop."""
 
-    def unwatch(self, loop: AbstractEventLoop) -> None:
-        """End to be watched by a loop; it stays open, for the next one."""
+        def unwatch(self, loop: AbstractEventLoop) -> None:
+            """End to be watched by a loop; it stays open, for the next one."""
 
-    def stopReading(self) -> None:
-        """Read no more."""
+        def stopReading(self) -> None:
+            """Read no more."""
 
-    def stopWriting(self) -> None:
-        """Write no more."""
+        def stopWriting(self) -> None:
+            """Write no more."""
 
-    def connectionLost(self, reason: Failure) -> object:
-        """End."""
-        ...
+        def connectionLost(self, reason: Failure) -> object:
+            """End."""
+            ...
 
-
-class _Readable(Protocol):
-    def readUntilEmpty(self) -> None: ...
+    class _Readable(Protocol):
+        def readUntilEmpty(self) -> None: ...
 
 
 class Transports:

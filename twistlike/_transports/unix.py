@@ -12,27 +12,20 @@ import array
 import os
 import socket
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twistlike._base.address import UNIXAddress
-from twistlike._base.error import (
-    BadFileError,
-    CannotListenError,
-    ConnectionLost,
-    FileDescriptorOverrun,
-)
+from twistlike._base.error import ConnectionLost
 from twistlike._base.failure import Failure
 from twistlike._base.lockfile import FilesystemLock, isLocked
 from twistlike._base.naming import showAs
+from twistlike._base.network_error import BadFileError, CannotListenError, FileDescriptorOverrun
 from twistlike._log.logger import Logger
 from twistlike._transports.clients import BaseClient, BaseConnector
 from twistlike._transports.interfaces import IFileDescriptorReceiver
 from twistlike._transports.loop_stream import openConnection
-from twistlike._transports.ports import StreamPort
+from twistlike._transports.ports import ServerConnection, StreamPort
 from twistlike._transports.stream import Connection
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Client", "Connector", "Port", "Server", "adoptConnection", "adoptPort"]
 
@@ -185,7 +178,7 @@ class _PassesDescriptors(Connection):
         super()._close(orderly)
 
 
-class Server(_PassesDescriptors):
+class Server(_PassesDescriptors, ServerConnection):
     """A port's end of a connection.
 
     Args:
@@ -197,25 +190,11 @@ class Server(_PassesDescriptors):
         reactor: The reactor.
     """
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        protocol: Any,
-        client: Any,
-        server: Any,
-        sessionno: int,
-        reactor: Any,
-    ) -> None:
-        context = getattr(server, "_context", None)
-        super().__init__(sock, protocol, reactor, context)
-        self.client = self.hostname = client
-        self.server = server
-        self.sessionno = sessionno
-
     @property
-    def logstr(self) -> str:
-        """The name for logs."""
-        return f"{super().logstr},{self.sessionno},{os.fsdecode(self.hostname)}"
+    def hostname(self) -> bytes:
+        """The other end's path; empty if it has none."""
+        path: bytes = self.client
+        return path
 
     def getHost(self) -> UNIXAddress:
         """Return the address of this end. Only while the connection lasts."""

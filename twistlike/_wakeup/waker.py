@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import weakref
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from twistlike._eventloop import current
 from twistlike._wakeup.wakeup_fd import WakeupFd
@@ -21,27 +21,30 @@ from twistlike._wakeup.wakeup_fd import WakeupFd
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
+    from typing import Protocol
 
     Answer = Callable[[Any], object]
 
-__all__ = ["EpollWaker", "LoopWaker", "ThreadsafeWaker", "wakerFor"]
+__all__ = ["EpollWaker", "ThreadsafeWaker", "wakerFor"]
 
 # select() takes descriptors below this number (FD_SETSIZE). A loop that is built on it fails at
 # each turn, for ever, if it watches a greater one; which loops are cannot be asked.
 _SELECT_LIMIT = 1024
 
 
-class LoopWaker(Protocol):
-    """Has something called in a loop's thread, with the token that it was woken with."""
+if TYPE_CHECKING:
 
-    def wake(self, token: object) -> None:
-        """Wake the loop. Of several wakeups that are not answered yet, all or one are answered.
+    class LoopWaker(Protocol):
+        """Has something called in a loop's thread, with the token that it was woken with."""
 
-        Raises:
-            RuntimeError: If the loop is closed.
+        def wake(self, token: object) -> None:
+            """Wake the loop. Of several wakeups that are not answered yet, all or one are answered.
 
-        Thread: any; also in signal handlers and `__del__`.
-        """
+            Raises:
+                RuntimeError: If the loop is closed.
+
+            Thread: any; also in signal handlers and `__del__`.
+            """
 
 
 def wakerFor(loop: AbstractEventLoop, answer: Answer, latest: Callable[[], object]) -> LoopWaker:

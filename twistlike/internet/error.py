@@ -1,24 +1,36 @@
-"""The exceptions of the reactor, its timers, its threads and connections. Room: `_base.error`."""
+"""The exceptions of the reactor, its timers, its threads and connections.
+
+Rooms: `_base.error`, `_base.network_error`.
+"""
 
 from __future__ import annotations
 
 from twistlike._base.error import (
     AlreadyCalled,
     AlreadyCancelled,
+    ConnectError,
+    ConnectionAborted,
+    ConnectionClosed,
+    ConnectionDone,
+    ConnectionFdescWentAway,
+    ConnectionLost,
+    ReactorAlreadyInstalledError,
+    ReactorAlreadyRunning,
+    ReactorNotRestartable,
+    ReactorNotRunning,
+    TimeoutError,
+    UserError,
+    WrongThreadError,
+)
+from twistlike._base.network_error import (
     AlreadyListened,
     BadFileError,
     BindError,
     CannotListenError,
     CertificateError,
     ConnectBindError,
-    ConnectError,
     ConnectingCancelledError,
     ConnectInProgressError,
-    ConnectionAborted,
-    ConnectionClosed,
-    ConnectionDone,
-    ConnectionFdescWentAway,
-    ConnectionLost,
     ConnectionRefusedError,
     DNSLookupError,
     FileDescriptorOverrun,
@@ -33,20 +45,13 @@ from twistlike._base.error import (
     ProcessDone,
     ProcessExitedAlready,
     ProcessTerminated,
-    ReactorAlreadyInstalledError,
-    ReactorAlreadyRunning,
-    ReactorNotRestartable,
-    ReactorNotRunning,
     ServiceNameUnknownError,
     SSLError,
     TCPTimedOutError,
-    TimeoutError,
     UnknownHostError,
     UnsupportedAddressFamily,
     UnsupportedSocketType,
-    UserError,
     VerifyError,
-    WrongThreadError,
     errnoMapping,
     getConnectError,
 )

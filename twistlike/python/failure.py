@@ -14,9 +14,9 @@ from twistlike._base.failure import (
 from twistlike._base.frames import _Code as _Code
 from twistlike._base.frames import _Frame as _Frame
 from twistlike._base.frames import _TracebackFrame as _TracebackFrame
-from twistlike._base.frames import format_frames, standIn
+from twistlike._base.frames import fakeTraceback, format_frames
 
-_Traceback = standIn
+_Traceback = fakeTraceback
 
 __all__ = [
     "DO_POST_MORTEM",

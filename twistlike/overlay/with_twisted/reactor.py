@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base import address, threadable
 from twistlike._base.error import ConnectionLost, ReactorNotRestartable
 from twistlike._eventloop.current import runningLoop
-from twistlike._eventloop.factory import newLoop
+from twistlike._eventloop.loops import newLoop
 from twistlike._reactor.current import defaultReactor
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.lifecycle import State

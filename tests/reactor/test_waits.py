@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakeloop import FakeLoop
 from tests.wakeup.test_gil_handoff import descriptors
-from twistlike._reactor.blocked import BlockedThreads, BlockingCall
+from twistlike._reactor.waits import BlockedThreads, BlockingCall
 from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
 from twistlike.internet.error import ReactorNotRunning
 from twistlike.python.failure import Failure
@@ -97,8 +97,8 @@ def test_who_leaves_is_forgotten() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
-def test_one_sleeps_on_the_quick_bell() -> None:
-    """It gives the bell back when it has heard it, and the next one takes it."""
+def test_one_sleeps_on_the_handoff_lock() -> None:
+    """It gives the lock back when it has been woken, and the next one takes it."""
     waiters = BlockedThreads()
     first: BlockingCall[int] = BlockingCall(waiters.handoff)
     second: BlockingCall[int] = BlockingCall(waiters.handoff)
@@ -116,7 +116,7 @@ def test_one_sleeps_on_the_quick_bell() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
-def test_a_bell_that_may_still_be_rung_is_not_given_back() -> None:
+def test_a_lock_that_may_still_be_released_is_not_given_back() -> None:
     """An answer that comes too late for one would wake the next."""
     waiters = BlockedThreads()
     late: BlockingCall[int] = BlockingCall(waiters.handoff)
@@ -130,12 +130,12 @@ def test_a_bell_that_may_still_be_rung_is_not_given_back() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
-def test_the_end_closes_the_bell() -> None:
-    """Whether somebody sleeps on it, has just heard it, or was the last to do so, and still is."""
+def test_the_end_closes_the_lock() -> None:
+    """Whether a thread sleeps on it, has just been woken, or was the last to be, and is gone."""
     kept: list[BlockingCall[int]] = []
     before = descriptors()
-    for moment in ("asleep", "heard", "left"):
-        waiters = BlockedThreads()  # a busy machine's long wait bars the next from the bell
+    for moment in ("asleep", "woken", "left"):
+        waiters = BlockedThreads()  # a busy machine's long wait bars the next from the lock
         waiters.bind(FakeLoop())  # type: ignore[arg-type]
         waiter: BlockingCall[int] = BlockingCall(waiters.handoff)
         waiters.waiting.add(waiter)

@@ -1,19 +1,34 @@
-"""Ends what is left on a loop: its tasks, its generators, its default executor; then closes it.
+"""Makes loops for reactors, ends what is left on them, closes them; and tells a loop's clock.
 
-Thread: the loop's.
+asyncio is imported only when a loop is needed: the import takes 50 ms, and a program that only
+imports the reactor must not wait for it.
+
+Thread: the loop's; `newLoop` and `policyLoop`: the one that is to run it.
 """
 
 from __future__ import annotations
 
 import sys
 import weakref
+from time import monotonic
 from typing import TYPE_CHECKING, Any
+
+from twistlike._base.naming import showAs
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["END_LIMIT", "closeLoop", "endTasks", "hasTasks"]
+__all__ = [
+    "END_LIMIT",
+    "clockOf",
+    "closeLoop",
+    "endTasks",
+    "hasTasks",
+    "newLoop",
+    "policyLoop",
+    "setLoopFactory",
+]
 
 # How long what is left on a loop may take to end once its reactor has, in seconds: its tasks, its
 # generators, its own default executor. As long as a reactor waits for its threads by default.
@@ -21,6 +36,60 @@ END_LIMIT = 5.0
 
 # Tasks that were cancelled and have not ended: they are not waited for a second time.
 _stuck: weakref.WeakSet[Task[Any]] = weakref.WeakSet()
+
+_factory: Callable[[], AbstractEventLoop] | None = None
+
+
+def setLoopFactory(factory: Callable[[], AbstractEventLoop] | None) -> None:
+    """Set what makes the loop of a reactor that is run; `None` is asyncio's own choice.
+
+    Args:
+        factory: A function such as `uvloop.new_event_loop`.
+    """
+    global _factory
+    _factory = factory
+
+
+def newLoop() -> AbstractEventLoop:
+    """Return a new loop, made by the factory that was set, or by asyncio's policy."""
+    import asyncio  # not at the top: see the module's docstring
+
+    return (_factory or asyncio.new_event_loop)()
+
+
+def policyLoop() -> AbstractEventLoop:
+    """Return the current loop of asyncio's policy, made and set if there is none."""
+    import asyncio  # not at the top: see the module's docstring
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            # From 3.12 on, it warns where it makes one.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            loop = asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:  # 3.14, or another thread than the main one
+        loop = None
+    if loop is None or loop.is_closed():
+        loop = newLoop()
+        asyncio.set_event_loop(loop)
+    return loop
+
+
+def clockOf(loop: AbstractEventLoop) -> Callable[[], float]:
+    """Return the clock that a loop goes by.
+
+    That is `time.monotonic` for asyncio's own loops, where `loop.time` is no more than that,
+    and for uvloop, whose `loop.time` stands still during a callback. A loop with a time of its
+    own, such as one for tests, keeps it.
+    """
+    from asyncio import BaseEventLoop  # not at the top: see the module's docstring
+
+    kind = type(loop)
+    if kind.__module__.partition(".")[0] == "uvloop":
+        return monotonic
+    if getattr(kind, "time", None) is BaseEventLoop.time and "time" not in vars(loop):
+        return monotonic
+    return loop.time
 
 
 def hasTasks(loop: AbstractEventLoop) -> bool:
@@ -88,3 +157,6 @@ def closeLoop(loop: AbstractEventLoop) -> None:
             loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         loop.close()
+
+
+showAs("twistlike.internet.asyncioreactor", globals(), ["setLoopFactory"])

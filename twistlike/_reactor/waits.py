@@ -1,4 +1,4 @@
-"""Threads that wait for the loop's: `blockingCallFromThread`, and what releases it.
+"""What waits when the reactor ends: threads for the loop, Deferreds for threads. All of it fails.
 
 How it works
 ------------
@@ -6,8 +6,13 @@ A blocked thread sleeps on a lock that is held. Whoever brings the outcome first
 outcomes are dropped. One of the threads sleeps on a `HandoffLock` instead (see `gil_handoff`): then
 its answer takes two switches between threads and not four.
 
-When the reactor ends, all waits end with an error. A thread enters the set before its call is
-posted, so either the end finds it there, or its call is refused by the closed inbox.
+When the reactor ends, all waits of threads end with an error. A thread enters the set before its
+call is posted, so either the end finds it there, or its call is refused by the closed inbox.
+
+A job in a thread sends its outcome to the inbox. When the reactor has closed its inbox no more
+outcomes can come: the Deferreds that are outstanding then fail, in the reactor's thread. An outcome
+that comes later finds the inbox closed and is dropped. As both happen in the reactor's thread, one
+after the other, no Deferred is fired twice, and no lock is needed.
 """
 
 from __future__ import annotations
@@ -18,17 +23,43 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
+from twistlike._base.functions import describeWithPlace
 from twistlike._reactor.parts import Part
+from twistlike._reactor.pools import currentPool
 from twistlike._wakeup.gil_handoff import LONG, HandoffLock, HandoffSlot
 
 if TYPE_CHECKING:
     from _thread import LockType
     from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Iterator
+    from typing import Protocol
 
-__all__ = ["BlockedThreads", "BlockingCall", "ended"]
+    class Outstanding(Protocol):
+        """A call whose Deferred is still to be fired."""
+
+        @property
+        def what(self) -> object:
+            """What a thread still runs for it."""
+
+        def abandon(self, failure: Failure) -> None:
+            """Fire the Deferred with an error instead."""
+
+
+__all__ = [
+    "BlockedThreads",
+    "BlockingCall",
+    "CompensatedCall",
+    "OutstandingDeferreds",
+    "ended",
+]
 
 T = TypeVar("T")
+W = TypeVar("W")
 
+
+# A worker that waits for no longer than this, in seconds, does not say so to its pool: a spare
+# one is not started before that anyway, and saying so costs a third of a quick blocking call.
+_SOON = 0.01
 
 # In the place of a `HandoffLock` that is not released any more.
 _UNUSED = allocate_lock()
@@ -140,6 +171,41 @@ class BlockingCall(Generic[T]):
                 self._slot.giveBack(lock)
 
 
+class CompensatedCall(BlockingCall[Any]):
+    """One thread's wait for one outcome; a pool's worker that waits is compensated by a spare one.
+
+    Args:
+        slot: Where to take a `HandoffLock` from; None for a plain lock.
+    """
+
+    __slots__ = ()
+
+    def waitCompensated(self, timeout: float | None) -> bool:
+        """Wait for the outcome; if that takes long, another worker may work meanwhile.
+
+        Args:
+            timeout: For how long, in seconds; `None` is for ever.
+
+        Returns:
+            Whether it has come.
+
+        Thread: the one that waits. A signal's exception gets through.
+        """
+        pool = currentPool()
+        if pool is None:
+            return self.wait(timeout)
+        if timeout is not None and timeout <= _SOON:
+            return self.wait(timeout)
+        if self.wait(_SOON):
+            return True
+        with pool.compensated(self.wedged):
+            return self.wait(None if timeout is None else timeout - _SOON)
+
+    def wedged(self, error: Exception) -> None:
+        """Fail: the pool of the worker that waits is wedged. Thread: any."""
+        self.fail(Failure(error))
+
+
 class BlockedThreads(Part):
     """The threads that wait for one reactor.
 
@@ -174,14 +240,54 @@ class BlockedThreads(Part):
         """End every wait with `ReactorNotRunning`."""
         self._released = True
         self.handoff.clear()
-        while self.waiting:
-            try:
-                call = self.waiting.pop()
-            except KeyError:
-                return  # the last one has just left by itself
+        for call in _takeEach(self.waiting):
             call.fail(Failure(ended()))
+
+
+class OutstandingDeferreds(Part):
+    """The calls of one reactor whose Deferreds threads have still to fire.
+
+    Args:
+        onError: Called with an exception that came out of `abandon`, and that method.
+
+    Attributes:
+        calls: The jobs' own. A worker looks at their number: whether its job is awaited alone.
+        waits: All others, such as those of queues.
+    """
+
+    def __init__(self, onError: Callable[[BaseException, Callable[..., object]], object]) -> None:
+        self.calls: set[Outstanding] = set()
+        self.waits: set[Outstanding] = set()
+        self._onError = onError
+
+    def end(self) -> None:
+        """Fire all of them with `ReactorNotRunning`. Thread: the reactor's."""
+        for calls in (self.calls, self.waits):
+            for call in _takeEach(calls):
+                try:
+                    call.abandon(Failure(_tooLate(call.what)))
+                except BaseException as error:
+                    self._onError(error, call.abandon)
+
+
+def _takeEach(waits: set[W]) -> Iterator[W]:
+    """Take what waits out of a set, one by one, also what comes meanwhile."""
+    while waits:
+        try:
+            wait = waits.pop()
+        except KeyError:
+            return  # Race: a thread has just taken the last one back
+        yield wait
 
 
 def ended() -> ReactorNotRunning:
     """Return the error for a thread that waited for a reactor in vain."""
     return ReactorNotRunning("the reactor has ended while this thread waited for it")
+
+
+def _tooLate(what: object) -> ReactorNotRunning:
+    """Return the error for a Deferred whose outcome will be dropped."""
+    return ReactorNotRunning(
+        f"the reactor has ended while a thread still ran {describeWithPlace(what)}, whose outcome"
+        " is dropped"
+    )
