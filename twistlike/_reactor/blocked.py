@@ -47,13 +47,16 @@ class BlockingCall(Generic[T]):
     def __init__(self, slot: HandoffSlot | None = None) -> None:
         self._slot = slot
         self._woken = False
-        # One token: whoever pops it brings the outcome. list.pop is atomic, so no lock is needed
-        # between the reactor's thread, its end, and the watchdog of a pool.
+        # One token: whoever deletes it brings the outcome. That is atomic, so no lock is needed
+        # between the reactor's thread, its end, and the watchdog of a pool. And it is no call: no
+        # signal's exception comes between the deletion and the release of the lock, which would
+        # leave the thread asleep for ever.
         self._open = [True]
         self._value: T | None = None
         self._failure: Failure | None = None
         handoff = None if slot is None else slot.take()
         if handoff is None:
+            self._slot = None
             self._lock: LockType | HandoffLock = allocate_lock()
             self._lock.acquire()
         else:
@@ -61,35 +64,40 @@ class BlockingCall(Generic[T]):
 
     def succeed(self, value: T) -> None:
         """Bring the value. Thread: any."""
+        slot = self._slot
+        begin = 0.0 if slot is None else monotonic()
         try:
-            self._open.pop()
+            del self._open[0]
         except IndexError:
             return
         self._value = value
-        self._wake()
+        try:
+            self._lock.release()
+        except OSError:
+            self._lock.releaseSpare()  # type: ignore[union-attr]
+        if slot is not None:
+            self._noteWoken(slot, begin)
 
     def fail(self, failure: Failure) -> None:
         """Bring the error. Thread: any."""
+        slot = self._slot
+        begin = 0.0 if slot is None else monotonic()
         try:
-            self._open.pop()
+            del self._open[0]
         except IndexError:
             return
         self._failure = failure
-        self._wake()
-
-    def _wake(self) -> None:
-        lock = self._lock
-        if type(lock) is not HandoffLock:
-            lock.release()
-            return
-        begin = monotonic()
         try:
-            lock.release()
-        except OSError:  # somebody else has closed its descriptor
-            lock.releaseSpare()
+            self._lock.release()
+        except OSError:  # somebody else has closed the descriptor of a `HandoffLock`
+            self._lock.releaseSpare()  # type: ignore[union-attr]
+        if slot is not None:
+            self._noteWoken(slot, begin)
+
+    def _noteWoken(self, slot: HandoffSlot, begin: float) -> None:
         # The woken thread has had the GIL since: did it compute, instead of asking again?
-        if monotonic() - begin >= LONG and self._slot is not None:
-            self._slot.noteLong()
+        if monotonic() - begin >= LONG:
+            slot.noteLong()
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for the outcome.
@@ -174,12 +182,11 @@ class BlockedThreads(Part):
         """End every wait with `ReactorNotRunning`."""
         self._released = True
         self.handoff.clear()
+        # Not set.pop(): where it returns a signal's exception may come, and the call be lost.
         while self.waiting:
-            try:
-                call = self.waiting.pop()
-            except KeyError:
-                return  # the last one has just left by itself
-            call.fail(Failure(ended()))
+            for call in list(self.waiting):
+                call.fail(Failure(ended()))
+                self.waiting.discard(call)
 
 
 def ended() -> ReactorNotRunning:

@@ -457,8 +457,8 @@ def _blockingCall(
         reactor._life.acceptWait("a blocking call", partial(blocked.waiting.__contains__, wait))
     # Race: the reactor ends while we come. It releases the waiters that it knows of, then closes
     # the inbox. We are known before we post: so either we are released, or the post is refused.
-    blocked.waiting.add(wait)
     try:
+        blocked.waiting.add(wait)
         reactor.callFromThread(wait.serve)
         if not wait.waitLending(timeout):
             try:
@@ -469,6 +469,7 @@ def _blockingCall(
             raise TimeoutError(string=f"{what} has given no result within {timeout} s")
         return wait.outcome()
     finally:
+        blocked.waiting.discard(wait)  # before any call at whose beginning this could be hit
         blocked.leave(wait)
         del wait  # it leads to the error in whose traceback this frame is
 

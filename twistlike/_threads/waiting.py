@@ -45,8 +45,13 @@ class LendingWaiter(BlockingCall[Any]):
             return self.wait(timeout)
         if self.wait(_SOON):
             return True
-        with pool.compensated(self.wedged):
-            return self.wait(None if timeout is None else timeout - _SOON)
+        compensated = pool.compensated(self.wedged)
+        try:
+            with compensated:
+                return self.wait(None if timeout is None else timeout - _SOON)
+        except BaseException:
+            compensated.__exit__()  # a signal's exception may have interrupted that
+            raise
 
     def wedged(self, error: Exception) -> None:
         """Fail: the pool of the worker that waits is wedged. Thread: any."""

@@ -1,0 +1,42 @@
+"""What was interrupted by a signal's exception, and has to be finished all the same. Thread: any.
+
+How it works
+------------
+A signal's handler may raise, and a thread may be killed (`PyThreadState_SetAsyncExc`), wherever a
+function begins, a call of a function of C returns, or a loop jumps back. What others rely on is
+therefore done in one step, without such a point in it, or in steps that can be done twice. In the
+second case an `except` clause, which costs nothing where nothing is raised, does them once more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MAX_INTERRUPTS", "finish"]
+
+MAX_INTERRUPTS = 1_000
+"""How many exceptions of signals one repair bears: more than come one upon the other even at a
+signal each millisecond on a machine that is busy (7 were seen)."""
+
+
+def finish(step: Callable[[], object]) -> None:
+    """Call a function, which may be called again, until no signal's exception comes out of it.
+
+    Raises:
+        BaseException: The last of those exceptions, when it is done. An Exception comes out at
+            once: that is the function's own.
+    """
+    interrupt: BaseException | None = None
+    for _ in range(MAX_INTERRUPTS):
+        try:
+            step()
+            break
+        except Exception:
+            raise
+        except BaseException as error:
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
