@@ -10,12 +10,15 @@ second case an `except` clause, which costs nothing where nothing is raised, doe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MAX_INTERRUPTS", "finish"]
+    F = TypeVar("F", bound=Callable[..., Any])
+
+__all__ = ["MAX_INTERRUPTS", "finish", "repair", "repairedBy"]
 
 MAX_INTERRUPTS = 1_000
 """How many exceptions of signals one repair bears: more than come one upon the other even at a
@@ -40,3 +43,29 @@ def finish(step: Callable[[], object]) -> None:
             interrupt = error
     if interrupt is not None:
         raise interrupt
+
+
+_REPAIR = "_repair"
+
+
+def repairedBy(repair: Callable[..., object]) -> Callable[[F], F]:
+    """Return a decorator of a function that is posted to a loop, which may be interrupted there.
+
+    Args:
+        repair: Called with the exception that has come out of it, and its arguments. It sees to it
+            that nobody waits in vain for what the function was to do.
+    """
+
+    def decorate(function: F) -> F:
+        function.__dict__[_REPAIR] = repair
+        return function
+
+    return decorate
+
+
+def repair(error: BaseException, function: Any, args: tuple[Any, ...]) -> None:
+    """Repair what an exception out of a posted function may have left undone, if it says how."""
+    if type(function) is MethodType:
+        function, args = function.__func__, (function.__self__, *args)
+    if type(function) is FunctionType and (repairing := function.__dict__.get(_REPAIR)) is not None:
+        repairing(error, *args)

@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.functions import describe
+from twistlike._base.interrupts import repair
 from twistlike._defer.background import startCoroutine
 from twistlike._reactor.parts import Part
 from twistlike._wakeup.waker import wakerFor
@@ -393,7 +394,7 @@ class Inbox(Part):
                         if result is not None and type(result) is CoroutineType:
                             self._startCoroutine(run, result, call)
                     except BaseException as error:
-                        fatal = self._onError(error, _functionOf(call)) or fatal
+                        fatal = self._failed(error, call) or fatal
                     if empty:
                         empty = Context()  # the call has set something, which the next must not see
                         run = empty.run
@@ -406,6 +407,15 @@ class Inbox(Part):
             # A poster took its call back.
         call = ()  # frames of errors that a call has met lead here: no cycle
         return fatal
+
+    def _failed(self, error: BaseException, call: Call) -> BaseException | None:
+        """Handle what a call has raised. Returns what is to be raised when the batch has ended."""
+        function = _functionOf(call)
+        try:
+            repair(error, function, call[1 if call[0] is function else 2 :])
+        finally:
+            del call  # the error's traceback may lead to this frame
+        return self._onError(error, function)
 
     def _startCoroutine(self, run: Callable[..., object], result: Any, call: Call) -> None:
         """Run what a coroutine function has returned, in the context of the call."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.functions import ASYNC, checkFunction, describe, describeWithPlace
+from twistlike._base.interrupts import repairedBy
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.deferred import Deferred
@@ -489,6 +490,11 @@ def _checkBlockingCall(reactor: object, f: object) -> None:
         )
 
 
+def _failWait(error: BaseException, wait: _Wait) -> None:
+    """Fail: a signal's exception came before the call, or before its outcome was brought."""
+    wait.fail(Failure.fromException(error))
+
+
 class _Wait(LendingWaiter):
     """One blocking call: what is called in the reactor's thread, and the wait for it."""
 
@@ -508,6 +514,7 @@ class _Wait(LendingWaiter):
         self._blocked = blocked
         self._awaited: Deferred[Any] | None = None
 
+    @repairedBy(_failWait)
     def serve(self) -> None:
         """Make the call. Thread: the reactor's."""
         try:
