@@ -170,6 +170,7 @@ LONG: dict[str, str] = {
     "_reactor.network": "one class, whose methods are Twisted's and only hand on",
     "_reactor.reactor": "one class, whose methods are Twisted's and only hand on",
     "_transports.stream:_readReady": "an echo of 3 us: taken apart, it would take two calls more",
+    "_pool.workers": "the workers, whole: their permits, wakeups and ends hang together",
     "_pool.worker:_work": "the loop of a worker: taken apart, each job would make one call more",
 }
 """File, or ``file:function``, that is longer: why. Each entry is needed by something."""

@@ -102,13 +102,22 @@ def runNested(deferred: Any, cancel: Callable[[Any], object] | None = None) -> N
 def _runQueue(queue: deque[tuple[Callable[[Any], object], Any]]) -> None:
     """Go on with what was queued, all of it, whatever is raised."""
     try:
-        while queue:
-            function, argument = queue.popleft()
-            function(argument)
-            del argument
+        _emptyQueue(queue)
     finally:
         if queue:
             _runQueue(queue)
+
+
+def _emptyQueue(queue: deque[tuple[Callable[[Any], object], Any]]) -> None:
+    # A loop of its own: where one in a `try` jumps back, 3.12 and later find no `finally`.
+    try:
+        # Not popleft(): where it returns a signal's exception may come, and its result be lost.
+        for function, argument in iter(queue.popleft, None):
+            function(argument)
+            del argument
+    except IndexError:
+        if queue:
+            raise
 
 
 def _runQueued(deferred: Any) -> None:

@@ -92,19 +92,23 @@ def report(
     try:
         _report(failure, message, source, loop)
         if here.depth == 1:
-            while here.collected and here.depth <= _MOST_DEPTH:
-                batch, here.collected = here.collected, []
-                here.depth += 1
-                while batch:
-                    _report(*batch.pop(0), None)
-            for failure, message, _ in here.collected:
-                writeToStderr(
-                    message, RuntimeError("a log handler or observer fails again"), failure
-                )
-            here.collected = []
-            here.depth = 1
+            _reportCollected(here)
     finally:
         here.depth -= 1
+
+
+def _reportCollected(here: _Here) -> None:
+    """Report what was reported while a report was under way."""
+    # Loops of its own: where one in a `try` jumps back, 3.12 and later find no `finally`.
+    while here.collected and here.depth <= _MOST_DEPTH:
+        batch, here.collected = here.collected, []
+        here.depth += 1
+        while batch:
+            _report(*batch.pop(0), None)
+    for failure, message, _ in here.collected:
+        writeToStderr(message, RuntimeError("a log handler or observer fails again"), failure)
+    here.collected = []
+    here.depth = 1
 
 
 def _report(

@@ -11,9 +11,11 @@ threads instead of 10, and ran into the limit.
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.interrupts import finish
 from twistlike._base.naming import showAs
 from twistlike._pool.errors import PoolWedgedError
 from twistlike._pool.worker import currentWorker
@@ -50,16 +52,18 @@ class BlockedWorker:
         worker = currentWorker()
         # One that waits inside of another wait is compensated once.
         if worker is not None and worker.workers is self._workers and not worker.compensated:
-            self._workers.compensation.begin(self)
+            self._worker = worker  # first: `__exit__` undoes what an exception has interrupted
             worker.compensated = True
-            self._worker = worker
+            self._workers.compensation.begin(self)
         return self
 
     def __exit__(self, *details: object) -> None:
-        worker, self._worker = self._worker, None
+        """End the wait. Twice does no harm."""
+        worker = self._worker
         if worker is not None:
             worker.compensated = False
             self._workers.compensation.end(self)
+            self._worker = None
 
 
 class _Entry:
@@ -96,11 +100,18 @@ class Compensation:
 
     def end(self, blocked: object) -> None:
         """Take back the permit. Does nothing if the wait has ended already. Thread: any."""
-        with self._workers.lock:
-            entry = self._waiting.pop(blocked, None)
-            compensated = entry is not None and entry.compensated
-        if compensated:
-            self._workers.removePermits(1)
+        try:
+            with self._workers.lock:
+                entry = self._waiting.pop(blocked, None)
+            if entry is not None and entry.compensated:
+                self._workers.balance()
+        except BaseException:  # a signal's; perhaps after the entry was taken
+            finish(partial(self._endInterrupted, blocked))
+            raise
+
+    def _endInterrupted(self, blocked: object) -> None:
+        self._waiting.pop(blocked, None)
+        self._workers.balance()
 
     def checkUp(self, now: float) -> None:
         """Add permits for those that have waited for long. Thread: the watchdog's.
@@ -112,20 +123,28 @@ class Compensation:
             self._wedged = None
             return
         with self._workers.lock:
-            wanting = [
-                entry
-                for entry in self._waiting.values()
-                if not entry.compensated and now - entry.since >= COMPENSATE_AFTER
-            ]
-            left = self.limit - self.compensating()
-            chosen = wanting[: max(0, left)]
-            for entry in chosen:
-                entry.compensated = True
+            chosen, isWanting = self._choose(now)
         if chosen:
-            self._workers.addPermits(len(chosen))
+            self._workers.balance()
             self._wedged = None
-        elif wanting:
+        elif isWanting:
             self._breakWedge(now)
+
+    def _choose(self, now: float) -> tuple[int, bool]:
+        """Note for which waits there is to be a permit. Under the lock.
+
+        Returns:
+            How many have been chosen now, and whether any has waited for long enough.
+        """
+        wanting = [
+            entry
+            for entry in self._waiting.values()
+            if not entry.compensated and now - entry.since >= COMPENSATE_AFTER
+        ]
+        chosen = wanting[: max(0, self.limit - self.compensating())]
+        for entry in chosen:
+            entry.compensated = True
+        return len(chosen), bool(wanting)
 
     def _breakWedge(self, now: float) -> None:
         """Fail the newest wait if no worker has been left to run a job for long."""

@@ -6,7 +6,7 @@ Made in the submitter's thread, set in a worker's.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -70,9 +70,14 @@ class PoolFuture(Future[_T]):
             wedged.append(error)
             wakeLock.set()
 
-        with BlockedWorker(self._workers, onWedged):
-            self.add_done_callback(lambda _: wakeLock.set())
-            wakeLock.wait(timeout)
+        blocked = BlockedWorker(self._workers, onWedged)
+        try:
+            with blocked:
+                self.add_done_callback(lambda _: wakeLock.set())
+                wakeLock.wait(timeout)
+        except BaseException:
+            blocked.__exit__()  # a signal's exception may have interrupted that
+            raise
         if wedged:
             raise wedged.pop()
         return None if timeout is None else max(0.0, begin + timeout - monotonic())
@@ -108,19 +113,20 @@ class FutureJob(QueuedJob):
     def deliverResult(self, context: Context | None, result: Any) -> None:
         """Set the future's result. Thread: the worker's."""
         future = self._future
-        self.function = self.args = self.context = self._future = None
+        self.function = self.args = self.context = None
         assert future is not None
         if context is None:
             future.set_result(result)
         else:
             context.run(future.set_result, result)
+        self._future = None  # it has its outcome: see `interrupted`
 
     def deliverFailure(
         self, context: Context | None, failure: Failure, hasRun: bool = True
     ) -> None:
         """Set the future's error. Thread: any."""
         future = self._future
-        self.function = self.args = self.context = self._future = None
+        self.function = self.args = self.context = None
         if future is None:
             return
         error = failure.value
@@ -130,16 +136,45 @@ class FutureJob(QueuedJob):
                     future.set_exception(error)
                 else:
                     context.run(future.set_exception, error)
+            self._future = None
         finally:
             del failure, error, future  # the error's traceback may hold this frame
+
+    def interrupted(self, error: BaseException) -> bool:
+        """Set an error that was raised outside of the function, unless the future is done.
+
+        Returns:
+            False if it had its outcome before.
+        """
+        if self.fail(error):
+            return True
+        future, self._future = self._future, None
+        if future is None:
+            return False
+        try:
+            if future.cancelled():
+                future.set_running_or_notify_cancel()
+            elif not future.done():
+                future.set_exception(error)
+        except (InvalidStateError, RuntimeError):
+            pass  # it was cancelled, or told, meanwhile
+        finally:
+            del error, future
+        return True
 
     def cancelQueued(self) -> bool:
         """Cancel the future, and wake the threads that wait for it. Thread: any."""
         future = self._future
-        if not self._release() or future is None:
+        try:
+            del self.claim
+        except AttributeError:
+            return False
+        self.function = self.args = self.context = None
+        if future is None:
             return False
         future.cancel()
         future.set_running_or_notify_cancel()
+        self._future = None
         return True
 
     def _release(self) -> bool:

@@ -224,6 +224,8 @@ class ThreadPool(ThreadPoolExecutor):
                     above.append(last)
             queue.extend(reversed(above))
             workers.wakeDeadline = 0.0
+            if queue and not isinstance(error, RecursionError):
+                workers.rouseOthers()
             if found or not isinstance(error, Exception):
                 raise
 
@@ -293,6 +295,8 @@ class ThreadPool(ThreadPoolExecutor):
                 del job.claim
             except AttributeError:
                 taken = True  # by a worker: it runs
+            if not isinstance(error, RecursionError):
+                workers.rouseOthers()
             if taken:
                 if isinstance(error, Exception):
                     return

@@ -284,10 +284,12 @@ def snapshot(workers: Workers, name: str | None) -> PoolStats:
     now = monotonic()
     total = Tally()
     with workers.lock:
-        members = [worker for worker in list(workers.members) if worker.hasStarted()]
+        members = list(workers.members)
         total.add(workers.past)
     activity = []
     for worker in members:
+        if not worker.hasStarted():
+            continue
         total.add(worker.tally)
         if worker.item is not None:  # since its last rest; the job that it runs is not counted yet
             total.runSeconds += max(0.0, worker.since - worker.busySince)

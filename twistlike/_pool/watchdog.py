@@ -39,14 +39,18 @@ _watched: list[Workers] = []
 _wakeLock = threading.Lock()
 _wakeLock.acquire()
 # Whoever takes the token starts the thread, which puts it back when it ends.
-_token = [None]
+_token = [True]
 
 
 def watch(workers: Workers) -> None:
     """Look after a pool whose jobs wait, until they do not."""
     workers.watched = True
-    _watched.append(workers)
-    _startWatchdog()
+    try:
+        _watched.append(workers)
+        _startWatchdog()
+    except BaseException:  # a signal's: the next submitter that finds the pool full tries again
+        workers.watched = False
+        raise
 
 
 def ended(workers: Workers) -> None:
@@ -81,23 +85,25 @@ def startThread(thread: threading.Thread) -> None:
 
 
 def _startWatchdog() -> None:
+    startToken = [True]
     try:
-        _token.pop()
+        # `for`: a signal's exception comes before the token is taken, or finds it in our hands.
+        for _ in iter(_token.pop, None):
+            try:
+                thread = threading.Thread(
+                    target=_rounds, args=(startToken,), name="PoolWatchdog", daemon=True
+                )
+                startThread(thread)
+            except BaseException as error:
+                _giveUp(startToken)
+                if not isinstance(error, Exception):
+                    raise  # a signal's handler has raised
+            return
     except IndexError:
         return
-    startToken = [None]
-    try:
-        thread = threading.Thread(
-            target=_rounds, args=(startToken,), name="PoolWatchdog", daemon=True
-        )
-        startThread(thread)
-    except BaseException as error:
-        _giveUp(startToken)
-        if not isinstance(error, Exception):
-            raise  # a signal's handler has raised
 
 
-def _giveUp(startToken: list[None]) -> None:
+def _giveUp(startToken: list[bool]) -> None:
     """Note that the thread could not be started, or its starter was interrupted."""
     try:
         startToken.pop()
@@ -107,23 +113,29 @@ def _giveUp(startToken: list[None]) -> None:
     for workers in _watched:
         workers.watched = False
     _watched.clear()
-    _token.append(None)
+    _token.append(True)
 
 
-def _rounds(startToken: list[None]) -> None:
-    try:
-        startToken.pop()
-    except IndexError:
+def _rounds(startToken: list[bool]) -> None:
+    for _ in startToken:
+        del startToken[:]  # no call: a kill comes before this, or finds the `finally`
+        break
+    else:
         return  # its starter was interrupted, and has given it up
     try:
-        while _watched:
-            _wakeLock.acquire(timeout=TICK)
-            _visitAll(monotonic())
+        _watch()
     finally:  # also if this thread is killed from outside
-        _token.append(None)
+        _token.append(True)
         # Race: `watch` came between our last look and the token's return, and found no token.
         if _watched:
             _startWatchdog()
+
+
+def _watch() -> None:
+    # A loop of its own: where one in a `try` jumps back, 3.12 and later find no `finally`.
+    while _watched:
+        _wakeLock.acquire(timeout=TICK)
+        _visitAll(monotonic())
 
 
 def _visitAll(now: float) -> None:
@@ -186,7 +198,7 @@ def abandonAfterFork() -> None:
     _wakeLock = threading.Lock()
     _wakeLock.acquire()
     _watched.clear()
-    _token[:] = [None]
+    _token[:] = [True]
 
 
 def _checkUp(workers: Workers, now: float) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from contextvars import Context
 from enum import Enum
+from functools import partial
 from threading import Lock
 from time import monotonic
 from types import CoroutineType
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
 from twistlike._base.functions import checkFunction, describeWithPlace
+from twistlike._base.interrupts import finish
 from twistlike._pool.stats import BOUNDS, Tally
 from twistlike._wakeup.gil_handoff import HandoffLock
 
@@ -118,8 +120,7 @@ class Worker:
             # No token: its starter was interrupted, and has given it up.
             if self._isTaken() and workers.initialize():
                 try:
-                    while (context := Context()).run(self._work, context):
-                        pass
+                    self._workOn()
                 except BaseException as error:
                     killed = True
                     self._killed(error)
@@ -131,9 +132,14 @@ class Worker:
             except BaseException:
                 # An exception from outside came in the middle of it. Nothing is done twice.
                 killed = True
-                workers.leave(self)
+                finish(partial(workers.leave, self))
         if killed:
             workers.fill()
+
+    def _workOn(self) -> None:
+        # A loop of its own: where one in a `try` jumps back, 3.12 and later find no `except`.
+        while (context := Context()).run(self._work, context):
+            pass
 
     def _isTaken(self) -> bool:
         try:

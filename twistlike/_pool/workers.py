@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from twistlike._base.failure import Failure
 from twistlike._base.functions import describe, haveRoom
+from twistlike._base.interrupts import finish
 from twistlike._pool import watchdog
 from twistlike._pool.compensation import Compensation
 from twistlike._pool.errors import PoolStoppedError
@@ -84,12 +85,11 @@ class Workers:
     """
 
     def __init__(self, pool: ThreadPool) -> None:
-        # Weak: a pool that nobody holds any more is collected, and its workers leave.
-        self.pool = weakref.ref(pool, self._orphaned)
         self.queue: deque[Call | QueuedJob] = deque()
         self.idle: list[Worker] = []  # asleep; the last one is woken first: mostly the last used
         self.handoff = HandoffSlot()
         self.freePermits: list[int] = []  # permits that nobody holds
+        self.permits = 0  # how many there are: see `balance`
         self.surplus: list[bool] = []
         self.wakeDeadline = 0.0
         # Accepts jobs: from the beginning, also before `started`, until `close`.
@@ -125,6 +125,9 @@ class Workers:
         self.nextWarning = 0.0
         self.warner: threading.Thread | None = None
         self.watchFailed = False
+        # Weak: a pool that nobody holds any more is collected, and its workers leave. At the end:
+        # it may be collected at once, if this was interrupted.
+        self.pool = weakref.ref(pool, self._orphaned)
 
     # ---- submitting and waking workers -----------------------------------------------------------
 
@@ -158,6 +161,21 @@ class Workers:
                     return
                 raise
         self.watch()
+
+    def rouse(self) -> None:
+        """Have what is queued looked after, whatever is known of workers on the way.
+
+        For whoever was interrupted on the way to `ensureWorker`, or in it: other submitters rely on
+        that.
+        """
+        self.wakeDeadline = 0.0
+        if self.queue:
+            self.ensureWorker(monotonic())
+
+    def rouseOthers(self) -> None:
+        """Do the same for a submitter that was interrupted, or could not find a worker."""
+        if self.queue and self.open:
+            finish(self.rouse)
 
     def _wake(self, position: int = -1) -> bool:
         """Wake a worker: the one that comes first, or by 0 the one that comes last.
@@ -314,7 +332,7 @@ class Workers:
 
     def _noteLeaving(self, worker: Worker) -> None:
         # `stop` waits for the threads themselves, and this one still has a few steps to go.
-        self.leaving = [thread for thread in self.leaving if thread.is_alive()]
+        self._forgetEnded()
         if worker.thread is not None:
             self.leaving.append(worker.thread)
 
@@ -328,9 +346,7 @@ class Workers:
             self._giveBack(worker)
         # Race: a submitter came after the worker had left the list of the idle and before its
         # permit was back, and found neither. It appended before it looked, we look after both.
-        self.wakeDeadline = 0.0
-        if self.queue:
-            self.ensureWorker(monotonic())
+        self.rouse()
         if not self.open:
             self._finish()
 
@@ -340,38 +356,76 @@ class Workers:
             if worker.hasStarted() and worker.thread is not None and not worker.thread.is_alive():
                 self.leave(worker)
         with self.lock:
-            self.leaving = [thread for thread in self.leaving if thread.is_alive()]
+            self._forgetEnded()
+
+    def _forgetEnded(self) -> None:
+        # Not under `with` itself: where a loop there jumps back, CPython 3.13 does not see it.
+        self.leaving = [thread for thread in self.leaving if thread.is_alive()]
 
     # ---- size ------------------------------------------------------------------------------------
 
-    def addPermits(self, count: int) -> None:
-        """Let `count` more workers work, at once if jobs are queued."""
-        for _ in range(count):
-            try:
-                token = self.surplus.pop()
-            except IndexError:
-                token = _DISMISS
-            if token is not _SHRINK:
-                try:
-                    number = self.numbers.pop()
-                except IndexError:
-                    number = self.nextNumber
-                    self.nextNumber += 1
-                self.freePermits.append(number)
-        self.wakeDeadline = 0.0
-        if self.queue:
-            self.ensureWorker(monotonic())
+    def balance(self) -> None:
+        """Have as many permits as there may be workers. What was interrupted is done once more."""
+        try:
+            self._balance()
+        except BaseException:
+            finish(self._balance)
+            raise
 
-    def removePermits(self, count: int) -> None:
-        """Let `count` workers fewer work: idle ones leave now, busy ones after their job."""
-        for _ in range(count):
-            try:
-                for number in iter(self.freePermits.pop, None):
-                    self.numbers.append(number)
-                    break
-            except IndexError:
-                self.surplus.append(_SHRINK)
+    def _balance(self) -> None:
+        while change := self._changePermits():
+            if change < 0:
                 self._wake(0)
+        # Also where an interrupted call has made the change: more may work, or fewer.
+        for _ in range(min(len(self.surplus), len(self.idle))):
+            self._wake(0)
+        self.rouse()
+
+    def _changePermits(self) -> int:
+        """Add a permit (return 1), remove one (-1), or find that there are as many as there may be.
+
+        No call stands between what is done and its count, so an exception of a signal's finds both
+        or neither.
+        """
+        with self.lock:
+            wanted = self.maximum + self.compensation.compensating()
+            if self.permits < wanted:
+                self._addPermit()
+                return 1
+            if self.permits > wanted:
+                self._removePermit()
+                return -1
+        return 0
+
+    def _addPermit(self) -> None:
+        """Let one worker more work."""
+        try:
+            for token in iter(self.surplus.pop, None):
+                if token is _SHRINK:
+                    self.permits += 1
+                    return
+                break
+        except IndexError:
+            pass
+        try:
+            number = self.numbers.pop()
+        except IndexError:
+            number = self.nextNumber
+            self.nextNumber += 1
+        self.freePermits += [number]
+        self.permits += 1
+
+    def _removePermit(self) -> None:
+        """Let one worker fewer work: an idle one leaves now, a busy one after its job."""
+        try:
+            for number in iter(self.freePermits.pop, None):
+                self.permits -= 1
+                self.numbers += [number]
+                return
+        except IndexError:
+            pass
+        self.surplus += [_SHRINK]
+        self.permits -= 1
 
     def dismissOne(self) -> None:
         """Let one worker end. Its permit stays."""
@@ -382,30 +436,32 @@ class Workers:
     def resize(self, minimum: int, maximum: int) -> None:
         """Take new limits."""
         with self.lock:
-            change = maximum - self.maximum
             lower = minimum < self.minimum
             self.minimum = minimum
             self.maximum = maximum
             started = self.started
         if not started:
             return
-        if change > 0:
-            self.addPermits(change)
-        else:
-            self.removePermits(-change)
+        self.balance()
         self.fill()
         if lower:
             # Some sleep for ever, since they belonged to the minimum. Now they may not.
-            for _ in range(len(self.idle)):
-                self._wake(0)
+            self._wakeAll()
+
+    def _wakeAll(self) -> None:
+        for _ in range(len(self.idle)):
+            self._wake(0)
 
     def fill(self) -> None:
         """Start workers up to the minimum."""
         try:
-            while self.open and len(self.members) < self.minimum and self._grow():
-                pass
+            self._fill()
         except Exception:
             return  # no thread to be had now: nothing is lost, the next job asks again
+
+    def _fill(self) -> None:
+        while self.open and len(self.members) < self.minimum and self._grow():
+            pass
 
     # ---- life ------------------------------------------------------------------------------------
 
@@ -421,17 +477,18 @@ class Workers:
         if _exiting:
             self.refuse()
         with self.lock:
-            if self.started:
-                return
-            self.started = True
-            # Under the lock: a `resize` either comes before, or adds to these.
-            self.freePermits[:] = range(self.maximum - 1, -1, -1)
-            self.nextNumber = self.maximum
-        if fill:
-            self.fill()
-        self.wakeDeadline = 0.0
-        if self.queue:
-            self.ensureWorker(monotonic())
+            if not self.started:
+                # Under the lock: a `resize` either comes before, or adds to these.
+                self.freePermits[:] = range(self.maximum - 1, -1, -1)
+                self.nextNumber = self.permits = self.maximum
+                self.started = True
+        try:
+            if fill:
+                self.fill()
+            self.rouse()
+        except BaseException:
+            finish(self.rouse)
+            raise
 
     def startOne(self) -> None:
         """Start one worker more, if there is a permit. Raises what starting a thread raises."""
@@ -473,8 +530,14 @@ class Workers:
             if onStopped is not None:
                 onStopped()
             return
-        for _ in range(len(self.idle)):
-            self._wake(0)
+        try:
+            self._closed()
+        except BaseException:
+            finish(self._closed)
+            raise
+
+    def _closed(self) -> None:
+        self._wakeAll()
         self._finish()
 
     def _finish(self, wakeOthers: bool = True) -> None:
@@ -484,22 +547,24 @@ class Workers:
         if wakeOthers and self.started and self.queue:
             self.ensureWorker(monotonic())
         with self.lock:
-            if self.ended:
-                return
-            self.sealed = True
-            if self.members:
-                self.sealed = False
-                return
-            self.ended = True
-            callbacks, self.onStopped = self.onStopped, []
+            if not self.ended:
+                self.sealed = True
+                if self.members:
+                    self.sealed = False
+                    return
+                self.ended = True
+        # Also where an interrupted call has noted the end.
         self.handoff.clear()
         watchdog.ended(self)
         self._failQueued(PoolStoppedError("the pool was stopped before this job could run"))
-        for callback in callbacks:
-            try:
-                callback()
-            except BaseException as error:
-                self.report(Failure.fromException(error), "onStopped of a pool failed")
+        try:
+            for callback in iter(partial(self.onStopped.pop, 0), None):
+                try:
+                    callback()
+                except BaseException as error:
+                    self.report(Failure.fromException(error), "onStopped of a pool failed")
+        except IndexError:
+            pass
 
     def countDone(self) -> int:
         """Return how many jobs have run."""
@@ -513,19 +578,20 @@ class Workers:
 
     def _failQueued(self, error: BaseException) -> None:
         calls: list[str] = []
-        while True:
-            try:
-                item = self.queue.popleft()
-            except IndexError:
-                break
-            if isinstance(item, tuple):
-                self.abandoned += 1
-                calls.append(describe(item[1]))
-                continue
-            try:
-                self.abandoned += item.fail(error)  # False: it was cancelled
-            except BaseException as raised:
-                self.report(Failure.fromException(raised), "onResult of a job failed")
+        try:
+            # `for`: no signal's exception comes between taking a job and having it.
+            for item in iter(self.queue.popleft, None):
+                try:
+                    if isinstance(item, tuple):
+                        self.abandoned += 1
+                        calls.append(describe(item[1]))
+                    else:
+                        self.abandoned += item.fail(error)  # False: it was cancelled
+                except BaseException as raised:
+                    if isinstance(item, tuple) or not item.interrupted(raised):
+                        self.report(Failure.fromException(raised), "onResult of a job failed")
+        except IndexError:
+            pass
         if calls:
             # One report for all: nobody waits for these calls, and there may be many.
             names = ", ".join(calls[:5]) + (", ..." if len(calls) > 5 else "")
@@ -534,13 +600,17 @@ class Workers:
 
     def cancelQueued(self) -> None:
         """Cancel what is queued and can be cancelled; drop what cannot."""
-        while True:
-            try:
-                item = self.queue.popleft()
-            except IndexError:
-                return
-            if isinstance(item, tuple) or item.cancelQueued():
-                self.abandoned += 1
+        try:
+            for item in iter(self.queue.popleft, None):
+                try:
+                    if isinstance(item, tuple) or item.cancelQueued():
+                        self.abandoned += 1
+                except BaseException as error:
+                    if not isinstance(item, tuple):
+                        item.interrupted(error)
+                    raise
+        except IndexError:
+            pass
 
     def abandon(self, error: BaseException) -> list[StuckWorker]:
         """Fail what is queued, and forget the workers that still work. Returns what these do."""

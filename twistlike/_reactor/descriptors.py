@@ -149,12 +149,16 @@ class Descriptors(Part):
         if loop is not self._loop:
             return
         try:
-            for selectable, reading in list(self._polled):
-                if (selectable, reading) in self._polled:  # else one before it has removed it
-                    self._isReady(selectable, reading)
+            self._pollAll()
         finally:
             if self._polled:
                 self._pollLater(loop)
+
+    def _pollAll(self) -> None:
+        # A loop of its own: where one in a `try` jumps back, 3.12 and later find no `finally`.
+        for selectable, reading in list(self._polled):
+            if (selectable, reading) in self._polled:  # else one before it has removed it
+                self._isReady(selectable, reading)
 
     def _isReady(self, selectable: Any, reading: bool) -> None:
         """Hear from the loop that there is something to read, or room to write."""

@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.functions import describe
+from twistlike._base.interrupts import repair
 from twistlike._defer.coroutines import startCoroutine
 from twistlike._reactor.parts import Part
 from twistlike._wakeup.waker import wakerFor
@@ -341,10 +342,20 @@ class Inbox(Part):
             # Set before the asking: the loop may drain, and clear it, before the call returns.
             self._wakeup = wakeup
             waker.wake(wakeup)
-        except BaseException:
-            # A signal's exception, or no room on the stack: nothing is pending, the next call asks.
+        except RuntimeError:  # no room on the stack, or the loop is closed
             if self._wakeup is wakeup:
-                self._wakeup = NONE
+                self._wakeup = NONE  # nothing is pending: the next call asks
+            raise
+        except BaseException:
+            # Perhaps a signal's: others, that saw a wakeup pending, rely on this one. Once too
+            # often does no harm, and a real error comes again.
+            self._wakeup = wakeup = _Wakeup(0, monotonic())
+            try:
+                waker.wake(wakeup)
+            except BaseException:
+                if self._wakeup is wakeup:
+                    self._wakeup = NONE
+                raise
             raise
 
     def _latest(self) -> _Wakeup:
@@ -356,6 +367,18 @@ class Inbox(Part):
         left = len(calls)
         if left > most:
             left = most
+        try:
+            fatal = self._runBatch(seconds, calls, left)
+        finally:
+            # Also when a signal's KeyboardInterrupt came between two calls: the rest must run.
+            if calls and self._wakeup is NONE and self._waker is not None:
+                self._ask(self._waker)
+        if fatal is not None:
+            raise fatal
+
+    def _runBatch(self, seconds: float, calls: deque[Call], left: int) -> BaseException | None:
+        """Run so many calls, within a time. Returns what is to be raised when that has ended."""
+        # A loop of its own: where one in a `try` jumps back, 3.12 and later find no `finally`.
         # A batch that ends before the first look needs no clock.
         end = monotonic() + seconds if left > CALLS_A_LOOK else INF
         # Not "call = popleft()": between the two an exception of a signal's handler would lose it.
@@ -363,6 +386,7 @@ class Inbox(Part):
         empty = Context()
         run = empty.run
         fatal: BaseException | None = None
+        call: Call
         try:
             while left > 0:
                 for call in islice(source, min(left, CALLS_A_LOOK)):
@@ -371,7 +395,7 @@ class Inbox(Part):
                         if result is not None and type(result) is CoroutineType:
                             self._startCoroutine(run, result, call)
                     except BaseException as error:
-                        fatal = self._onError(error, _functionOf(call)) or fatal
+                        fatal = self._failed(error, call) or fatal
                     if empty:
                         empty = Context()  # the call has set something, which the next must not see
                         run = empty.run
@@ -382,13 +406,17 @@ class Inbox(Part):
             if calls:
                 raise
             # A poster took its call back.
+        call = ()  # frames of errors that a call has met lead here: no cycle
+        return fatal
+
+    def _failed(self, error: BaseException, call: Call) -> BaseException | None:
+        """Handle what a call has raised. Returns what is to be raised when the batch has ended."""
+        function = _functionOf(call)
+        try:
+            repair(error, function, call[1 if call[0] is function else 2 :])
         finally:
-            call = ()  # frames of errors that a call has met lead here: no cycle
-            # Also when a signal's KeyboardInterrupt came between two calls: the rest must run.
-            if calls and self._wakeup is NONE and self._waker is not None:
-                self._ask(self._waker)
-        if fatal is not None:
-            raise fatal
+            del call  # the error's traceback may lead to this frame
+        return self._onError(error, function)
 
     def _startCoroutine(self, run: Callable[..., object], result: Any, call: Call) -> None:
         """Run what a coroutine function has returned, in the context of the call."""

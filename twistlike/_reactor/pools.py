@@ -145,9 +145,10 @@ class Pools(Part):
         with self._making:
             self._started = True
             self._ending = False
-            for pool in (self.users, self._names):
-                if pool is not None and not pool.started:
-                    pool.start()
+            if self.users is not None:
+                self.users.start()
+            if self._names is not None:
+                self._names.start()
 
     def bind(self, loop: AbstractEventLoop) -> None:
         """Have a loop, by whose clock the end is limited."""
@@ -230,11 +231,11 @@ class Pools(Part):
 
     def _takeAll(self) -> list[ThreadPool]:
         with self._making:
-            pools = [pool for pool in (self.users, self._names) if pool is not None]
+            pools = (self.users, self._names)
             self.users = self._names = None
             self._started = False
             self._ending = True
-        return pools
+        return [pool for pool in pools if pool is not None]
 
     def _abandon(self, pools: list[ThreadPool]) -> list[StuckWorker]:
         error = ReactorNotRunning("the reactor has ended before this job could run")

@@ -100,19 +100,24 @@ class RunLoop:
         life = self._life
         life.loopEnds = loop is not self.installedLoop
         try:
-            loop.run_forever()
-            # It may have been stopped below the reactor, or an exit have come out of a callback of
-            # somebody else: end in order all the same.
-            while life.state in (State.RUNNING, State.STOPPING):
-                if life.state is State.RUNNING:
-                    life.stop()
-                loop.run_forever()
+            self._runToEnd(loop)
         except BaseException:
             self._endInOrder(loop)
             raise
         finally:
             self._leave(loop)
             tell("the reactor's main loop has ended")
+
+    def _runToEnd(self, loop: AbstractEventLoop) -> None:
+        # A loop of its own: where one in a `try` jumps back, 3.12 and later find no `finally`.
+        life = self._life
+        loop.run_forever()
+        # It may have been stopped below the reactor, or an exit have come out of a callback of
+        # somebody else: end in order all the same.
+        while life.state in (State.RUNNING, State.STOPPING):
+            if life.state is State.RUNNING:
+                life.stop()
+            loop.run_forever()
 
     def runOnce(self, delay: float) -> None:
         """Run one turn of the loop, of the reactor's present one if it has any.

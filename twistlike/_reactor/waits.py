@@ -78,13 +78,16 @@ class BlockingCall(Generic[T]):
     def __init__(self, slot: HandoffSlot | None = None) -> None:
         self._slot = slot
         self._woken = False
-        # One token: whoever pops it brings the outcome. list.pop is atomic, so no lock is needed
-        # between the reactor's thread, its end, and the watchdog of a pool.
+        # One token: whoever deletes it brings the outcome. That is atomic, so no lock is needed
+        # between the reactor's thread, its end, and the watchdog of a pool. And it is no call: no
+        # signal's exception comes between the deletion and the release of the lock, which would
+        # leave the thread asleep for ever.
         self._open = [True]
         self._value: T | None = None
         self._failure: Failure | None = None
         handoff = None if slot is None else slot.take()
         if handoff is None:
+            self._slot = None
             self._lock: LockType | HandoffLock = allocate_lock()
             self._lock.acquire()
         else:
@@ -92,35 +95,40 @@ class BlockingCall(Generic[T]):
 
     def succeed(self, value: T) -> None:
         """Bring the value. Thread: any."""
+        slot = self._slot
+        begin = 0.0 if slot is None else monotonic()
         try:
-            self._open.pop()
+            del self._open[0]
         except IndexError:
             return
         self._value = value
-        self._wake()
+        try:
+            self._lock.release()
+        except OSError:
+            self._lock.releaseSpare()  # type: ignore[union-attr]
+        if slot is not None:
+            self._noteWoken(slot, begin)
 
     def fail(self, failure: Failure) -> None:
         """Bring the error. Thread: any."""
+        slot = self._slot
+        begin = 0.0 if slot is None else monotonic()
         try:
-            self._open.pop()
+            del self._open[0]
         except IndexError:
             return
         self._failure = failure
-        self._wake()
-
-    def _wake(self) -> None:
-        lock = self._lock
-        if type(lock) is not HandoffLock:
-            lock.release()
-            return
-        begin = monotonic()
         try:
-            lock.release()
-        except OSError:  # somebody else has closed its descriptor
-            lock.releaseSpare()
+            self._lock.release()
+        except OSError:  # somebody else has closed the descriptor of a `HandoffLock`
+            self._lock.releaseSpare()  # type: ignore[union-attr]
+        if slot is not None:
+            self._noteWoken(slot, begin)
+
+    def _noteWoken(self, slot: HandoffSlot, begin: float) -> None:
         # The woken thread has had the GIL since: did it compute, instead of asking again?
-        if monotonic() - begin >= LONG and self._slot is not None:
-            self._slot.noteLong()
+        if monotonic() - begin >= LONG:
+            slot.noteLong()
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for the outcome.
@@ -198,8 +206,13 @@ class CompensatedCall(BlockingCall[Any]):
             return self.wait(timeout)
         if self.wait(_SOON):
             return True
-        with pool.compensated(self.wedged):
-            return self.wait(None if timeout is None else timeout - _SOON)
+        compensated = pool.compensated(self.wedged)
+        try:
+            with compensated:
+                return self.wait(None if timeout is None else timeout - _SOON)
+        except BaseException:
+            compensated.__exit__()  # a signal's exception may have interrupted that
+            raise
 
     def wedged(self, error: Exception) -> None:
         """Fail: the pool of the worker that waits is wedged. Thread: any."""
@@ -272,12 +285,11 @@ class OutstandingDeferreds(Part):
 
 def _takeEach(waits: set[W]) -> Iterator[W]:
     """Take what waits out of a set, one by one, also what comes meanwhile."""
-    while waits:
-        try:
-            wait = waits.pop()
-        except KeyError:
-            return  # Race: a thread has just taken the last one back
-        yield wait
+    try:
+        # Not "wait = pop()": between the two an exception of a signal's handler would lose it.
+        yield from iter(waits.pop, None)
+    except KeyError:
+        return  # there is none left
 
 
 def ended() -> ReactorNotRunning:

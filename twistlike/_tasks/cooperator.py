@@ -372,20 +372,24 @@ class Cooperator:
         """Make steps until the slice is used up."""
         self._tickCall = None
         try:
-            isOver = self._terminationPredicateFactory()
-            tasks = self._tasks
-            while tasks:
-                if self._next >= len(tasks):
-                    self._next = 0
-                task = tasks[self._next]
-                self._next += 1
-                task._step()
-                if isOver():
-                    break
-            else:
-                self._next = 0  # none is left: the next one to come is the first
+            self._useSlice()
         finally:
             self._askForTick()
+
+    def _useSlice(self) -> None:
+        # A loop of its own: where one in a `try` jumps back, 3.12 and later find no `finally`.
+        isOver = self._terminationPredicateFactory()
+        tasks = self._tasks
+        while tasks:
+            if self._next >= len(tasks):
+                self._next = 0
+            task = tasks[self._next]
+            self._next += 1
+            task._step()
+            if isOver():
+                break
+        else:
+            self._next = 0  # none is left: the next one to come is the first
 
 
 # One for each reactor that has been asked for one. The reactor's own trigger holds the cooperator

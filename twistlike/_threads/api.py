@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.functions import ASYNC, checkFunction, describe, describeWithPlace
+from twistlike._base.interrupts import repairedBy
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.deferred import Deferred
@@ -456,8 +457,8 @@ def _blockingCall(
         reactor._life.acceptWait("a blocking call", partial(blocked.waiting.__contains__, wait))
     # Race: the reactor ends while we come. It releases the waiters that it knows of, then closes
     # the inbox. We are known before we post: so either we are released, or the post is refused.
-    blocked.waiting.add(wait)
     try:
+        blocked.waiting.add(wait)
         reactor.callFromThread(wait.serve)
         if not wait.waitCompensated(timeout):
             try:
@@ -468,6 +469,7 @@ def _blockingCall(
             raise TimeoutError(string=f"{what} has given no result within {timeout} s")
         return wait.outcome()
     finally:
+        blocked.waiting.discard(wait)  # before any call at whose beginning this could be hit
         blocked.leave(wait)
         del wait  # it leads to the error in whose traceback this frame is
 
@@ -485,6 +487,11 @@ def _checkBlockingCall(reactor: object, f: object) -> None:
             "a blocking call takes a function after the reactor, with the function's arguments"
             f" after it; what it got is {what}"
         )
+
+
+def _failWait(error: BaseException, wait: _Wait) -> None:
+    """Fail: a signal's exception came before the call, or before its outcome was brought."""
+    wait.fail(Failure.fromException(error))
 
 
 class _Wait(CompensatedCall):
@@ -506,6 +513,7 @@ class _Wait(CompensatedCall):
         self._blocked = blocked
         self._awaited: Deferred[Any] | None = None
 
+    @repairedBy(_failWait)
     def serve(self) -> None:
         """Make the call. Thread: the reactor's."""
         try:

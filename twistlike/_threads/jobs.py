@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.functions import haveRoom
+from twistlike._base.interrupts import repairedBy
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError
 from twistlike._pool.jobs import QueuedJob
@@ -87,6 +88,15 @@ class OutstandingDeferred(Deferred[T]):
             self.errback(failure)
 
 
+def _settleInterrupted(
+    error: BaseException, deferred: OutstandingDeferred[Any], outcome: Any
+) -> None:
+    """Fire the Deferred, if a signal's exception came before that."""
+    if not deferred.called:
+        settle(deferred, outcome)
+
+
+@repairedBy(_settleInterrupted)
 def settle(deferred: OutstandingDeferred[Any], outcome: Any) -> None:
     """Fire a Deferred with what its function has come to. Thread: the reactor's.
 

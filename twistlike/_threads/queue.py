@@ -24,11 +24,13 @@ from __future__ import annotations
 import os
 import weakref
 from collections import deque
+from functools import partial
 from threading import RLock, current_thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twistlike._base.error import TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
+from twistlike._base.interrupts import finish
 from twistlike._base.naming import showAs
 from twistlike._defer.callbacks import NON_DEFERRED_TYPES
 from twistlike._defer.deferred import Deferred, fail, succeed
@@ -48,11 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["QueueClosed", "ThreadsafeQueue"]
 
 T = TypeVar("T")
-
-# How many exceptions of signals one repair bears: far more than come one upon the other at a
-# signal each millisecond while another thread holds the lock. Bounded, so that no defect makes it
-# an endless loop.
-MAX_HITS = 1_000
 
 # The queues that are alive, by id, for the child of a fork. A plain dict, as in the pool: its
 # operations are atomic.
@@ -447,23 +444,15 @@ class ThreadsafeQueue(Generic[T]):
         self._leave(waiter)
 
     def _leave(self, waiter: ThreadWaiter) -> None:
-        """Have it as if a waiter had never come. Thread: any.
+        """Have it as if a waiter had never come. Thread: any."""
+        finish(partial(self._remove, waiter))
 
-        Where signals' exceptions come one upon the other, this goes on until it is done, and raises
-        the last of them.
-        """
-        error: BaseException | None = None
-        for _ in range(MAX_HITS):
-            try:
-                with self._lock:
-                    self._forget(waiter)
-                    waiter.giveUp(self._items)
-                    self._settle()  # whatever was hit may have been bringing others together
-                break
-            except BaseException as hit:
-                error = hit
-        if error is not None:
-            raise error
+    def _remove(self, waiter: ThreadWaiter) -> None:
+        """Do so; can be done twice."""
+        with self._lock:
+            self._forget(waiter)
+            waiter.giveUp(self._items)
+            self._settle()  # whatever was interrupted may have been bringing others together
 
     def _wait(self, waiter: ThreadWaiter, line: deque[Any], timeout: float | None) -> Any:
         """Stand in a line, and wait to be served. Thread: the one that waits."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
+from twistlike._base.interrupts import repairedBy
 from twistlike._base.naming import showAs
 from twistlike._reactor.waits import CompensatedCall
 from twistlike._threads.handoff import NOTHING, ItemDeferred
@@ -25,6 +26,11 @@ __all__ = ["QueueClosed", "QueueDeferred", "ThreadWaiter"]
 
 class QueueClosed(Exception):
     """The queue is closed: it takes nothing more, and what was in it has been taken."""
+
+
+def _fireAgain(_: BaseException, deferred: QueueDeferred) -> None:
+    """Fire with what is there: a signal's exception came before that."""
+    deferred._fire()
 
 
 class QueueDeferred(ItemDeferred[Any]):
@@ -77,6 +83,7 @@ class QueueDeferred(ItemDeferred[Any]):
         """Whether it has been served, and has not fired."""
         return self._outcome is not NOTHING
 
+    @repairedBy(_fireAgain)
     def _fire(self) -> None:
         outcome = self._take()
         if outcome is NOTHING:

@@ -165,9 +165,7 @@ class LoopTimers(TimerQueue):
         """
         loop = self._loop
         assert loop is not None
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self.alarmTime = time
+        before = self._alarm
         delay = max(time - self.seconds(), atLeast)
         # A context for each: under nest_asyncio, the next alarm may come while this one's calls
         # run, and no context can be entered twice.
@@ -175,6 +173,11 @@ class LoopTimers(TimerQueue):
             self._alarm = loop.call_later(delay, self._alarmComes, context=Context())
         else:
             self._alarm = loop.call_soon(self._alarmComes, context=Context())
+        # No call comes between them. The one of before is cancelled last: interrupted by a
+        # signal's exception, there are two alarms, and not none.
+        self.alarmTime = time
+        if before is not None:
+            before.cancel()
 
     def _alarmForNext(self, atLeast: float = 0.0) -> None:
         """Set the alarm for the call that is due next, unless an earlier one is set."""
@@ -184,10 +187,14 @@ class LoopTimers(TimerQueue):
             self.setAlarm(time, atLeast)
 
     def _alarmComes(self) -> None:
-        self._alarm = None
-        self.alarmTime = -INF  # until the batch begins, nobody sets another one
-        self._first()
-        self._runDue()
+        try:
+            self._alarm = None
+            self.alarmTime = -INF  # until the batch begins, nobody sets another one
+            self._first()
+            self._runDue()
+        except BaseException:
+            self._alarmForNext()  # a signal's exception may have come before that
+            raise
 
     def runIfDue(self) -> None:
         """Run what is due now, if the alarm has been set for it, without waiting for the alarm.
@@ -196,9 +203,14 @@ class LoopTimers(TimerQueue):
         batch, before the calls that were made within it. So it is in Twisted.
         """
         if self._alarm is not None and self.alarmTime <= self.seconds():
-            self._alarm.cancel()
-            self._alarm = None
-            self._runDue()
+            try:
+                self._alarm.cancel()
+                self._alarm = None
+                self._runDue()
+            except BaseException:
+                self._alarm = None
+                self._alarmForNext()  # as in `_alarmComes`
+                raise
 
     def _runDue(self) -> None:
         """Run what is due now; what these calls ask for comes on a later turn."""
@@ -216,6 +228,8 @@ class LoopTimers(TimerQueue):
                 try:
                     call.run()
                 except BaseException as error:
+                    if not call.called:
+                        self.putBack(call)  # a signal's exception came before it was made
                     assert function is not None
                     if (traceback := tracebackOf(error)) is not None:
                         # Without our own frame, that of call.run(): the reporter drops one, too.

@@ -29,7 +29,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from contextvars import Context, copy_context
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from itertools import chain
 from time import time as wallClock
 from types import CoroutineType
@@ -449,9 +449,11 @@ class TimerQueue:
         fresh = self._fresh
         if not fresh:
             return
-        self._fresh = []
-        entries = [(call.time, call.number, call) for call in fresh if not call.cancelled]
-        self._dead -= len(fresh) - len(entries)
+        # They stay in the list until they are in the heap: interrupted by a signal's exception,
+        # this is done once more. An entry that is then there twice does no harm.
+        count = len(fresh)
+        entries = [(call.time, call.number, call) for call in fresh[:count] if not call.cancelled]
+        dead = count - len(entries)
         for time, _, call in entries:
             call.timeOfEntry = time
         heap = self._heap
@@ -459,9 +461,13 @@ class TimerQueue:
         if len(entries) * 8 < len(heap):
             for entry in entries:
                 heappush(heap, entry)
+            del fresh[:count]
+            self._dead -= dead
         else:
             heap += entries  # the same list object: a caller further up may hold it
-            heapify(heap)
+            del fresh[:count]
+            self._dead -= dead
+            heapify(heap)  # no call comes before it, so nobody sees the heap without its order
 
     def nextTime(self) -> float | None:
         """Return when the next call is due, `None` if there is none."""
@@ -512,24 +518,38 @@ class TimerQueue:
             elif number > limit:
                 return
             else:
-                if inLine:
-                    line.popleft()
-                else:
-                    heappop(heap)
+                try:
+                    if inLine:
+                        line.popleft()
+                    else:
+                        heappop(heap)
+                except BaseException:  # a signal's: nobody has got it
+                    self.putBack(call)
+                    raise
                 yield call
+
+    def putBack(self, call: DelayedCall) -> None:
+        """Take a call back that is due and was not run. That it is still here does no harm."""
+        if call.active():
+            call.timeOfEntry = call.time
+            heappush(self._heap, (call.time, call.number, call))
 
     def _passOver(self, entry: Entry, inLine: bool) -> None:
         """Drop the first entry of the line or of the heap, or push it once more, as is its due."""
+        time, number, call = entry
+        if call.timeOfEntry == time:
+            # Pushed before the other one is dropped: a signal's exception loses none.
+            call.timeOfEntry = call.time
+            if not inLine:
+                heapreplace(self._heap, (call.time, number, call))
+                return
+            heappush(self._heap, (call.time, number, call))
+        else:
+            self._dead -= 1
         if inLine:
             self._line.popleft()
         else:
             heappop(self._heap)
-        time, number, call = entry
-        if call.timeOfEntry != time:
-            self._dead -= 1
-        else:
-            call.timeOfEntry = call.time
-            heappush(self._heap, (call.time, number, call))
 
     def calls(self) -> list[DelayedCall]:
         """Return the calls that are still to come, in the order in which they are due."""
@@ -589,12 +609,13 @@ class TimerQueue:
         entries = chain(self._heap, self._line)
         alive = {number: call for time, number, call in entries if call.timeOfEntry == time}
         self._dead = 0
-        self._line.clear()
         for call in alive.values():
             call.timeOfEntry = call.time
-        # The same list object: a caller further up may hold it.
+        # The same list object: a caller further up may hold it. No call comes before it has its
+        # order; the line is emptied last, so that a signal's exception loses nothing.
         self._heap[:] = [(call.time, number, call) for number, call in alive.items()]
         heapify(self._heap)
+        self._line.clear()
 
 
 showAs("twistlike.internet.base", globals(), ["DelayedCall"])

@@ -104,11 +104,17 @@ class EpollWaker:
             # Race: cleared before the token is asked for. A thread that wakes in between wakes once
             # too often; the other way round its wakeup would be cleared, and never be answered.
             try:
-                clear()
-            except (OSError, ValueError):
-                pass  # closed by somebody else; the number is that of another descriptor
-            if (alive := waker()) is not None:
-                alive._answer(alive._latest())
+                try:
+                    clear()
+                except (OSError, ValueError):
+                    pass  # closed by somebody else; the number is that of another descriptor
+                if (alive := waker()) is not None:
+                    alive._answer(alive._latest())
+            except BaseException:
+                # Perhaps a signal's, before all was answered. Once too often does no harm.
+                if (alive := waker()) is not None:
+                    alive.wake(None)
+                raise
 
         Context().run(loop.add_reader, number, woken)
         self._loop = loop  # last: without it there is nothing to be removed

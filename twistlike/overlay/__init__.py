@@ -81,6 +81,10 @@ def uninstall() -> None:
             from twistlike.overlay.with_twisted import log  # not needed without one
 
             log.end()
-        for name, module in loaded():
-            if isOurs(name, module):
-                del sys.modules[name]
+        _forgetLoaded()
+
+
+def _forgetLoaded() -> None:
+    for name, module in loaded():
+        if isOurs(name, module):
+            del sys.modules[name]
