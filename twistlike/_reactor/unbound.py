@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-__all__ = ["REPORT_AFTER", "UnboundCalls", "callerOf", "placeOfCall"]
+__all__ = ["REPORT_AFTER", "UnboundCalls", "callerOf", "placeOfCall", "stackOfCall"]
 
 # After how long a wait for a loop is reported, in seconds: longer than a program takes to start its
 # loop after it has started its threads, shorter than a person waits before they ask what is wrong.
@@ -44,6 +44,8 @@ HELP = (
     "In a program that runs its own event loop, write reactor.attach() at the start of its main "
     "coroutine (or: async with reactor); in any other program, reactor.run() has to be called"
 )
+
+ENDS = "The program ends, so such waits are given up. "
 
 
 def callerOf(frame: FrameType | None) -> tuple[str, FrameType | None]:
@@ -77,6 +79,12 @@ def placeOfCall(frame: FrameType | None) -> str:
     return f"by the loop, asked to by callFromThread, a timer or a signal, which runs {place}"
 
 
+def stackOfCall() -> tuple[str, str]:
+    """Return which function of ours was called in this thread, and the stack that called it."""
+    name, stack = _here()
+    return name, _format(stack)
+
+
 class _Asked:
     """What a thread has asked for: this one, now.
 
@@ -89,6 +97,11 @@ class _Asked:
         self.name, self.stack = _here()
         self.thread = threading.current_thread().name
         self.since = monotonic()
+
+    @property
+    def what(self) -> tuple[object, ...]:
+        """Which wait it is: a loop that asks with a limit, again and again, is told once."""
+        return self.thread, self.name, *self.stack[:1]
 
 
 class UnboundCalls(Part):
@@ -119,6 +132,8 @@ class UnboundCalls(Part):
         self._bound: threading.Lock | None = None  # released when there is a loop
         self._watchesExit = False
         self._told = False  # since there was a loop
+        # Which waits were told since there was a loop, by thread, function and place.
+        self._toldWaits: set[tuple[object, ...]] = set()
         self._next: _Asked | None = None  # the latest wait; watched if the first one ends
         self._exitWatch: Callable[[], object] | None = None  # the latest
         self._threadAsked = False  # for what belongs to the loop's thread
@@ -133,7 +148,7 @@ class UnboundCalls(Part):
         self.expect()
         self.watchExit()
         # In the main thread a program prepares what runs once its loop does.
-        if self._bound is None and not _isMainThread():
+        if self._bound is None and not self._told and not _isMainThread():
             self._startWatch(_Asked(None))
 
     def noteUse(self) -> None:
@@ -151,9 +166,10 @@ class UnboundCalls(Part):
 
         Args:
             waits: Returns whether it still does.
+
+        Raises:
+            ReactorNotRunning: If the program ends, and nothing can watch this wait any more.
         """
-        if self._told:
-            return
         # Race: the watch has found just now that what it was begun for waits no longer. It drops
         # its lock and then looks for this; we do the opposite.
         self._next = asked = _Asked(waits)
@@ -191,12 +207,17 @@ class UnboundCalls(Part):
             ).start()
         except RuntimeError:
             self._bound = None  # no thread can be started: nobody would report it
+            if asked.waits is not None and _programEnds():
+                raise ReactorNotRunning(
+                    f"{asked.name} was called, but the program ends, and the reactor has no loop"
+                ) from None
 
     def bind(self, loop: AbstractEventLoop) -> None:
         """Watch no longer: there is a loop, which runs what waits."""
         if self.attach is not None:
             whenTaskWaits.discard(self.attach)
         self._threadAsked = self._told = False
+        self._toldWaits.clear()
         self._next = None
         bound, self._bound = self._bound, None
         if bound is not None:
@@ -206,41 +227,51 @@ class UnboundCalls(Part):
         """Watch anew: the thread that watches is not in the child."""
         self._bound = self._next = None
         self._told = False
+        self._toldWaits.clear()
 
     def _watch(self, bound: threading.Lock, asked: _Asked) -> None:
         """Wait for the loop, and report if none comes. Thread: one of its own."""
+        told = 0.0
         while True:
             if bound.acquire(timeout=max(0, asked.since + REPORT_AFTER - monotonic())):
                 return
             if asked.waits is None or asked.waits():
-                break
-            # Its limit is over, or a signal has ended it. The latest one is watched in its place.
-            if (latest := self._takeNext()) is None:
+                told = monotonic()  # the report counts what was asked for until now
+                self._tell(asked)
+            # It was told, its limit is over, or a signal has ended it: now the latest one's turn.
+            if (latest := self._takeNext(told)) is None:
                 if self._bound is bound:
                     self._bound = None
-                if (latest := self._takeNext()) is None:
+                if (latest := self._takeNext(told)) is None:
                     return
                 self._bound = bound
             asked = latest
-        self._told = True
-        self._next = None
-        text = (
-            f"{asked.name} was called in thread {asked.thread!r} {monotonic() - asked.since:.1f} s "
-            "ago, and the reactor has had no loop since, so it waits (calls and jobs that do: "
-            f"{self._count(self._threadAsked)}). {HELP}. It was called here:\n"
-            f"{_format(asked.stack)}"
-        )
-        self._report(
-            Failure(ReactorNotRunning(text)), "a thread waits for a reactor without a loop"
-        )
 
-    def _takeNext(self) -> _Asked | None:
+    def _tell(self, asked: _Asked) -> None:
+        """Report what has waited for so long, once."""
+        self._told = True
+        ends = _programEnds()
+        if asked.what not in self._toldWaits or ends:
+            self._toldWaits.add(asked.what)
+            text = (
+                f"{asked.name} was called in thread {asked.thread!r} "
+                f"{monotonic() - asked.since:.1f} s ago, and the reactor has had no loop since, so "
+                f"it waits (calls and jobs that do: {self._count(self._threadAsked)}). {HELP}. "
+                f"{ENDS if ends else ''}It was called here:\n{_format(asked.stack)}"
+            )
+            self._report(
+                Failure(ReactorNotRunning(text)), "a thread waits for a reactor without a loop"
+            )
+        if ends:
+            self._release()
+
+    def _takeNext(self, told: float) -> _Asked | None:
         asked, self._next = self._next, None
-        return asked
+        return None if asked is None or asked.since < told else asked
 
     def releaseAtExit(self) -> None:
         """Let threads go that wait for a loop: the interpreter ends, and waits for them."""
-        if self._bound is not None:
+        if self._told or self._bound is not None:
             self._release()
 
     def reportUnrun(self) -> None:
@@ -249,6 +280,11 @@ class UnboundCalls(Part):
             what = "1 call or job was" if number == 1 else f"{number} calls and jobs were"
             text = f"{what} never run, for the reactor never had a loop. {HELP}"
             self._report(Failure(ReactorNotRunning(text)), "the program ends")
+
+
+def _programEnds() -> bool:
+    """Return whether the main thread has ended, so that whoever waits keeps the process alive."""
+    return not threading.main_thread().is_alive()
 
 
 def _isMainThread() -> bool:
