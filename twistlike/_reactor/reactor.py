@@ -17,9 +17,9 @@ from __future__ import annotations
 import weakref
 from contextvars import copy_context
 from functools import partial
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from twistlike._base.coroutines import NOT_RUN
 from twistlike._base.failure import Failure
 from twistlike._base.functions import describeWithPlace, withoutArguments
 from twistlike._base.naming import showAs
@@ -269,7 +269,7 @@ class AsyncioSelectorReactor(Network):
         event, (phase, function, args, kwargs) = handle
         if self._life.startupFired:
             result = function(*args, **kwargs)
-            if type(result) is CoroutineType:
+            if type(result) in NOT_RUN:
                 startCoroutine(result, function)
             return None
         return self._events.add(phase, event, function, args, kwargs)

@@ -33,9 +33,9 @@ from heapq import heapify, heappop, heappush
 from itertools import chain
 from math import inf, isnan, nan
 from time import time as wallClock
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.coroutines import NOT_RUN
 from twistlike._base.error import AlreadyCalled, AlreadyCancelled
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
@@ -253,7 +253,7 @@ class DelayedCall:
         self.timeOfEntry = nan
         self.func = self.args = self.kw = self.context = None
         result = run(func, *args, **kw) if kw else run(func, *args)
-        if result is not None and type(result) is CoroutineType:
+        if result is not None and type(result) in NOT_RUN:
             run(startCoroutine, result, func)
 
     def _whyInactive(self) -> ValueError:

@@ -254,7 +254,7 @@ class BaseClient(Connection):
     def _tellLost(self, protocol: Any, reason: Failure) -> None:
         connector, self.connector = self.connector, None
         try:
-            protocol.connectionLost(reason)
+            super()._tellLost(protocol, reason)
         except BaseException as error:
             fatal = self._net.onError(error, protocol.connectionLost)
             if fatal is not None:
