@@ -102,7 +102,7 @@ class BlockingCall(Generic[T]):
 
         Thread: the one that waits. A signal's exception gets through.
         """
-        limit = -1 if timeout is None else min(timeout, TIMEOUT_MAX)
+        limit = -1 if timeout is None else min(float(timeout), TIMEOUT_MAX)
         while self._lock.acquire(True, limit):
             if not self._open:
                 self._woken = True

@@ -39,7 +39,7 @@ from twistlike._eventloop.host_end import HostWatch, generatorsEnd
 from twistlike._eventloop.teardown import endTasks
 from twistlike._log.report import tell
 from twistlike._reactor.parts import runEach
-from twistlike._reactor.unbound import placeOfCall
+from twistlike._reactor.unbound import callerOf, placeOfCall
 from twistlike._reactor.wrong_thread import ThreadGuard
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class LifeCycle:
         beginning: Held by whatever gives the reactor a loop: threads with loops of their own meet
             here. Re-entrant, for a signal handler or a `__del__` in the middle of it.
         loopEnds: Whether the loop is the reactor's own, and is closed when the reactor has ended.
+        blocks: How many `async with` blocks of the reactor are open.
         onNeeded: Called, in any thread, when the reactor is used and has no loop. If it is None,
             what is asked for is kept.
         shutdownTimeout: How long the end may wait for something, in seconds.
@@ -128,6 +129,7 @@ class LifeCycle:
         self.loop: AbstractEventLoop | None = None
         self.attached = False
         self.loopEnds = False
+        self.blocks = 0
         self._fired = Fired.NOTHING
         self._thread = 0
         self._endedOn: weakref.ref[AbstractEventLoop] | None = None
@@ -137,7 +139,7 @@ class LifeCycle:
         self._endWaiters: list[Deferred[None]] = []
         self._forced = False
         self._ending: object = None  # the end that is under way
-        self._stoppedAt = ""  # "at ...": where the user has stopped it, on a host's loop
+        self._stoppedAt = ""  # what has ended it, and where, if its host's loop goes on
         self._beforeStartup: Callable[[], object] | None = None
         self.onNeeded: Callable[[], object] | None = None
 
@@ -236,6 +238,7 @@ class LifeCycle:
     def forgetEnd(self) -> None:
         """Let it attach by itself again, also to the loop on which it has ended."""
         self._endedOn = None
+        self._stoppedAt = ""
 
     def acceptWork(self, name: str) -> None:
         """Begin a call that hands work to threads; attach first if there is no loop yet.
@@ -288,13 +291,25 @@ class LifeCycle:
         """Return the text that says what cannot be done, since the reactor has ended, and why."""
         if self._stoppedAt:
             return (
-                f"{what}, but the reactor has ended: reactor.stop() was called {self._stoppedAt}, "
-                "on a loop that goes on; reactor.attach() in that loop begins again"
+                f"{what}, but the reactor has ended: {self._stoppedAt}, on a loop that goes on; "
+                "reactor.attach() in that loop begins again"
             )
         return (
             f"{what}, but the reactor has ended; reactor.run(), or reactor.attach() in a running "
             "loop, begins again"
         )
+
+    def alreadyRuns(self, name: str) -> str:
+        """Return the text that says why the reactor cannot be run: it has a loop.
+
+        Args:
+            name: What was called.
+        """
+        loop = self.loop
+        text = f"{name}() was called, but the reactor is {self.state.value}, on {loop!r}"
+        if loop is not None and not loop.is_running():
+            return f"{text}, which does not run now: close that to have the reactor free"
+        return f"{text}; for another loop make another Reactor()"
 
     # ---- beginning -------------------------------------------------------------------------------
 
@@ -338,6 +353,7 @@ class LifeCycle:
         self.attached = state is State.ATTACHED
         self._fired = Fired.NOTHING
         self._forced = False
+        self.blocks = 0
         threadable.registerAsIOThread()
         if self.loop is None:
             self.bind(loop)
@@ -351,7 +367,11 @@ class LifeCycle:
         """
         with self.beginning:
             if self.loop is not None:
-                raise ReactorAlreadyRunning(f"the reactor is {self.state.value} already")
+                raise ReactorAlreadyRunning(
+                    f"the reactor is {self.state.value} already, on {self.loop!r}; a reactor has "
+                    "one loop: for this one, make another Reactor() (twistlike.internet."
+                    "asyncioreactor), or close that one before"
+                )
             self._hostEnds = self.loopEnds = False
             self.begin(State.ATTACHED, loop)
         life = weakref.ref(self)
@@ -404,11 +424,14 @@ class LifeCycle:
 
     def _noteStop(self) -> None:
         """Note where a reactor is stopped whose host goes on, for the errors of later uses."""
-        if place := placeOfCall(sys._getframe()):
-            self._stoppedAt = place
+        frame = sys._getframe()
+        if place := placeOfCall(frame):
+            ofBlock = callerOf(frame)[0] == "__aexit__"
+            what = "its `async with` block ended" if ofBlock else "reactor.stop() was called"
+            self._stoppedAt = f"{what} {place}"
             tell(
-                f"reactor.stop() was called {self._stoppedAt}: the reactor ends, with its "
-                "threads and timers; the loop goes on, and reactor.attach() begins again"
+                f"{self._stoppedAt}: the reactor ends, with its threads and timers; the loop goes "
+                "on, and reactor.attach() begins again"
             )
 
     def crash(self) -> None:

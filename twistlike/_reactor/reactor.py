@@ -30,7 +30,7 @@ from twistlike._log.report import report
 from twistlike._reactor.blocked import BlockedThreads
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
-from twistlike._reactor.lifecycle import LifeCycle
+from twistlike._reactor.lifecycle import LifeCycle, State
 from twistlike._reactor.network import Network
 from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
@@ -354,10 +354,13 @@ class AsyncioSelectorReactor(Network):
     async def __aenter__(self) -> Self:
         """Attach to the running loop.
 
+        Blocks may nest or overlap, as those of a service and of a library in it do.
+
         Raises:
             ReactorAlreadyRunning: If the reactor is on another loop.
         """
         self.attach()
+        self._life.blocks += 1
         return self
 
     async def __aexit__(
@@ -366,8 +369,11 @@ class AsyncioSelectorReactor(Network):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End, and wait until it has ended."""
-        await self._life.endAttached()
+        """End, and wait until it has ended, unless another `async with` block is still open."""
+        life = self._life
+        life.blocks = max(0, life.blocks - 1)
+        if not life.blocks or life.state is not State.ATTACHED:
+            await life.endAttached()
 
     # ---- time ------------------------------------------------------------------------------------
 

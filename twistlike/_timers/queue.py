@@ -60,6 +60,8 @@ SWEEP_AT = 64
 # Python has made for each is freed at once.
 _NO_KEYWORDS: Mapping[str, Any] = {}
 
+TOO_LARGE = "{} is a number of seconds; this one is too large"
+
 _new: Any = object.__new__
 
 _OURS = __name__.partition(".")[0] + "."
@@ -73,13 +75,16 @@ def checkDelay(delay: float, name: str = "a delay") -> None:
         name: What the error calls it.
 
     Raises:
-        TypeError: If it is not a number.
-        ValueError: If it is negative or NaN.
+        TypeError: If it is not a number, or one that cannot be added to a float, as `Decimal`.
+        ValueError: If it is negative or NaN, or too large for a float.
     """
     try:
         good = delay >= 0
+        0.0 + delay
     except TypeError:
         raise TypeError(f"{name} is a number of seconds, not {delay!r}") from None
+    except OverflowError:
+        raise ValueError(TOO_LARGE.format(name)) from None
     if not good:
         what = "not a number (NaN)" if isnan(delay) else "negative"
         raise ValueError(f"{name} is a number of seconds from 0 up; {delay!r} is {what}")
@@ -207,7 +212,7 @@ class DelayedCall:
             if time >= self.timeOfEntry and secondsFromNow >= 0:
                 self.time = time  # the hot case: alive, and its entry comes up early enough
                 return
-        except TypeError:
+        except (TypeError, OverflowError):
             pass  # checkDelay says it better
         if not self.active():
             raise self._whyInactive()
@@ -231,6 +236,9 @@ class DelayedCall:
         except TypeError:
             if self.active():
                 raise TypeError(f"a delay is a number of seconds, not {secondsLater!r}") from None
+        except OverflowError:
+            if self.active():
+                raise ValueError(TOO_LARGE.format("a delay")) from None
         if not self.active():
             raise self._whyInactive()
         time = self.time + secondsLater
@@ -414,7 +422,11 @@ class TimerQueue:
             checkDelay(delay)
         # What __init__ does, without the call.
         call: DelayedCall = _new(DelayedCall)
-        call.time = call.timeOfEntry = time = self.seconds() + delay
+        try:
+            call.time = call.timeOfEntry = time = self.seconds() + delay
+        except (TypeError, OverflowError):
+            checkDelay(delay)  # says it better
+            raise
         call.func = func
         call.args = args
         call.kw = kw or _NO_KEYWORDS
