@@ -27,6 +27,7 @@ from twistlike._base.error import (
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._timers.queue import checkDelay
+from twistlike._transports.factories import CONNECTS, checkFactory, checkProtocol
 from twistlike._transports.loop_stream import openConnection
 from twistlike._transports.socket_descriptor import SocketDescriptor
 from twistlike._transports.stream import FIRST_SIZE, Connection
@@ -200,6 +201,8 @@ class BaseClient(Connection):
         self.stopWriting()
         try:
             self.protocol = self.connector.buildProtocol(self.getPeer())
+            if self.protocol is not None:
+                checkProtocol(self.protocol, self.connector.factory)
         except BaseException as error:
             self._raised(error, self.connector.factory.buildProtocol)
             return
@@ -275,7 +278,7 @@ class BaseConnector:
 
     Raises:
         ValueError: The timeout is negative.
-        TypeError: It is no number.
+        TypeError: It is no number, or what is given is no client's factory.
     """
 
     timeoutID: IDelayedCall | None = None
@@ -284,6 +287,7 @@ class BaseConnector:
     def __init__(self, factory: Any, timeout: float | None, reactor: Any) -> None:
         if timeout is not None:
             checkDelay(timeout, "timeout")
+        checkFactory(factory, CONNECTS, "a connector")
         self.state = "disconnected"
         self.reactor: Any = theReactor(reactor)
         self.factory = factory

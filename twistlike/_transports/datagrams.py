@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.coroutines import refuseCoroutine
 from twistlike._base.error import ConnectionDone, MessageLengthError
 from twistlike._base.failure import Failure
+from twistlike._base.reflect import safe_repr
 from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.legacy import msg
 from twistlike._transports.closing import ClosesWithBlock
@@ -63,6 +64,8 @@ class BaseDatagramPort(ClosesWithBlock, SocketDescriptor):
             raise TypeError(
                 f"a port of datagrams takes a protocol, not its class: make one, {proto.__name__}()"
             )
+        if not callable(getattr(proto, "datagramReceived", None)):
+            raise TypeError(f"a port of datagrams takes a DatagramProtocol, not {safe_repr(proto)}")
         self.protocol = proto
         self.maxPacketSize = maxPacketSize
         self._stopped: list[Deferred[None]] = []

@@ -21,6 +21,7 @@ from twistlike._log.legacy import msg
 from twistlike._log.logger import Logger
 from twistlike._transports.abstract import nameForLogs
 from twistlike._transports.closing import ClosesWithBlock
+from twistlike._transports.factories import LISTENS, checkFactory, checkProtocol
 from twistlike._transports.loop_stream import openConnection
 from twistlike._transports.socket_descriptor import SocketDescriptor
 
@@ -96,6 +97,7 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
     _reportedAt = -REPORT_EVERY
 
     def __init__(self, factory: Any, backlog: int, reactor: Any) -> None:
+        checkFactory(factory, LISTENS, "a port")
         super().__init__(reactor)
         self.factory = factory
         self.backlog = backlog
@@ -206,6 +208,7 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
             if protocol is None:
                 skt.close()
                 return
+            checkProtocol(protocol, self.factory)
             number, self.sessionno = self.sessionno, self.sessionno + 1
             connection: Connection = self.transport(skt, protocol, name, self, number, self.reactor)
         except BaseException as error:
