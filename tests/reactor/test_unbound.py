@@ -156,7 +156,7 @@ def test_a_wait_for_a_reactor_that_is_not_ours_is_told(program: Run, limit: str)
         """
     )
     assert done.stdout == "interrupted\n"
-    assert done.stderr.count("a thread waits for a reactor") == 1
+    assert done.stderr.count("a thread waits for a reactor") == 1, done.stderr
     assert "is not a reactor of twistlike's, has not begun the call" in done.stderr
     assert f"\n    {call}" in done.stderr
 

@@ -10,6 +10,7 @@ import pytest
 from twistlike.internet import reactor
 from twistlike.internet.defer import Deferred
 from twistlike.internet.endpoints import TCP4ClientEndpoint
+from twistlike.internet.error import ConnectError
 from twistlike.internet.protocol import (
     ClientFactory,
     DatagramProtocol,
@@ -86,7 +87,7 @@ def test_what_is_no_protocol_is_told_with_its_factory() -> None:
                 await TCP4ClientEndpoint(reactor, "127.0.0.1", number).connect(MakesANumber())
             factory = MakesANumber()
             reactor.connectTCP("127.0.0.1", number, factory)
-            with pytest.raises(TypeError, match="MakesANumber .* has returned 5"):
+            with pytest.raises(ConnectError, match="MakesANumber .* has returned 5"):
                 await factory.lost
 
     asyncio.run(main())
@@ -103,6 +104,6 @@ def test_datagrams_and_processes_refuse_the_wrong_kind() -> None:
                     reactor.listenUDP(0, given)
             reactor.listenUDP(0, DatagramProtocol(), interface="127.0.0.1")
             with pytest.raises(TypeError, match="the arguments of a program are a list"):
-                reactor.spawnProcess(ProcessProtocol(), "true", "true -x")  # type: ignore[arg-type]
+                reactor.spawnProcess(ProcessProtocol(), "true", "true -x")
 
     asyncio.run(main())

@@ -99,6 +99,7 @@ class LifeCycle:
             here. Re-entrant, for a signal handler or a `__del__` in the middle of it.
         loopEnds: Whether the loop is the reactor's own, and is closed when the reactor has ended.
         blocks: How many `async with` blocks of the reactor are open.
+        thread: The number of the thread that runs the loop, or will go on to; 0 if there is none.
         onNeeded: Called, in any thread, when the reactor is used and has no loop. If it is None,
             what is asked for is kept.
         shutdownTimeout: How long the end may wait for something, in seconds.
@@ -131,7 +132,7 @@ class LifeCycle:
         self.loopEnds = False
         self.blocks = 0
         self._fired = Fired.NOTHING
-        self._thread = 0
+        self.thread = 0
         self._endedOn: weakref.ref[AbstractEventLoop] | None = None
         self._hostWatch: HostWatch | None = None
         self._hostEnds = False
@@ -198,7 +199,7 @@ class LifeCycle:
             return running is self.loop
         # Between two runs of the loop.
         loop = self.loop
-        return get_ident() == self._thread and loop is not None and not loop.is_running()
+        return get_ident() == self.thread and loop is not None and not loop.is_running()
 
     def attachIfLoopRuns(self) -> None:
         """Attach to the loop that this thread runs, or waits in, if there is one. Thread: any."""
@@ -223,7 +224,7 @@ class LifeCycle:
         Thread: any.
         """
         here = get_ident()
-        if current.runningLoop() is None or here in (self._thread, main_thread().ident):
+        if current.runningLoop() is None or here in (self.thread, main_thread().ident):
             self.attachIfLoopRuns()
 
     def _attachByAnyio(self) -> None:
@@ -316,7 +317,7 @@ class LifeCycle:
     def bind(self, loop: AbstractEventLoop) -> None:
         """Serve calls from threads and timers on `loop`, from its next turn on."""
         self.loop = loop
-        self._thread = get_ident()
+        self.thread = get_ident()
         for part in self._parts:
             part.bind(loop)
 
@@ -595,7 +596,7 @@ class LifeCycle:
     def afterFork(self) -> None:
         """In the child of a fork: let the parts do what they must there, and let go of the loop."""
         self.beginning = RLock()
-        self._thread = 0
+        self.thread = 0
         runEach([part.afterFork for part in self._parts], self._stepFailed)
         watch, self._hostWatch = self._hostWatch, None
         if watch is not None:

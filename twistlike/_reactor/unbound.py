@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-__all__ = ["REPORT_AFTER", "UnboundCalls", "callerOf", "placeOfCall", "stackOfCall"]
+__all__ = ["REPORT_AFTER", "UnboundCalls", "callerOf", "placeOfCall", "stackOfCall", "stackOfLoop"]
 
 # After how long a wait for a loop is reported, in seconds: longer than a program takes to start its
 # loop after it has started its threads, shorter than a person waits before they ask what is wrong.
@@ -40,12 +40,20 @@ LOOPS = frozenset(("asyncio", "nest_asyncio", "uvloop"))
 
 _OURS = __name__.partition(".")[0]
 
+# The packages whose frames call users' functions.
+STARTERS = LOOPS | {_OURS, "threading"}
+
 HELP = (
     "In a program that runs its own event loop, write reactor.attach() at the start of its main "
     "coroutine (or: async with reactor); in any other program, reactor.run() has to be called"
 )
 
 ENDS = "The program ends, so such waits are given up. "
+
+
+def _packageOf(frame: FrameType) -> str:
+    name = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0] if isinstance(name, str) else ""
 
 
 def callerOf(frame: FrameType | None) -> tuple[str, FrameType | None]:
@@ -55,7 +63,7 @@ def callerOf(frame: FrameType | None) -> tuple[str, FrameType | None]:
         frame: A frame of ours.
     """
     name = ""
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _OURS:
+    while frame is not None and _packageOf(frame) == _OURS:
         name = frame.f_code.co_name
         frame = frame.f_back
     return name, frame
@@ -69,7 +77,7 @@ def placeOfCall(frame: FrameType | None) -> str:
     """
     _, frame = callerOf(frame)
     caller = frame
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in LOOPS:
+    while frame is not None and _packageOf(frame) in LOOPS:
         frame = frame.f_back
     if frame is None:
         return ""
@@ -83,6 +91,25 @@ def stackOfCall() -> tuple[str, str]:
     """Return which function of ours was called in this thread, and the stack that called it."""
     name, stack = _here()
     return name, _format(stack)
+
+
+def stackOfLoop(thread: int) -> str:
+    """Return where a thread stands that runs a loop: what the loop has called, and on from there.
+
+    Args:
+        thread: Its number.
+
+    Returns:
+        Lines of text; "" if there is no such thread.
+    """
+    frame = sys._current_frames().get(thread)
+    stack, names = _walk(frame), []
+    while frame is not None:
+        names.append(_packageOf(frame))
+        frame = frame.f_back
+    # From the innermost frame outwards, up to the loop's own.
+    ends = next((n for n, name in enumerate(names) if name in LOOPS), len(stack))
+    return _format(stack[:ends] or stack)
 
 
 class _Asked:
@@ -294,11 +321,21 @@ def _isMainThread() -> bool:
 def _here() -> tuple[str, list[tuple[str, int, str]]]:
     """Return which function of ours was called, and the stack that called it, innermost first."""
     name, frame = callerOf(sys._getframe())
+    stack = _walk(frame)
+    # What has started the thread, or called the user's function, is no news.
+    number = 0
+    while frame is not None and (number == 0 or _packageOf(frame) not in STARTERS):
+        frame = frame.f_back
+        number += 1
+    return name, stack[:number]
+
+
+def _walk(frame: FrameType | None) -> list[tuple[str, int, str]]:
     stack = []
     while frame is not None:
         stack.append((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
-    return name, stack
+    return stack
 
 
 def _format(stack: list[tuple[str, int, str]]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from threading import current_thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadError
@@ -15,10 +16,11 @@ from twistlike._base.failure import Failure
 from twistlike._base.functions import describe, describeWithPlace
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.coroutines import fromAwaitable
-from twistlike._log.report import report
+from twistlike._log.levels import LogLevel
+from twistlike._log.publisher import toLogging
 from twistlike._reactor.blocked import BlockedThreads, ended
 from twistlike._reactor.reactor import Reactor
-from twistlike._reactor.unbound import REPORT_AFTER, callerOf, stackOfCall
+from twistlike._reactor.unbound import REPORT_AFTER, callerOf, stackOfCall, stackOfLoop
 from twistlike._threads.waiting import LendingWaiter
 from twistlike._timers.queue import checkDelay
 
@@ -32,6 +34,9 @@ __all__ = ["blockingCall", "missing"]
 
 # In the place of a function that was not given: then the reactor is missing.
 missing: Any = object()
+
+# Seconds between two warnings that the loop of one reactor does not answer.
+WARN_INTERVAL = 60.0
 
 
 def blockingCall(
@@ -71,7 +76,7 @@ def blockingCall(
                 f"{_nameOfCall()} was called in the reactor's own thread, which would wait for "
                 "itself; call the function there, or use deferToThread to leave the thread"
             )
-    wait = _Wait(f, args, kwargs, blocked)
+    wait = _Wait(f, args, kwargs, blocked, reactor)
     if isinstance(reactor, Reactor) and reactor._life.loop is None:
         reactor._life.acceptWait(_nameOfCall(), partial(blocked.waiting.__contains__, wait))
     # Race: the reactor ends while we come. It releases the waiters that it knows of, then closes
@@ -79,11 +84,7 @@ def blockingCall(
     blocked.waiting.add(wait)
     try:
         reactor.callFromThread(wait.serve)
-        if blocked is _FOREIGN:
-            come = wait.waitTelling(reactor, timeout)
-        else:
-            come = wait.waitLending(timeout)
-        if not come:
+        if not wait.waitLending(timeout):
             # It is not served any more from here on, so a call that has not begun never does.
             blocked.leave(wait)
             if blocked is _FOREIGN or reactor._life.loop is not None:  # type: ignore[attr-defined]
@@ -128,7 +129,9 @@ def _check(reactor: object, f: object, timeout: object) -> None:
 class _Wait(LendingWaiter):
     """One blocking call: what is called in the reactor's thread, and the wait for it."""
 
-    __slots__ = ("_args", "_awaited", "_begun", "_blocked", "_f", "_kwargs")
+    tellAfter = REPORT_AFTER
+
+    __slots__ = ("_args", "_awaited", "_begun", "_blocked", "_f", "_kwargs", "_reactor")
 
     def __init__(
         self,
@@ -136,12 +139,14 @@ class _Wait(LendingWaiter):
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         blocked: BlockedThreads,
+        reactor: IReactorFromThreads,
     ) -> None:
         super().__init__(blocked.handoff)
         self._f = f
         self._args = args
         self._kwargs = kwargs
         self._blocked = blocked
+        self._reactor = reactor
         self._begun = False
         self._awaited: Deferred[Any] | None = None
 
@@ -167,24 +172,35 @@ class _Wait(LendingWaiter):
         if self._blocked.released:
             self.fail(Failure(ended()))  # too late to wait for more than the call itself
 
-    def waitTelling(self, reactor: object, timeout: float | None) -> bool:
-        """Do what `waitLending` does, and report a reactor, not ours, that does not make the call.
-
-        It may never run, or be a mock: such a wait would be without a word.
-        """
-        if timeout is not None and timeout <= REPORT_AFTER:
-            return self.waitLending(timeout)
-        if self.waitLending(REPORT_AFTER):
-            return True
-        if not self._begun:
-            name, stack = stackOfCall()
-            text = (
-                f"{name} was called in thread {current_thread().name!r} {REPORT_AFTER} s ago, and "
+    def tell(self) -> None:
+        """Report a loop that does not begin the call: its thread may wait for this one."""
+        if self._begun:
+            return
+        reactor, where = self._reactor, ""
+        if isinstance(reactor, Reactor):
+            life = reactor._life
+            if life.loop is None:
+                return  # that is told elsewhere
+            where = f" here:\n{stackOfLoop(life.thread)}"
+            what = f"the thread of {life.loop!r} has not begun the call since: it stands"
+        else:
+            what = (
                 f"{safe_repr(reactor)}, which is not a reactor of twistlike's, has not begun the "
-                f"call since. Does it run? It was called here:\n{stack}"
+                "call since. Does it run?"
             )
-            report(Failure(ReactorNotRunning(text)), "a thread waits for a reactor")
-        return self.waitLending(None if timeout is None else timeout - REPORT_AFTER)
+        # Whoever else waits has the same reason.
+        now = monotonic()
+        if now < self._blocked.nextWarning:
+            return
+        self._blocked.nextWarning = now + WARN_INTERVAL
+        name, stack = stackOfCall()
+        # To the log, and not to the loop's exception handler: the loop does not run.
+        toLogging(
+            "twistlike",
+            LogLevel.warn.value,
+            f"a thread waits for a reactor: {name} was called in thread {current_thread().name!r} "
+            f"{REPORT_AFTER} s ago, and {what}{where}\nThe call was made here:\n{stack}",
+        )
 
     def giveUp(self) -> None:
         """Cancel what the call returned, as no thread waits for it. Thread: the reactor's."""
