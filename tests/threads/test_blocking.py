@@ -35,6 +35,11 @@ CIRCLES = {
         thread.start()
         thread.join()
         """,
+    "future of a call": """
+        thread = threading.Thread(target=threads.runInReactor(int)().result)
+        thread.start()
+        thread.join()
+        """,
     "two loops": """
         other = threads.startReactorThread(Reactor()).reactor
         threads.blockingCallFromThread(other, ask)

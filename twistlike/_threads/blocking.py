@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from twistlike._base.interfaces import IReactorFromThreads
     from twistlike._defer.deferred import Deferred
 
-__all__ = ["blockingCall", "missing"]
+__all__ = ["blockingCall", "missing", "tellHeldUp"]
 
 # In the place of a function that was not given: then the reactor is missing.
 missing: Any = object()
@@ -126,6 +126,42 @@ def _check(reactor: object, f: object, timeout: object) -> None:
         )
 
 
+def tellHeldUp(reactor: object) -> None:
+    """Report a loop that has not begun a call for long: its thread may wait for this one.
+
+    Args:
+        reactor: Whose loop it is.
+    Thread: the one that waits for the call.
+    """
+    where = ""
+    if isinstance(reactor, Reactor):
+        life = reactor._life
+        if life.loop is None:
+            return  # that is told elsewhere
+        where = f" here:\n{stackOfLoop(life.thread)}"
+        what = f"the thread of {life.loop!r} has not begun the call since: it stands"
+        blocked = reactor._blocked
+    else:
+        what = (
+            f"{safe_repr(reactor)}, which is not a reactor of twistlike's, has not begun the call "
+            "since. Does it run?"
+        )
+        blocked = _FOREIGN
+    # Whoever else waits has the same reason.
+    now = monotonic()
+    if now < blocked.nextWarning:
+        return
+    blocked.nextWarning = now + WARN_INTERVAL
+    name, stack = stackOfCall()
+    # To the log, and not to the loop's exception handler: the loop does not run.
+    toLogging(
+        "twistlike",
+        LogLevel.warn.value,
+        f"a thread waits for a reactor: {name} was called in thread {current_thread().name!r} "
+        f"{REPORT_AFTER} s ago, and {what}{where}\nThe call was made here:\n{stack}",
+    )
+
+
 class _Wait(LendingWaiter):
     """One blocking call: what is called in the reactor's thread, and the wait for it."""
 
@@ -173,34 +209,9 @@ class _Wait(LendingWaiter):
             self.fail(Failure(ended()))  # too late to wait for more than the call itself
 
     def tell(self) -> None:
-        """Report a loop that does not begin the call: its thread may wait for this one."""
-        if self._begun:
-            return
-        reactor, where = self._reactor, ""
-        if isinstance(reactor, Reactor):
-            life = reactor._life
-            if life.loop is None:
-                return  # that is told elsewhere
-            where = f" here:\n{stackOfLoop(life.thread)}"
-            what = f"the thread of {life.loop!r} has not begun the call since: it stands"
-        else:
-            what = (
-                f"{safe_repr(reactor)}, which is not a reactor of twistlike's, has not begun the "
-                "call since. Does it run?"
-            )
-        # Whoever else waits has the same reason.
-        now = monotonic()
-        if now < self._blocked.nextWarning:
-            return
-        self._blocked.nextWarning = now + WARN_INTERVAL
-        name, stack = stackOfCall()
-        # To the log, and not to the loop's exception handler: the loop does not run.
-        toLogging(
-            "twistlike",
-            LogLevel.warn.value,
-            f"a thread waits for a reactor: {name} was called in thread {current_thread().name!r} "
-            f"{REPORT_AFTER} s ago, and {what}{where}\nThe call was made here:\n{stack}",
-        )
+        """Report a loop that does not begin the call."""
+        if not self._begun:
+            tellHeldUp(self._reactor)
 
     def giveUp(self) -> None:
         """Cancel what the call returned, as no thread waits for it. Thread: the reactor's."""
