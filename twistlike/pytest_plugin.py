@@ -284,7 +284,7 @@ class _Watch:
         timers: list[str] = []
         reactor = self.reactor
         try:
-            await reactor.__aenter__()
+            reactor.attach()
         except ReactorAlreadyRunning:
             pass  # an async fixture has used it on this loop, and so attached it
         # Triggers of "before" may cancel timers, and what comes behind them sets timers of its own.
@@ -294,7 +294,7 @@ class _Watch:
         try:
             await self._outcome(function)
         finally:
-            await reactor.__aexit__(None, None, None)
+            await reactor._life.endAttached()
             # What async fixtures do behind their yield, on this loop, may use it again.
             reactor._life.forgetEnd()
         left = [f"a timer that is still pending: {each}" for each in timers]
@@ -349,8 +349,15 @@ def _collect() -> None:
 def _stack(thread: threading.Thread) -> str:
     import traceback
 
-    frame = sys._current_frames().get(thread.ident or 0)
-    return "".join(traceback.format_stack(frame)).rstrip() if frame is not None else ""
+    frames = list(traceback.walk_stack(sys._current_frames().get(thread.ident or 0)))[::-1]
+    # What has started the thread is no news: neither Python's frames nor ours.
+    while len(frames) > 1:
+        name = frames[0][0].f_globals.get("__name__", "")
+        if not isinstance(name, str) or name.partition(".")[0] not in (_OURS, "threading"):
+            break
+        del frames[0]
+    stack = traceback.StackSummary.extract(iter(frames))
+    return "".join(stack.format()).rstrip()
 
 
 _watchKey: pytest.StashKey[_Watch] = pytest.StashKey()

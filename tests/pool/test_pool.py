@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -1194,3 +1195,30 @@ def test_a_job_that_takes_its_time_is_not_counted_as_a_quick_one() -> None:
     counts = pool.stats().runTimes.counts
     assert counts[:2] == (0, 0)
     assert sum(counts) == 1
+
+
+@pytest.mark.parametrize("name", ["idleTimeout", "queueWarnAfter", "maxSpare"])
+@pytest.mark.parametrize("value", [-1, float("nan"), None, "1", [], Decimal(1), 10**400])
+def test_what_is_no_setting_is_refused_where_it_is_given(name: str, value: Any) -> None:
+    """Else the watchdog or a worker would meet it, much later, in a thread of its own."""
+    if name == "maxSpare" and value == 10**400:
+        pytest.skip("a whole number")
+    with pytest.raises((TypeError, ValueError), match=name):
+        ThreadPool(0, 1, **{name: value})
+    pool = ThreadPool(0, 1)
+    before = getattr(pool, name)
+    with pytest.raises((TypeError, ValueError), match=name):
+        setattr(pool, name, value)
+    assert getattr(pool, name) == before
+
+
+def test_the_idle_timeout_can_be_set_after_the_pool_was_made() -> None:
+    """A worker that goes to sleep from then on ends after it."""
+    pool = ThreadPool(0, 1)
+    pool.idleTimeout = 0.01
+    pool.start()
+    assert pool.submit(int).result(5) == 0
+    for thread in pool.threads:
+        thread.join(5)
+    assert pool.threads == []
+    pool.stop()

@@ -20,18 +20,18 @@ _reported = threading.Event()
 
 def reportUnboundSoon(seconds: float = REPORT_AFTER) -> None:
     """Have a wait for a loop reported after a time that a test can wait for. Not undone."""
-    watch: Callable[..., None] = unbound.UnboundCalls._watch
+    tell: Callable[..., None] = unbound.UnboundCalls._tell
 
-    def watchAndSay(*args: object) -> None:
-        watch(*args)
+    def tellAndSay(*args: object) -> None:
+        tell(*args)
         _reported.set()
 
-    unbound.UnboundCalls._watch = watchAndSay  # type: ignore[assignment, method-assign]
+    unbound.UnboundCalls._tell = tellAndSay  # type: ignore[assignment, method-assign]
     unbound.REPORT_AFTER = seconds
 
 
 def awaitUnboundReport() -> None:
-    """Block until a wait for a loop has been reported, or is over."""
+    """Block until a wait for a loop has been reported."""
     assert _reported.wait(WAIT), f"no wait for a loop was reported in {WAIT} s"
 
 

@@ -943,12 +943,40 @@ def test_async_with_is_the_explicit_scope(run: Callable[..., Any]) -> None:
             assert currentReactor() is reactor
             reactor.addSystemEventTrigger("before", "shutdown", out.append, "shutdown")
             out.append(await threads.deferToThread(lambda: "job"))
-            assert await reactor.__aenter__() is reactor
+            async with reactor as same:
+                assert same is reactor
             reactor.attach()
+            assert reactor.running
         out.append(repr(reactor))
         return out
 
     assert run(main()) == ["True", "job", "shutdown", "<Reactor ended>"]
+
+
+@everyLoop
+def test_scopes_that_overlap_end_with_the_last_one(run: Callable[..., Any]) -> None:
+    """Two tasks that each say ``async with reactor`` can both use it until they leave."""
+
+    async def main() -> None:
+        reactor = Reactor()
+        used: list[object] = []
+
+        async def service(steps: int) -> None:
+            async with reactor:
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                pool = reactor.getThreadPool()
+                used.append(await threads.deferToThreadPool(reactor, pool, int))
+
+        await asyncio.gather(*(service(steps) for steps in (1, 20, 40)))
+        assert used == [0, 0, 0]
+        assert not reactor.running
+        async with reactor:  # and again
+            pass
+        with pytest.raises(ReactorNotRunning, match=r"its `async with` block ended at .*py:"):
+            reactor.callFromThread(print)
+
+    run(main())
 
 
 def test_a_scope_that_is_cancelled_still_ends(reactor: Reactor) -> None:

@@ -82,6 +82,95 @@ def test_a_wait_that_is_over_is_not_told(program: Run) -> None:
     assert "\n    wait(20)" in done.stderr
 
 
+def test_each_wait_without_a_loop_is_told(program: Run) -> None:
+    """One that begins after another one was told is told too; not again what asks in a loop."""
+    done = program(
+        """
+        def library(seconds):
+            for _ in range(2):
+                try:
+                    threads.blockingCallWithTimeout(seconds, reactor, int)
+                except TimeoutError:
+                    print("limit")
+        for name in ("one", "other"):
+            thread = threading.Thread(target=library, args=(2.2,), name=name)
+            thread.start()
+            thread.join()
+        os._exit(0)
+        """
+    )
+    assert done.stdout == "limit\n" * 4
+    assert done.stderr.count("a thread waits for a reactor without a loop") == 2
+    for name in ("one", "other"):
+        assert done.stderr.count(f"was called in thread '{name}'") == 1
+
+
+def test_a_call_whose_caller_has_gone_never_begins(program: Run) -> None:
+    """Whoever was told that a limit is over may not see the call made afterwards."""
+    out = said(
+        program(
+            """
+            def library():
+                try:
+                    threads.blockingCallWithTimeout(0.01, reactor, print, "made")
+                except TimeoutError:
+                    print("limit")
+                threads.blockingCallFromThread(reactor, print, "and this")
+            thread = threading.Thread(target=library)
+            thread.start()
+            time.sleep(0.1)
+            async def main():
+                async with reactor:
+                    while thread.is_alive():
+                        await asyncio.sleep(0.01)
+            host(main())
+            """
+        )
+    )
+    assert out == "limit\nand this\n"
+
+
+@pytest.mark.parametrize("how", ["threading.Thread(target=late).start()", "atexit.register(late)"])
+def test_a_wait_at_the_programs_end_is_given_up(program: Run, how: str) -> None:
+    """A thread that waits when the main thread has ended would keep the process for ever."""
+    done = program(
+        f"""
+        import atexit
+        def late():
+            while threading.main_thread().is_alive():
+                time.sleep(0.01)
+            try:
+                threads.blockingCallFromThread(reactor, int)
+            except Exception as error:
+                print(type(error).__name__)
+        {how}
+        """
+    )
+    assert done.stdout == "ReactorNotRunning\n"
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("limit", ["", "20, "])
+def test_a_wait_for_a_reactor_that_is_not_ours_is_told(program: Run, limit: str) -> None:
+    """A mock, or a reactor of somebody else's that does not run, never makes the call."""
+    call = f"threads.blockingCall{'WithTimeout' if limit else 'FromThread'}({limit}other, int)"
+    done = program(
+        f"""
+        from unittest.mock import Mock
+        other = Mock()
+        threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try:
+            {call}
+        except KeyboardInterrupt:
+            print("interrupted")
+        """
+    )
+    assert done.stdout == "interrupted\n"
+    assert done.stderr.count("a thread waits for a reactor") == 1, done.stderr
+    assert "is not a reactor of twistlike's, has not begun the call" in done.stderr
+    assert f"\n    {call}" in done.stderr
+
+
 def test_a_blocking_call_in_a_forked_child_is_told(program: Run) -> None:
     """The child's main thread, forked inside of a loop, waits for a reactor that is not there."""
     done = program(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 import weakref
@@ -15,13 +16,16 @@ import pytest
 from tests.waits import WAIT
 from twistlike._pool.worker import Worker
 from twistlike._threads.jobs import FutureDeferred, JobDeferred, runInPool
+from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import (
     AlreadyCalledError,
     CancelledError,
     Deferred,
+    gatherResults,
     setDebugging,
 )
 from twistlike.internet.error import ReactorNotRunning
+from twistlike.internet.threads import deferToThread
 from twistlike.python.failure import Failure
 from twistlike.python.threadpool import PoolStoppedError, ThreadPool
 
@@ -402,3 +406,38 @@ def test_a_job_that_is_outstanding_alone_is_awaited(posted: Posted) -> None:
     assert not jobs[1].isAwaited()
     posted.open(2)
     assert jobs[1].isAwaited()
+
+
+def test_a_job_is_awaited_in_another_threads_loop() -> None:
+    """Its Deferred belongs to the loop where somebody waits for it: the outcome goes there."""
+
+    async def wait(deferred: Deferred[Any]) -> object:
+        async with asyncio.timeout(20):
+            return await deferred
+
+    async def main() -> None:
+        async with Reactor():
+            mayEnd = threading.Event()
+
+            def fail() -> None:
+                mayEnd.wait()
+                raise LookupError("mine")
+
+            good = deferToThread(mayEnd.wait)
+            bad = deferToThread(fail)
+            listed = gatherResults([deferToThread(mayEnd.wait)])
+
+            def elsewhere() -> list[object]:
+                async def all() -> list[object]:
+                    tasks = [asyncio.ensure_future(wait(each)) for each in (good, bad, listed)]
+                    await asyncio.sleep(0)
+                    mayEnd.set()
+                    return await asyncio.gather(*tasks, return_exceptions=True)
+
+                return asyncio.run(all())
+
+            one, error, several = await asyncio.to_thread(elsewhere)
+            assert (one, several) == (True, [True])
+            assert isinstance(error, LookupError)
+
+    asyncio.run(main())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from contextvars import ContextVar
+from decimal import Decimal
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +184,7 @@ def test_an_error_goes_to_the_owner_and_the_rest_stays(hand: Hand) -> None:
     assert hand.runDue() == ["next"]
 
 
-@pytest.mark.parametrize("delay", [nan, -1, -0.001, -inf])
+@pytest.mark.parametrize("delay", [nan, -1, -0.001, -inf, 10**400])
 def test_impossible_delays_are_refused(hand: Hand, delay: float) -> None:
     """NaN and negative delays are a ValueError that shows them, and leave no trace."""
     call = hand.later(7)
@@ -197,7 +198,7 @@ def test_impossible_delays_are_refused(hand: Hand, delay: float) -> None:
     assert call.getTime() == 7
 
 
-@pytest.mark.parametrize("delay", ["1", b"1", None, 1j, [], object()])
+@pytest.mark.parametrize("delay", ["1", b"1", None, 1j, [], object(), Decimal(1)])
 def test_delays_that_are_no_numbers_are_refused(hand: Hand, delay: float) -> None:
     """What is not a number is a TypeError that shows it, and leaves no trace."""
     call = hand.later(7)

@@ -13,6 +13,7 @@ __all__ = [
     "ASYNC",
     "checkClock",
     "checkFunction",
+    "codeOf",
     "describe",
     "describeWithPlace",
     "haveRoom",
@@ -48,7 +49,7 @@ def describeWithPlace(function: object) -> str:
     """Return a function's module and name, and where its code is if it has any. Never raises."""
     name = describe(function)
     try:
-        code = _codeOf(function)
+        code = codeOf(function)
     except Exception:
         return name
     return name if code is None else f"{name} ({code.co_filename}:{code.co_firstlineno})"
@@ -70,7 +71,7 @@ def checkFunction(function: object, caller: str) -> None:
             f"{caller} takes a function to call, not {found}; give the function's arguments to"
             f" {caller} after it"
         )
-    code = _codeOf(function)
+    code = codeOf(function)
     if code is not None and code.co_flags & ASYNC:
         raise TypeError(
             f"{caller} takes a function that blocks, and {describeWithPlace(function)} is a"
@@ -115,7 +116,7 @@ def withoutArguments(function: Any) -> Any:
     return function
 
 
-def _codeOf(function: object) -> Any:
+def codeOf(function: object) -> Any:
     """Return the code that a call of `function` runs first, if it is Python's, else None."""
     target: Any = withoutArguments(function)
     if type(target) not in (FunctionType, MethodType):

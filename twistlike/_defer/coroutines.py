@@ -22,6 +22,7 @@ from functools import wraps
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from twistlike._base.coroutines import checkGenerator
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure, withTraceback
 from twistlike._base.functions import describeWithPlace, withoutArguments
@@ -567,13 +568,20 @@ def inlineCallbacks(f: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, De
     return unwindGenerator
 
 
-def startCoroutine(coroutine: Coroutine[Any, Any, object], function: Callable[..., object]) -> None:
+def startCoroutine(coroutine: Any, function: Callable[..., object]) -> None:
     """Run a coroutine that nobody awaits, in the present context, and report its error.
 
     Args:
-        coroutine: What a coroutine function returned whose result nobody takes.
-        function: The coroutine function, for the report.
+        coroutine: What a coroutine function returned whose result nobody takes. It may be any other
+            of the types `NOT_RUN`, too.
+        function: The function, for the report.
+
+    Raises:
+        TypeError: If it is the generator of the function, which nobody runs.
     """
+    if type(coroutine) is not CoroutineType:
+        checkGenerator(coroutine, function)
+        return
     ensureDeferred(coroutine).addErrback(_startedFailed, function)
 
 

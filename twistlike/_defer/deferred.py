@@ -526,9 +526,16 @@ class Deferred(DeferredFields[_T]):
         Whoever takes something off a list for this Deferred calls it before that.
         """
         if self._state is not None and self._state.thread not in (None, get_ident()):
-            raise WrongThreadError(
+            text = (
                 f"{safe_repr(self)} was fired in another thread than that of the asyncio loop which"
-                " waits for it; use reactor.callFromThread(d.callback, result)"
+                " waits for it; use "
+            )
+            if current.runningLoop() is None:
+                raise WrongThreadError(text + "reactor.callFromThread(d.callback, result)")
+            # The thread has a loop, too, so its reactor is not the one to post to.
+            raise WrongThreadError(
+                f"{text}loop.call_soon_threadsafe(d.callback, result) of that loop, or await it in"
+                f" this one; it is {safe_repr(self._state.loop)}"
             )
 
     # Pausing

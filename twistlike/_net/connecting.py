@@ -13,6 +13,7 @@ from twistlike._base.naming import showAs
 from twistlike._base.network_error import ConnectingCancelledError, NoProtocol
 from twistlike._defer.deferred import Deferred
 from twistlike._net.protocol import ClientFactory, Protocol, connectionDone
+from twistlike._transports.factories import LISTENS, checkFactory, checkProtocol
 from twistlike._transports.interfaces import (
     IFileDescriptorReceiver,
     IHalfCloseableProtocol,
@@ -136,6 +137,7 @@ class _WrappingFactory(ClientFactory[Any]):
             protocol = self._wrappedFactory.buildProtocol(addr)
             if protocol is None:
                 raise NoProtocol(f"{self._wrappedFactory!r} has made no protocol for {addr!r}")
+            checkProtocol(protocol, self._wrappedFactory)
         except Exception as error:
             if not self._onConnection.called:
                 self._onConnection.errback(Failure(error))
@@ -171,6 +173,7 @@ def attempt(
     """
     factory = _WrappingFactory(protocolFactory)
     try:
+        checkFactory(protocolFactory, LISTENS, "an endpoint")
         connect(factory)
     except Exception as error:
         if not factory._onConnection.called:

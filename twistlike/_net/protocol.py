@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any, Generic, cast
 
+from twistlike._base.coroutines import refuseCoroutine
 from twistlike._base.error import ConnectionDone
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
@@ -67,10 +68,17 @@ class BaseProtocol:
 
         Args:
             transport: The connection.
+
+        Raises:
+            TypeError: If `connectionMade` is a coroutine function, or has a `yield` in it: nothing
+                of it would run.
         """
         self.connected = 1
         self.transport = transport
-        self.connectionMade()
+        # A subclass may have written it as a coroutine function.
+        made: object = self.connectionMade()  # type: ignore[func-returns-value]
+        if made is not None:
+            refuseCoroutine(made, self.connectionMade)
 
     def connectionMade(self) -> None:
         """Hear that the connection is there. Subclasses override it."""

@@ -10,6 +10,7 @@ __all__ = [
     "PoolWedgedError",
     "checkSeconds",
     "checkSize",
+    "checkSpare",
 ]
 
 
@@ -54,6 +55,20 @@ def checkSize(minthreads: int, maxthreads: int) -> None:
         )
 
 
+def checkSpare(maxSpare: int) -> int:
+    """Refuse what is no number of spare workers.
+
+    Raises:
+        TypeError: It is not a whole number.
+        ValueError: It is negative.
+    """
+    if not isinstance(maxSpare, int):
+        raise TypeError(f"maxSpare is a whole number of workers, not {maxSpare!r}")
+    if maxSpare < 0:
+        raise ValueError(f"maxSpare is a number of workers from 0 up, not {maxSpare!r}")
+    return maxSpare
+
+
 def checkSeconds(seconds: float, name: str) -> float:
     """Refuse what is no time to wait; `inf` is one.
 
@@ -63,8 +78,11 @@ def checkSeconds(seconds: float, name: str) -> float:
     """
     try:
         good = seconds >= 0
+        0.0 + seconds
     except TypeError:
         raise TypeError(f"{name} is a number of seconds, not {seconds!r}") from None
+    except OverflowError:
+        raise ValueError(f"{name} is a number of seconds; this one is too large") from None
     if not good:
         raise ValueError(f"{name} is a number of seconds from 0 up, not {seconds!r}")
     return seconds

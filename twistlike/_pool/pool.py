@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from twistlike._base.functions import checkFunction
 from twistlike._base.naming import showAs
 from twistlike._pool.compensation import BlockedWorker
-from twistlike._pool.errors import PoolStoppedError, checkSeconds, checkSize
+from twistlike._pool.errors import PoolStoppedError, checkSeconds, checkSize, checkSpare
 from twistlike._pool.futures import FutureJob, PoolFuture
 from twistlike._pool.jobs import Job, cancelledError
 from twistlike._pool.stats import snapshot
@@ -93,7 +93,7 @@ class ThreadPool(ThreadPoolExecutor):
             it is started anew.
         initargs: The initializer's arguments.
         finalizer: Called by each worker as it ends.
-        idleTimeout: Seconds after which an idle worker above the minimum leaves.
+        idleTimeout: See the property.
         maxSpare: See the property.
         queueWarnAfter: See the property.
 
@@ -134,17 +134,15 @@ class ThreadPool(ThreadPoolExecutor):
         queueWarnAfter: float = 2.0,
     ) -> None:
         checkSize(minthreads, maxthreads)
-        checkSeconds(idleTimeout, "idleTimeout")
-        checkSeconds(queueWarnAfter, "queueWarnAfter")
         self.min = minthreads
         self.max = maxthreads
         self.name = name
         self.initializer = initializer
         self.initargs = initargs
         self.finalizer = finalizer
-        self.idleTimeout = idleTimeout
-        self._maxSpare = maxSpare
-        self._queueWarnAfter = queueWarnAfter
+        self._idleTimeout = checkSeconds(idleTimeout, "idleTimeout")
+        self._maxSpare = checkSpare(maxSpare)
+        self._queueWarnAfter = checkSeconds(queueWarnAfter, "queueWarnAfter")
         self._resizing = threading.RLock()
         self._workers = Workers(self)
         key = id(self)
@@ -472,6 +470,16 @@ class ThreadPool(ThreadPoolExecutor):
         return threadsOf(self._workers, busy=True)
 
     @property
+    def idleTimeout(self) -> float:
+        """Seconds after which an idle worker above the minimum leaves."""
+        return self._idleTimeout
+
+    @idleTimeout.setter
+    def idleTimeout(self, idleTimeout: float) -> None:
+        self._idleTimeout = checkSeconds(idleTimeout, "idleTimeout")
+        self._workers.idleTimeout = min(float(idleTimeout), threading.TIMEOUT_MAX)
+
+    @property
     def maxSpare(self) -> int:
         """How many spare workers there may be on top of the maximum.
 
@@ -482,8 +490,7 @@ class ThreadPool(ThreadPoolExecutor):
 
     @maxSpare.setter
     def maxSpare(self, maxSpare: int) -> None:
-        self._maxSpare = maxSpare
-        self._workers.compensation.limit = maxSpare
+        self._maxSpare = self._workers.compensation.limit = checkSpare(maxSpare)
 
     @property
     def queueWarnAfter(self) -> float:
@@ -495,7 +502,8 @@ class ThreadPool(ThreadPoolExecutor):
 
     @queueWarnAfter.setter
     def queueWarnAfter(self, queueWarnAfter: float) -> None:
-        self._queueWarnAfter = self._workers.queueWarnAfter = queueWarnAfter
+        seconds = checkSeconds(queueWarnAfter, "queueWarnAfter")
+        self._queueWarnAfter = self._workers.queueWarnAfter = seconds
 
     def stats(self) -> PoolStats:
         """Return what the workers do now, and what they have done since the pool was started."""

@@ -14,6 +14,7 @@ from time import monotonic
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.coroutines import NOT_RUN, checkGenerator
 from twistlike._base.failure import Failure
 from twistlike._base.functions import checkFunction, describeWithPlace
 from twistlike._base.interrupts import finish
@@ -201,9 +202,8 @@ class Worker:
                                 result = item[1](*item[2])
                             else:
                                 result = context.run(item[1], *item[2])
-                            if type(result) is CoroutineType:
-                                result.close()
-                                checkFunction(item[1], "callInThread")  # raises, for most
+                            if result is not None and type(result) in NOT_RUN:
+                                _refuse(result, item[1])
                             result = None
                         except BaseException as error:
                             self._callFailed(error, item[1])
@@ -348,6 +348,22 @@ class Worker:
             self._callFailed(error, item[1])
         else:
             item.interrupted(error)
+
+
+def _refuse(result: object, function: object) -> None:
+    """Refuse what a call has returned of which nothing has run, as nobody takes the result.
+
+    Raises:
+        TypeError: It is a coroutine, or the generator of the function.
+    """
+    if isinstance(result, CoroutineType):
+        result.close()
+        checkFunction(function, "callInThread")  # says it better, for most
+        raise TypeError(
+            f"{describeWithPlace(function)} has returned a coroutine, which nobody runs: await it"
+            " in the loop, or have it run in a loop of the thread's own: asyncio.run(...)"
+        )
+    checkGenerator(result, function, "iterate over it in a function that runs in the thread")
 
 
 def _nameOf(worker: Worker) -> str:

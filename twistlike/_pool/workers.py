@@ -100,7 +100,7 @@ class Workers:
         self.ended = False
         self.minimum = pool.min
         self.maximum = pool.max
-        self.idleTimeout = min(pool.idleTimeout, threading.TIMEOUT_MAX)
+        self.idleTimeout = min(float(pool.idleTimeout), threading.TIMEOUT_MAX)
         self.members: set[Worker] = set()
         self.leaving: list[threading.Thread] = []
         # Re-entrant, since a finalizer or a signal handler may come in while this thread holds it.

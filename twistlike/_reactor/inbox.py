@@ -33,9 +33,10 @@ from functools import partial
 from itertools import islice
 from sys import maxsize, modules
 from time import monotonic
-from types import BuiltinMethodType, CoroutineType
+from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.coroutines import NOT_RUN
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.functions import describe
 from twistlike._base.interrupts import repair
@@ -392,7 +393,7 @@ class Inbox(Part):
                 for call in islice(source, min(left, CALLS_A_LOOK)):
                     try:
                         result = run(*call)
-                        if result is not None and type(result) is CoroutineType:
+                        if result is not None and type(result) in NOT_RUN:
                             self._startCoroutine(run, result, call)
                     except BaseException as error:
                         fatal = self._failed(error, call) or fatal
@@ -419,7 +420,11 @@ class Inbox(Part):
         return self._onError(error, function)
 
     def _startCoroutine(self, run: Callable[..., object], result: Any, call: Call) -> None:
-        """Run what a coroutine function has returned, in the context of the call."""
+        """Run what a coroutine function has returned, in the context of the call.
+
+        Raises:
+            TypeError: If it is a generator, which nobody runs.
+        """
         function = _functionOf(call)
         if function is not call[0] and type(call[0]) is BuiltinMethodType:
             run = call[0]  # the context's

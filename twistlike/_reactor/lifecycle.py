@@ -38,7 +38,7 @@ from twistlike._eventloop import current
 from twistlike._eventloop.host_end import HostWatch, generatorsEnd
 from twistlike._eventloop.loops import endTasks
 from twistlike._log.report import tell
-from twistlike._reactor.unbound import placeOfCall
+from twistlike._reactor.unbound import callerOf, placeOfCall
 from twistlike._reactor.wrong_thread import ThreadGuard
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ class LifeCycle:
         beginning: Held by whatever gives the reactor a loop: threads with loops of their own meet
             here. Re-entrant, for a signal handler or a `__del__` in the middle of it.
         loopEnds: Whether the loop is the reactor's own, and is closed when the reactor has ended.
+        blocks: How many `async with` blocks of the reactor are open.
+        thread: The number of the thread that runs the loop, or will go on to; 0 if there is none.
         onNeeded: Called, in any thread, when the reactor is used and has no loop. If it is None,
             what is asked for is kept.
         shutdownTimeout: How long the end may wait for something, in seconds.
@@ -127,8 +129,9 @@ class LifeCycle:
         self.loop: AbstractEventLoop | None = None
         self.attached = False
         self.loopEnds = False
+        self.blocks = 0
         self._fired = Fired.NOTHING
-        self._thread = 0
+        self.thread = 0
         self._endedOn: weakref.ref[AbstractEventLoop] | None = None
         self._hostWatch: HostWatch | None = None
         self._hostEnds = False
@@ -136,7 +139,7 @@ class LifeCycle:
         self._endWaiters: list[Deferred[None]] = []
         self._forced = False
         self._ending: object = None  # the end that is under way
-        self._stoppedAt = ""  # "at ...": where the user has stopped it, on a host's loop
+        self._stoppedAt = ""  # what has ended it, and where, if its host's loop goes on
         self._beforeStartup: Callable[[], object] | None = None
         self.onNeeded: Callable[[], object] | None = None
 
@@ -195,7 +198,7 @@ class LifeCycle:
             return running is self.loop
         # Between two runs of the loop.
         loop = self.loop
-        return get_ident() == self._thread and loop is not None and not loop.is_running()
+        return get_ident() == self.thread and loop is not None and not loop.is_running()
 
     def attachIfLoopRuns(self) -> None:
         """Attach to the loop that this thread runs, or waits in, if there is one. Thread: any."""
@@ -220,7 +223,7 @@ class LifeCycle:
         Thread: any.
         """
         here = get_ident()
-        if current.runningLoop() is None or here in (self._thread, main_thread().ident):
+        if current.runningLoop() is None or here in (self.thread, main_thread().ident):
             self.attachIfLoopRuns()
 
     def _attachByAnyio(self) -> None:
@@ -235,6 +238,7 @@ class LifeCycle:
     def forgetEnd(self) -> None:
         """Let it attach by itself again, also to the loop on which it has ended."""
         self._endedOn = None
+        self._stoppedAt = ""
 
     def acceptWork(self, name: str) -> None:
         """Begin a call that hands work to threads; attach first if there is no loop yet.
@@ -287,20 +291,32 @@ class LifeCycle:
         """Return the text that says what cannot be done, since the reactor has ended, and why."""
         if self._stoppedAt:
             return (
-                f"{what}, but the reactor has ended: reactor.stop() was called {self._stoppedAt}, "
-                "on a loop that goes on; reactor.attach() in that loop begins again"
+                f"{what}, but the reactor has ended: {self._stoppedAt}, on a loop that goes on; "
+                "reactor.attach() in that loop begins again"
             )
         return (
             f"{what}, but the reactor has ended; reactor.run(), or reactor.attach() in a running "
             "loop, begins again"
         )
 
+    def alreadyRuns(self, name: str) -> str:
+        """Return the text that says why the reactor cannot be run: it has a loop.
+
+        Args:
+            name: What was called.
+        """
+        loop = self.loop
+        text = f"{name}() was called, but the reactor is {self.state.value}, on {loop!r}"
+        if loop is not None and not loop.is_running():
+            return f"{text}, which does not run now: close that to have the reactor free"
+        return f"{text}; for another loop make another Reactor()"
+
     # ---- beginning -------------------------------------------------------------------------------
 
     def bind(self, loop: AbstractEventLoop) -> None:
         """Serve calls from threads and timers on `loop`, from its next turn on."""
         self.loop = loop
-        self._thread = get_ident()
+        self.thread = get_ident()
         for part in self._parts:
             part.bind(loop)
 
@@ -337,6 +353,7 @@ class LifeCycle:
         self.attached = state is State.ATTACHED
         self._fired = Fired.NOTHING
         self._forced = False
+        self.blocks = 0
         threadable.registerAsIOThread()
         if self.loop is None:
             self.bind(loop)
@@ -350,7 +367,11 @@ class LifeCycle:
         """
         with self.beginning:
             if self.loop is not None:
-                raise ReactorAlreadyRunning(f"the reactor is {self.state.value} already")
+                raise ReactorAlreadyRunning(
+                    f"the reactor is {self.state.value} already, on {self.loop!r}; a reactor has "
+                    "one loop: for this one, make another Reactor() (twistlike.internet."
+                    "asyncioreactor), or close that one before"
+                )
             self._hostEnds = self.loopEnds = False
             self.begin(State.ATTACHED, loop)
         life = weakref.ref(self)
@@ -403,11 +424,14 @@ class LifeCycle:
 
     def _noteStop(self) -> None:
         """Note where a reactor is stopped whose host goes on, for the errors of later uses."""
-        if place := placeOfCall(sys._getframe()):
-            self._stoppedAt = place
+        frame = sys._getframe()
+        if place := placeOfCall(frame):
+            ofBlock = callerOf(frame)[0] == "__aexit__"
+            what = "its `async with` block ended" if ofBlock else "reactor.stop() was called"
+            self._stoppedAt = f"{what} {place}"
             tell(
-                f"reactor.stop() was called {self._stoppedAt}: the reactor ends, with its "
-                "threads and timers; the loop goes on, and reactor.attach() begins again"
+                f"{self._stoppedAt}: the reactor ends, with its threads and timers; the loop goes "
+                "on, and reactor.attach() begins again"
             )
 
     def crash(self) -> None:
@@ -579,7 +603,7 @@ class LifeCycle:
     def afterFork(self) -> None:
         """In the child of a fork: let the parts do what they must there, and let go of the loop."""
         self.beginning = RLock()
-        self._thread = 0
+        self.thread = 0
         self._runEach([part.afterFork for part in self._parts])
         watch, self._hostWatch = self._hostWatch, None
         if watch is not None:

@@ -17,9 +17,9 @@ from __future__ import annotations
 import weakref
 from contextvars import copy_context
 from functools import partial
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from twistlike._base.coroutines import NOT_RUN
 from twistlike._base.failure import Failure
 from twistlike._base.functions import describeWithPlace, withoutArguments
 from twistlike._base.naming import showAs
@@ -29,7 +29,7 @@ from twistlike._eventloop import current
 from twistlike._log.report import report
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
-from twistlike._reactor.lifecycle import LifeCycle
+from twistlike._reactor.lifecycle import LifeCycle, State
 from twistlike._reactor.network import Network
 from twistlike._reactor.pools import Pools
 from twistlike._reactor.registry import RegistryEntry, registry
@@ -266,7 +266,7 @@ class AsyncioSelectorReactor(Network):
         event, (phase, function, args, kwargs) = handle
         if self._life.startupFired:
             result = function(*args, **kwargs)
-            if type(result) is CoroutineType:
+            if type(result) in NOT_RUN:
                 startCoroutine(result, function)
             return None
         return self._events.add(phase, event, function, args, kwargs)
@@ -351,10 +351,13 @@ class AsyncioSelectorReactor(Network):
     async def __aenter__(self) -> Self:
         """Attach to the running loop.
 
+        Blocks may nest or overlap, as those of a service and of a library in it do.
+
         Raises:
             ReactorAlreadyRunning: If the reactor is on another loop.
         """
         self.attach()
+        self._life.blocks += 1
         return self
 
     async def __aexit__(
@@ -363,8 +366,11 @@ class AsyncioSelectorReactor(Network):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End, and wait until it has ended."""
-        await self._life.endAttached()
+        """End, and wait until it has ended, unless another `async with` block is still open."""
+        life = self._life
+        life.blocks = max(0, life.blocks - 1)
+        if not life.blocks or life.state is not State.ATTACHED:
+            await life.endAttached()
 
     # ---- time ------------------------------------------------------------------------------------
 

@@ -77,10 +77,7 @@ class RunLoop:
                 self._loop,
                 None,
             ):
-                text = f"run() was called, but the reactor is {life.state.value}, on {life.loop!r}"
-                if life.loop is not None and not life.loop.is_running():
-                    text += ", which does not run now: close that to have the reactor free"
-                raise ReactorAlreadyRunning(text)
+                raise ReactorAlreadyRunning(life.alreadyRuns("run"))
             begun = self._timers.seconds()
             loop = self._make()
             # What is due later does not age while asyncio is imported and the loop is made.

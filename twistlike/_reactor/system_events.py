@@ -9,6 +9,7 @@ from contextvars import copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.coroutines import checkGenerator
 from twistlike._base.failure import Failure
 from twistlike._base.functions import describe
 from twistlike._base.reflect import safe_repr
@@ -188,7 +189,9 @@ class SystemEvents(Part):
     def _run(self, trigger: Trigger) -> object:
         (function, args, kwargs), context = trigger
         try:
-            return context.run(function, *args, **kwargs)
+            result = context.run(function, *args, **kwargs)
+            checkGenerator(result, function)
+            return result
         except BaseException as error:
             self._onError(Failure.fromException(error), function)
             return None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-__all__ = ["REPORT_AFTER", "UnboundCalls", "callerOf", "placeOfCall"]
+__all__ = ["REPORT_AFTER", "UnboundCalls", "callerOf", "placeOfCall", "stackOfCall", "stackOfLoop"]
 
 # After how long a wait for a loop is reported, in seconds: longer than a program takes to start its
 # loop after it has started its threads, shorter than a person waits before they ask what is wrong.
@@ -40,10 +40,20 @@ LOOPS = frozenset(("asyncio", "nest_asyncio", "uvloop"))
 
 _OURS = __name__.partition(".")[0]
 
+# The packages whose frames call users' functions.
+STARTERS = LOOPS | {_OURS, "threading"}
+
 HELP = (
     "In a program that runs its own event loop, write reactor.attach() at the start of its main "
     "coroutine (or: async with reactor); in any other program, reactor.run() has to be called"
 )
+
+ENDS = "The program ends, so such waits are given up. "
+
+
+def _packageOf(frame: FrameType) -> str:
+    name = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0] if isinstance(name, str) else ""
 
 
 def callerOf(frame: FrameType | None) -> tuple[str, FrameType | None]:
@@ -53,7 +63,7 @@ def callerOf(frame: FrameType | None) -> tuple[str, FrameType | None]:
         frame: A frame of ours.
     """
     name = ""
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _OURS:
+    while frame is not None and _packageOf(frame) == _OURS:
         name = frame.f_code.co_name
         frame = frame.f_back
     return name, frame
@@ -67,7 +77,7 @@ def placeOfCall(frame: FrameType | None) -> str:
     """
     _, frame = callerOf(frame)
     caller = frame
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in LOOPS:
+    while frame is not None and _packageOf(frame) in LOOPS:
         frame = frame.f_back
     if frame is None:
         return ""
@@ -75,6 +85,31 @@ def placeOfCall(frame: FrameType | None) -> str:
     if frame is caller:
         return place
     return f"by the loop, asked to by callFromThread, a timer or a signal, which runs {place}"
+
+
+def stackOfCall() -> tuple[str, str]:
+    """Return which function of ours was called in this thread, and the stack that called it."""
+    name, stack = _here()
+    return name, _format(stack)
+
+
+def stackOfLoop(thread: int) -> str:
+    """Return where a thread stands that runs a loop: what the loop has called, and on from there.
+
+    Args:
+        thread: Its number.
+
+    Returns:
+        Lines of text; "" if there is no such thread.
+    """
+    frame = sys._current_frames().get(thread)
+    stack, names = _walk(frame), []
+    while frame is not None:
+        names.append(_packageOf(frame))
+        frame = frame.f_back
+    # From the innermost frame outwards, up to the loop's own.
+    ends = next((n for n, name in enumerate(names) if name in LOOPS), len(stack))
+    return _format(stack[:ends] or stack)
 
 
 class _Asked:
@@ -89,6 +124,11 @@ class _Asked:
         self.name, self.stack = _here()
         self.thread = threading.current_thread().name
         self.since = monotonic()
+
+    @property
+    def what(self) -> tuple[object, ...]:
+        """Which wait it is: a loop that asks with a limit, again and again, is told once."""
+        return self.thread, self.name, *self.stack[:1]
 
 
 class UnboundCalls(Part):
@@ -118,7 +158,9 @@ class UnboundCalls(Part):
         self.attach: Callable[[], object] | None = None
         self._bound: threading.Lock | None = None  # released when there is a loop
         self._watchesExit = False
-        self._reported = False  # since there was a loop
+        self._told = False  # since there was a loop
+        # Which waits were told since there was a loop, by thread, function and place.
+        self._toldWaits: set[tuple[object, ...]] = set()
         self._next: _Asked | None = None  # the latest wait; watched if the first one ends
         self._exitWatch: Callable[[], object] | None = None  # the latest
         self._threadAsked = False  # for what belongs to the loop's thread
@@ -133,7 +175,7 @@ class UnboundCalls(Part):
         self.expect()
         self.watchExit()
         # In the main thread a program prepares what runs once its loop does.
-        if self._bound is None and not _isMainThread():
+        if self._bound is None and not self._told and not _isMainThread():
             self._startWatch(_Asked(None))
 
     def noteUse(self) -> None:
@@ -151,9 +193,10 @@ class UnboundCalls(Part):
 
         Args:
             waits: Returns whether it still does.
+
+        Raises:
+            ReactorNotRunning: If the program ends, and nothing can watch this wait any more.
         """
-        if self._reported:
-            return
         # Race: the watch has found just now that what it was begun for waits no longer. It drops
         # its lock and then looks for this; we do the opposite.
         self._next = asked = _Asked(waits)
@@ -191,12 +234,17 @@ class UnboundCalls(Part):
             ).start()
         except RuntimeError:
             self._bound = None  # no thread can be started: nobody would report it
+            if asked.waits is not None and _programEnds():
+                raise ReactorNotRunning(
+                    f"{asked.name} was called, but the program ends, and the reactor has no loop"
+                ) from None
 
     def bind(self, loop: AbstractEventLoop) -> None:
         """Watch no longer: there is a loop, which runs what waits."""
         if self.attach is not None:
             whenTaskWaits.discard(self.attach)
-        self._threadAsked = self._reported = False
+        self._threadAsked = self._told = False
+        self._toldWaits.clear()
         self._next = None
         bound, self._bound = self._bound, None
         if bound is not None:
@@ -205,42 +253,52 @@ class UnboundCalls(Part):
     def afterFork(self) -> None:
         """Watch anew: the thread that watches is not in the child."""
         self._bound = self._next = None
-        self._reported = False
+        self._told = False
+        self._toldWaits.clear()
 
     def _watch(self, bound: threading.Lock, asked: _Asked) -> None:
         """Wait for the loop, and report if none comes. Thread: one of its own."""
+        told = 0.0
         while True:
             if bound.acquire(timeout=max(0, asked.since + REPORT_AFTER - monotonic())):
                 return
             if asked.waits is None or asked.waits():
-                break
-            # Its limit is over, or a signal has ended it. The latest one is watched in its place.
-            if (latest := self._takeNext()) is None:
+                told = monotonic()  # the report counts what was asked for until now
+                self._tell(asked)
+            # It was told, its limit is over, or a signal has ended it: now the latest one's turn.
+            if (latest := self._takeNext(told)) is None:
                 if self._bound is bound:
                     self._bound = None
-                if (latest := self._takeNext()) is None:
+                if (latest := self._takeNext(told)) is None:
                     return
                 self._bound = bound
             asked = latest
-        self._reported = True
-        self._next = None
-        text = (
-            f"{asked.name} was called in thread {asked.thread!r} {monotonic() - asked.since:.1f} s "
-            "ago, and the reactor has had no loop since, so it waits (calls and jobs that do: "
-            f"{self._count(self._threadAsked)}). {HELP}. It was called here:\n"
-            f"{_format(asked.stack)}"
-        )
-        self._report(
-            Failure(ReactorNotRunning(text)), "a thread waits for a reactor without a loop"
-        )
 
-    def _takeNext(self) -> _Asked | None:
+    def _tell(self, asked: _Asked) -> None:
+        """Report what has waited for so long, once."""
+        self._told = True
+        ends = _programEnds()
+        if asked.what not in self._toldWaits or ends:
+            self._toldWaits.add(asked.what)
+            text = (
+                f"{asked.name} was called in thread {asked.thread!r} "
+                f"{monotonic() - asked.since:.1f} s ago, and the reactor has had no loop since, so "
+                f"it waits (calls and jobs that do: {self._count(self._threadAsked)}). {HELP}. "
+                f"{ENDS if ends else ''}It was called here:\n{_format(asked.stack)}"
+            )
+            self._report(
+                Failure(ReactorNotRunning(text)), "a thread waits for a reactor without a loop"
+            )
+        if ends:
+            self._release()
+
+    def _takeNext(self, told: float) -> _Asked | None:
         asked, self._next = self._next, None
-        return asked
+        return None if asked is None or asked.since < told else asked
 
     def releaseAtExit(self) -> None:
         """Let threads go that wait for a loop: the interpreter ends, and waits for them."""
-        if self._bound is not None:
+        if self._told or self._bound is not None:
             self._release()
 
     def reportUnrun(self) -> None:
@@ -251,6 +309,11 @@ class UnboundCalls(Part):
             self._report(Failure(ReactorNotRunning(text)), "the program ends")
 
 
+def _programEnds() -> bool:
+    """Return whether the main thread has ended, so that whoever waits keeps the process alive."""
+    return not threading.main_thread().is_alive()
+
+
 def _isMainThread() -> bool:
     return get_ident() == threading.main_thread().ident
 
@@ -258,11 +321,21 @@ def _isMainThread() -> bool:
 def _here() -> tuple[str, list[tuple[str, int, str]]]:
     """Return which function of ours was called, and the stack that called it, innermost first."""
     name, frame = callerOf(sys._getframe())
+    stack = _walk(frame)
+    # What has started the thread, or called the user's function, is no news.
+    number = 0
+    while frame is not None and (number == 0 or _packageOf(frame) not in STARTERS):
+        frame = frame.f_back
+        number += 1
+    return name, stack[:number]
+
+
+def _walk(frame: FrameType | None) -> list[tuple[str, int, str]]:
     stack = []
     while frame is not None:
         stack.append((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
-    return name, stack
+    return stack
 
 
 def _format(stack: list[tuple[str, int, str]]) -> str:

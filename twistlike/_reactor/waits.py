@@ -71,7 +71,12 @@ class BlockingCall(Generic[T]):
     Args:
         slot: Where to take a `HandoffLock` from, if one is free; else a plain lock is made.
             None always makes one.
+
+    Attributes:
+        tellAfter: After how many seconds of a wait `tell` is called; None for never.
     """
+
+    tellAfter: float | None = None
 
     __slots__ = ("_failure", "_lock", "_open", "_slot", "_value", "_woken")
 
@@ -141,15 +146,29 @@ class BlockingCall(Generic[T]):
 
         Thread: the one that waits. A signal's exception gets through.
         """
-        limit = -1 if timeout is None else min(timeout, TIMEOUT_MAX)
-        while self._lock.acquire(True, limit):
-            if not self._open:
-                self._woken = True
-                return True
-            # Nobody has woken us: the lock's descriptor was closed, and its number is another's.
-            self._lock.releaseSpare()  # type: ignore[union-attr]
-            self._lock.acquire()
-        return False
+        part = limit = -1.0 if timeout is None else min(float(timeout), TIMEOUT_MAX)
+        after = self.tellAfter
+        if after is not None:
+            if 0 <= limit <= after:
+                after = None
+            else:
+                part = after
+        while True:
+            while self._lock.acquire(True, part):
+                if not self._open:
+                    self._woken = True
+                    return True
+                # Nobody has woken us: the lock's descriptor was closed, its number is another's.
+                self._lock.releaseSpare()  # type: ignore[union-attr]
+                self._lock.acquire()
+            if after is None:
+                return False
+            part = limit if limit < 0 else limit - after
+            after = None
+            self.tell()
+
+    def tell(self) -> None:
+        """Say that this takes long, after `tellAfter` seconds. Thread: the one that waits."""
 
     def outcome(self) -> T:
         """Return the value or raise the error, after `wait` has returned true."""
@@ -225,11 +244,13 @@ class BlockedThreads(Part):
     Attributes:
         waiting: Their calls. Single operations of a set are atomic.
         handoff: Has the lock that one of them may sleep on.
+        nextWarning: When it may be told again that the loop does not answer.
     """
 
     def __init__(self) -> None:
         self.waiting: set[BlockingCall[Any]] = set()
         self.handoff = HandoffSlot()
+        self.nextWarning = 0.0  # of `monotonic`
         self._released = False
 
     def __len__(self) -> int:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
+from twistlike._base.coroutines import NOT_RUN, checkGenerator
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
@@ -261,6 +262,8 @@ class LoopingCall:
             result = context.run(self.f, *arguments, **self.kw)
             # A coroutine takes its first step here, so in the same context.
             awaited = None if result is None else context.run(fromAwaitable, result)
+            if awaited is None and type(result) in NOT_RUN:
+                checkGenerator(result, self.f)
         except BaseException as error:
             self._failed(Failure.fromException(error), run)
             return

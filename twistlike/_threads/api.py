@@ -9,18 +9,13 @@ from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from twistlike._base.error import ReactorNotRunning, TimeoutError, WrongThreadError
-from twistlike._base.failure import Failure
-from twistlike._base.functions import ASYNC, checkFunction, describe, describeWithPlace
-from twistlike._base.interrupts import repairedBy
+from twistlike._base.functions import ASYNC, checkFunction, describe
 from twistlike._base.naming import showAs
-from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.deferred import Deferred
 from twistlike._reactor.current import currentReactor
 from twistlike._reactor.reactor import Reactor
-from twistlike._reactor.waits import BlockedThreads, CompensatedCall, ended
+from twistlike._threads.blocking import blockingCall, missing
 from twistlike._threads.jobs import FutureDeferred, runInPool
-from twistlike._timers.queue import checkDelay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -83,9 +78,6 @@ T = TypeVar("T")
 
 # One of them has whatever runs jobs: ours, an executor, or a pool with the interface of Twisted's.
 POOL_METHODS = ("enqueueCall", "submit", "callInThreadWithCallback")
-
-# In the place of a function that was not given: then the reactor is missing.
-_missing: Any = object()
 
 
 @overload
@@ -302,7 +294,7 @@ def blockingCallFromThread(
 
 
 def blockingCallFromThread(
-    reactor: IReactorFromThreads, f: Callable[..., Any] = _missing, *args: Any, **kwargs: Any
+    reactor: IReactorFromThreads, f: Callable[..., Any] = missing, *args: Any, **kwargs: Any
 ) -> Any:
     """Call a function in the reactor's thread, and wait for its result.
 
@@ -328,7 +320,7 @@ def blockingCallFromThread(
 
     Thread: any but the reactor's.
     """
-    return _blockingCall(reactor, None, f, args, kwargs)
+    return blockingCall(reactor, None, f, args, kwargs)
 
 
 @overload
@@ -393,7 +385,7 @@ def blockingCallWithTimeout(
 
     Thread: any but the reactor's.
     """
-    return _blockingCall(reactor, timeout, f, args, kwargs)
+    return blockingCall(reactor, timeout, f, args, kwargs)
 
 
 def _runMultiple(
@@ -428,122 +420,5 @@ class _ForeignReactor:
         """Have a function, the first of the tuple, called with the rest of it. Thread: any."""
         self._reactor.callFromThread(*call)
 
-
-def _blockingCall(
-    reactor: IReactorFromThreads,
-    timeout: float | None,
-    f: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> Any:
-    blocked = _FOREIGN
-    if not isinstance(reactor, Reactor) or not callable(f):
-        _checkBlockingCall(reactor, f)
-    if timeout is not None:
-        checkDelay(timeout, "a timeout")
-    if isinstance(reactor, Reactor):
-        blocked = reactor._blocked
-        life = reactor._life
-        if life.loop is None:
-            # callFromThread would attach it, and this thread's loop would then wait for itself.
-            life.attachIfLoopRuns()
-        if life.loop is not None and life.isHere():
-            raise WrongThreadError(
-                "blockingCallFromThread was called in the reactor's own thread, which would wait "
-                "for itself; call the function there, or use deferToThread to leave the thread"
-            )
-    wait: _Wait = _Wait(f, args, kwargs, blocked)
-    if isinstance(reactor, Reactor) and reactor._life.loop is None:
-        reactor._life.acceptWait("a blocking call", partial(blocked.waiting.__contains__, wait))
-    # Race: the reactor ends while we come. It releases the waiters that it knows of, then closes
-    # the inbox. We are known before we post: so either we are released, or the post is refused.
-    try:
-        blocked.waiting.add(wait)
-        reactor.callFromThread(wait.serve)
-        if not wait.waitCompensated(timeout):
-            try:
-                reactor.callFromThread(wait.giveUp)
-            except ReactorNotRunning:
-                pass  # released by its end just now
-            what = describeWithPlace(f)
-            raise TimeoutError(string=f"{what} has given no result within {timeout} s")
-        return wait.outcome()
-    finally:
-        blocked.waiting.discard(wait)  # before any call at whose beginning this could be hit
-        blocked.leave(wait)
-        del wait  # it leads to the error in whose traceback this frame is
-
-
-def _checkBlockingCall(reactor: object, f: object) -> None:
-    if not callable(getattr(reactor, "callFromThread", None)):
-        what = describe(reactor) if callable(reactor) else type(reactor).__qualname__
-        raise TypeError(
-            "a blocking call takes the reactor first, then the function:"
-            f" blockingCallFromThread(reactor, f, ...); what it got first is {what}"
-        )
-    if not callable(f):
-        what = "none" if f is _missing else f"an object of type {type(f).__qualname__}"
-        raise TypeError(
-            "a blocking call takes a function after the reactor, with the function's arguments"
-            f" after it; what it got is {what}"
-        )
-
-
-def _failWait(error: BaseException, wait: _Wait) -> None:
-    """Fail: a signal's exception came before the call, or before its outcome was brought."""
-    wait.fail(Failure.fromException(error))
-
-
-class _Wait(CompensatedCall):
-    """One blocking call: what is called in the reactor's thread, and the wait for it."""
-
-    __slots__ = ("_args", "_awaited", "_blocked", "_f", "_kwargs")
-
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        blocked: BlockedThreads,
-    ) -> None:
-        super().__init__(blocked.handoff)
-        self._f = f
-        self._args = args
-        self._kwargs = kwargs
-        self._blocked = blocked
-        self._awaited: Deferred[Any] | None = None
-
-    @repairedBy(_failWait)
-    def serve(self) -> None:
-        """Make the call. Thread: the reactor's."""
-        try:
-            result = self._f(*self._args, **self._kwargs)
-            awaited = fromAwaitable(result)
-        except BaseException as error:
-            self.fail(Failure.fromException(error))
-            return
-        if awaited is None:
-            if isinstance(result, Failure):
-                self.fail(result)
-            else:
-                self.succeed(result)
-            return
-        self._awaited = awaited
-        awaited.addCallbacks(self.succeed, self.fail)
-        if self._blocked.released:
-            self.fail(Failure(ended()))  # too late to wait for more than the call itself
-
-    def giveUp(self) -> None:
-        """Cancel what the call returned, as no thread waits for it. Thread: the reactor's."""
-        awaited, self._awaited = self._awaited, None
-        try:
-            if awaited is not None:
-                awaited.cancel()
-        finally:
-            del self, awaited  # an error's traceback may hold this frame
-
-
-# For threads that wait for reactors that are not ours: these do not tell us of their end.
-_FOREIGN = BlockedThreads()
 
 showAs("twistlike.internet.threads", globals(), __all__)

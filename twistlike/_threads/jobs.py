@@ -18,7 +18,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twistlike._base.error import ReactorNotRunning
+from twistlike._base.error import ReactorNotRunning, WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.functions import haveRoom
 from twistlike._base.interrupts import repairedBy
@@ -85,7 +85,29 @@ class OutstandingDeferred(Deferred[T]):
         """Fail: the reactor has ended, and no outcome can come any more. Thread: the reactor's."""
         if not self.called:
             self.unwanted = True
-            self.errback(failure)
+            try:
+                self.errback(failure)
+            except WrongThreadError:
+                if not _handOver(self, self.errback, failure):
+                    raise
+
+
+def _handOver(deferred: Deferred[Any], function: Callable[..., object], *args: Any) -> bool:
+    """Have a function called in the thread of the loop that waits for a Deferred.
+
+    A Deferred belongs to the loop where somebody waits for it. Nobody else could fire a job's.
+
+    Returns:
+        Whether it will be called there, or nobody waits any more.
+    """
+    loop = getattr(deferred._state, "loop", None)
+    if loop is None:
+        return False
+    try:
+        loop.call_soon_threadsafe(function, *args)
+    except RuntimeError:
+        pass  # it is closed: what has waited there has ended, or never will
+    return True
 
 
 def _settleInterrupted(
@@ -107,6 +129,9 @@ def settle(deferred: OutstandingDeferred[Any], outcome: Any) -> None:
     try:
         if not (deferred.called and deferred.unwanted):
             deferred.callback(outcome)
+    except WrongThreadError:
+        if not _handOver(deferred, settle, deferred, outcome):
+            raise
     finally:
         del deferred, outcome  # no traceback of a callback's error may lead to the Deferred
 

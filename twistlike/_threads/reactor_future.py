@@ -15,6 +15,8 @@ from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.errors import CancelledError
 from twistlike._eventloop import current
 from twistlike._reactor.pools import currentPool
+from twistlike._reactor.unbound import REPORT_AFTER
+from twistlike._threads.blocking import tellHeldUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ReactorFuture"]
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class ReactorFuture(Future[T]):
@@ -34,11 +37,15 @@ class ReactorFuture(Future[T]):
 
     Args:
         reactor: In whose thread the call is made.
+
+    Attributes:
+        begun: Whether the call was begun.
     """
 
     def __init__(self, reactor: Reactor) -> None:
         super().__init__()
         self._reactor = reactor
+        self.begun = False
         self._deferred: Deferred[Any] | None = None
         self._notice = [True]  # one token: whoever pops it tells those who watch several futures
 
@@ -96,11 +103,7 @@ class ReactorFuture(Future[T]):
         Raises:
             WrongThreadError: In the reactor's own thread, if there is none yet.
         """
-        if self.done() or not self._isWorker():
-            self._noteWait()
-            return super().result(timeout)
-        with self._compensated():
-            return super().result(timeout)
+        return self._waitHere(super().result, timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the error or None, as any `concurrent.futures.Future`.
@@ -108,11 +111,29 @@ class ReactorFuture(Future[T]):
         Raises:
             WrongThreadError: In the reactor's own thread, if there is no result yet.
         """
-        if self.done() or not self._isWorker():
+        return self._waitHere(super().exception, timeout)
+
+    def _waitHere(self, get: Callable[[float | None], U], timeout: float | None) -> U:
+        """Wait in the way that suits this thread, and return what `get` does."""
+        if self.done():
+            return get(timeout)
+        if not self._isWorker():
             self._noteWait()
-            return super().exception(timeout)
+            return self._getTelling(get, timeout)
         with self._compensated():
-            return super().exception(timeout)
+            return self._getTelling(get, timeout)
+
+    def _getTelling(self, get: Callable[[float | None], U], timeout: float | None) -> U:
+        """Wait, and report a loop that does not begin the call."""
+        if timeout is None or timeout > REPORT_AFTER:
+            try:
+                return get(REPORT_AFTER)
+            except TimeoutError:
+                pass  # or the function's own, which comes again
+            if not self.done() and not self.begun:
+                tellHeldUp(self._reactor)
+            timeout = None if timeout is None else timeout - REPORT_AFTER
+        return get(timeout)
 
     def _isWorker(self) -> bool:
         """Return whether a pool's worker is about to wait; see to it that the reactor's is not."""
@@ -202,6 +223,7 @@ def _serve(load: list[tuple[ReactorFuture[Any], Callable[..., Any], Any, Any]]) 
             traceback leads, by the frames that called this, to what this was called with.
     """
     future, function, args, kwargs = load.pop()
+    future.begun = True
     if future.cancelled():
         return
     try:

@@ -22,11 +22,12 @@ import weakref
 from threading import Event, RLock, Thread, current_thread
 from typing import TYPE_CHECKING
 
-from twistlike._base.error import ReactorNotRunning, TimeoutError
+from twistlike._base.error import ReactorAlreadyRunning, ReactorNotRunning, TimeoutError
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._log.report import report
 from twistlike._reactor.current import currentReactor, defaultReactor
+from twistlike._reactor.lifecycle import State
 from twistlike._reactor.pools import currentPool
 from twistlike._reactor.reactor import Reactor
 
@@ -145,7 +146,10 @@ class ReactorThread:
         with self._lock:
             run = self._run
             if run is None or not run.isAlive:
-                self.reactor._life.onNeeded = None
+                life = self.reactor._life
+                if life.loop is not None and life.state is not State.ENDED:
+                    raise ReactorAlreadyRunning(life.alreadyRuns("startReactorThread"))
+                life.onNeeded = None
                 run = _Run(self)
                 _endWithInterpreter()
                 run.thread.start()

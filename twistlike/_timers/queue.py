@@ -32,9 +32,9 @@ from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import chain
 from time import time as wallClock
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.coroutines import NOT_RUN
 from twistlike._base.error import AlreadyCalled, AlreadyCancelled
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
@@ -59,6 +59,8 @@ SWEEP_AT = 64
 # Python has made for each is freed at once.
 _NO_KEYWORDS: Mapping[str, Any] = {}
 
+TOO_LARGE = "{} is a number of seconds; this one is too large"
+
 _new: Any = object.__new__
 
 # Not of `math`, a shared library whose import takes 0.2 ms.
@@ -76,13 +78,16 @@ def checkDelay(delay: float, name: str = "a delay") -> None:
         name: What the error calls it.
 
     Raises:
-        TypeError: If it is not a number.
-        ValueError: If it is negative or NaN.
+        TypeError: If it is not a number, or one that cannot be added to a float, as `Decimal`.
+        ValueError: If it is negative or NaN, or too large for a float.
     """
     try:
         good = delay >= 0
+        0.0 + delay
     except TypeError:
         raise TypeError(f"{name} is a number of seconds, not {delay!r}") from None
+    except OverflowError:
+        raise ValueError(TOO_LARGE.format(name)) from None
     if not good:
         what = "not a number (NaN)" if delay != delay else "negative"
         raise ValueError(f"{name} is a number of seconds from 0 up; {delay!r} is {what}")
@@ -210,7 +215,7 @@ class DelayedCall:
             if time >= self.timeOfEntry and secondsFromNow >= 0:
                 self.time = time  # the hot case: alive, and its entry comes up early enough
                 return
-        except TypeError:
+        except (TypeError, OverflowError):
             pass  # checkDelay says it better
         if not self.active():
             raise self._whyInactive()
@@ -234,6 +239,9 @@ class DelayedCall:
         except TypeError:
             if self.active():
                 raise TypeError(f"a delay is a number of seconds, not {secondsLater!r}") from None
+        except OverflowError:
+            if self.active():
+                raise ValueError(TOO_LARGE.format("a delay")) from None
         if not self.active():
             raise self._whyInactive()
         time = self.time + secondsLater
@@ -256,7 +264,7 @@ class DelayedCall:
         self.timeOfEntry = NAN
         self.func = self.args = self.kw = self.context = None
         result = run(func, *args, **kw) if kw else run(func, *args)
-        if result is not None and type(result) is CoroutineType:
+        if result is not None and type(result) in NOT_RUN:
             run(startCoroutine, result, func)
 
     def _whyInactive(self) -> ValueError:
@@ -417,7 +425,11 @@ class TimerQueue:
             checkDelay(delay)
         # What __init__ does, without the call.
         call: DelayedCall = _new(DelayedCall)
-        call.time = call.timeOfEntry = time = self.seconds() + delay
+        try:
+            call.time = call.timeOfEntry = time = self.seconds() + delay
+        except (TypeError, OverflowError):
+            checkDelay(delay)  # says it better
+            raise
         call.func = func
         call.args = args
         call.kw = kw or _NO_KEYWORDS

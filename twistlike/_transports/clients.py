@@ -21,6 +21,7 @@ from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._base.network_error import ConnectBindError, NotConnectingError, getConnectError
 from twistlike._timers.queue import checkDelay
+from twistlike._transports.factories import CONNECTS, checkFactory, checkProtocol
 from twistlike._transports.loop_stream import openConnection
 from twistlike._transports.socket_descriptor import SocketDescriptor
 from twistlike._transports.stream import FIRST_SIZE, Connection
@@ -194,6 +195,8 @@ class BaseClient(Connection):
         self.stopWriting()
         try:
             self.protocol = self.connector.buildProtocol(self.getPeer())
+            if self.protocol is not None:
+                checkProtocol(self.protocol, self.connector.factory)
         except BaseException as error:
             self._raised(error, self.connector.factory.buildProtocol)
             return
@@ -248,7 +251,7 @@ class BaseClient(Connection):
     def _tellLost(self, protocol: Any, reason: Failure) -> None:
         connector, self.connector = self.connector, None
         try:
-            protocol.connectionLost(reason)
+            super()._tellLost(protocol, reason)
         except BaseException as error:
             fatal = self._net.onError(error, protocol.connectionLost)
             if fatal is not None:
@@ -269,7 +272,7 @@ class BaseConnector:
 
     Raises:
         ValueError: The timeout is negative.
-        TypeError: It is no number.
+        TypeError: It is no number, or what is given is no client's factory.
     """
 
     timeoutID: IDelayedCall | None = None
@@ -278,6 +281,7 @@ class BaseConnector:
     def __init__(self, factory: Any, timeout: float | None, reactor: Any) -> None:
         if timeout is not None:
             checkDelay(timeout, "timeout")
+        checkFactory(factory, CONNECTS, "a connector")
         self.state = "disconnected"
         self.reactor: Any = theReactor(reactor)
         self.factory = factory

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.coroutines import refuseCoroutine
 from twistlike._base.network_error import MessageLengthError
+from twistlike._base.reflect import safe_repr
 from twistlike._log.legacy import msg
 from twistlike._transports.base_port import BasePort
 
@@ -59,6 +60,8 @@ class BaseDatagramPort(BasePort):
             raise TypeError(
                 f"a port of datagrams takes a protocol, not its class: make one, {proto.__name__}()"
             )
+        if not callable(getattr(proto, "datagramReceived", None)):
+            raise TypeError(f"a port of datagrams takes a DatagramProtocol, not {safe_repr(proto)}")
         self.protocol = proto
         self.maxPacketSize = maxPacketSize
 

@@ -19,6 +19,7 @@ from twistlike._log.legacy import msg
 from twistlike._log.logger import Logger
 from twistlike._transports.abstract import nameForLogs
 from twistlike._transports.base_port import BasePort
+from twistlike._transports.factories import LISTENS, checkFactory, checkProtocol
 from twistlike._transports.loop_stream import openConnection
 from twistlike._transports.stream import Connection
 
@@ -127,6 +128,7 @@ class StreamPort(BasePort):
     _reportedAt = -REPORT_EVERY
 
     def __init__(self, factory: Any, backlog: int, reactor: Any) -> None:
+        checkFactory(factory, LISTENS, "a port")
         super().__init__(reactor)
         self.factory = factory
         self.backlog = backlog
@@ -215,6 +217,7 @@ class StreamPort(BasePort):
             if protocol is None:
                 skt.close()
                 return
+            checkProtocol(protocol, self.factory)
             number, self.sessionno = self.sessionno, self.sessionno + 1
             connection: ServerConnection = self.transport(
                 skt, protocol, name, self, number, self.reactor

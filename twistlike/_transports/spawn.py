@@ -70,6 +70,8 @@ def spawn(program: Program, descriptors: Mapping[int, int], terminal: str | None
         TypeError: An argument is no text.
         ValueError: There are no arguments, or one has a zero byte.
     """
+    if isinstance(program.args, (str, bytes)):
+        raise TypeError(f"the arguments of a program are a list, not {program.args!r}")
     args = [_checked(each) for each in program.args]
     if not args:
         raise ValueError(

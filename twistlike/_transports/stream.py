@@ -11,9 +11,9 @@ so that `connectionLost` never comes from within `dataReceived`.
 from __future__ import annotations
 
 import socket
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.coroutines import refuseCoroutine
 from twistlike._base.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
@@ -218,15 +218,12 @@ class Connection(SocketDescriptor):
             self._writing = False
 
     def _checkResult(self, result: object) -> None:
-        """Refuse a `dataReceived` that is a coroutine function, which would never run."""
-        if isinstance(result, CoroutineType):
-            result.close()
-            received = self.protocol.dataReceived
-            text = (
-                f"{received!r} is a coroutine function, which nobody awaits; "
-                "make it a plain method and use ensureDeferred in it"
-            )
-            self._raised(TypeError(text), received)
+        """Refuse a `dataReceived` that is a coroutine function, say, which would never run."""
+        received = self.protocol.dataReceived
+        try:
+            refuseCoroutine(result, received)
+        except TypeError as error:
+            self._raised(error, received)
 
     def _endOfFile(self) -> None:
         """Hear that the peer writes no more."""
@@ -462,7 +459,9 @@ class Connection(SocketDescriptor):
         closeSocket(self.socket, orderly)
 
     def _tellLost(self, protocol: Any, reason: Failure) -> None:
-        protocol.connectionLost(reason)
+        result = protocol.connectionLost(reason)
+        if result is not None:
+            refuseCoroutine(result, protocol.connectionLost)
 
 
 showAs("twistlike.internet.tcp", globals(), ["Connection"])
