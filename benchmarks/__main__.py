@@ -78,7 +78,7 @@ def runner(chosen: argparse.Namespace) -> Runner:
         rounds=chosen.rounds or (1 if chosen.quick else ROUNDS),
         cpu=cpu,
         shrink=QUICK_SHRINK if chosen.quick else 1,
-        repeats=3 if chosen.quick else 100,
+        repeats=2 if chosen.quick else 100,
         growth=not (chosen.quick or chosen.no_growth),
         unpinned=not (chosen.quick or chosen.no_unpinned),
         together=QUICK_TOGETHER if chosen.quick else 2,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from tests.reactor.test_edges import Run, program, said
 from twistlike._pool import watchdog
 from twistlike.internet import defer, reactor, task, threads
+from twistlike.internet.asyncioreactor import Reactor
 
 __all__ = ["program"]  # a fixture
 
@@ -140,6 +143,31 @@ def test_a_method_of_an_object_is_named_as_one() -> None:
 
     asyncio.run(main())
     assert "use reactor.callFromThread(loopingCall.start, ...)" in str(caught[0])
+
+
+def test_deferreds_of_threads_are_deferreds_to_their_users() -> None:
+    """No inner class shows in a `repr`, nor in Python's error about a forgotten `await`."""
+
+    async def main() -> None:
+        async with Reactor() as reactor:
+            executor = ThreadPoolExecutor(1)
+            queue: threads.ThreadsafeQueue[int] = threads.ThreadsafeQueue()
+            waiting = queue.get()
+            jobs = [
+                threads.deferToThread(int),
+                threads.deferToThreadPool(reactor, executor, int),
+                threads.iterateInThread(range(1)).next(),
+            ]
+            for deferred in (waiting, *jobs):
+                assert repr(deferred).startswith("<Deferred at ")
+                with pytest.raises(TypeError, match="'Deferred' and 'int'"):
+                    deferred + 1  # type: ignore[operator]
+            await queue.put(1)
+            await waiting
+            assert await asyncio.gather(*jobs) == [0, 0, 0]
+            executor.shutdown()
+
+    asyncio.run(main())
 
 
 def test_a_platform_without_threads_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.functions import haveRoom
+from twistlike._base.naming import callAs
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError
 from twistlike._pool.jobs import QueuedJob
@@ -280,3 +281,6 @@ def _cancelFuture(deferred: Deferred[Any]) -> None:
     future, deferred._future = deferred._future, None
     if future is not None:
         future.cancel()
+
+
+callAs(Deferred, OutstandingDeferred, JobDeferred, FutureDeferred)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
-from twistlike._base.naming import showAs
+from twistlike._base.naming import callAs, showAs
+from twistlike._defer.deferred import Deferred
 from twistlike._threads.handoff import NOTHING, ItemDeferred
 from twistlike._threads.waiting import LendingWaiter
 
@@ -177,3 +178,4 @@ class ThreadWaiter(LendingWaiter):
 
 
 showAs("twistlike.internet.threads", globals(), ["QueueClosed"])
+callAs(Deferred, QueueDeferred)

@@ -51,6 +51,8 @@ from twistlike._base.error import (
     getConnectError,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "AlreadyCalled",
     "AlreadyCancelled",
