@@ -15,6 +15,7 @@ from tests.reactor.test_edges import Run, program, said
 from twistlike._pool import watchdog
 from twistlike.internet import defer, reactor, task, threads
 from twistlike.internet.asyncioreactor import Reactor
+from twistlike.python.threadpool import ThreadPool
 
 __all__ = ["program"]  # a fixture
 
@@ -23,6 +24,8 @@ LISTED = "takes a list of (function, args, kwargs)"
 WRONG: list[tuple[str, Callable[[Any], object]]] = [
     ("after the reactor: write", lambda none: threads.deferToThreadPool(reactor, none, print)),
     ("takes the reactor first", lambda none: threads.deferToThreadPool(none, none, print)),
+    # The reactor is left out: what stands in its place is named, not what has moved up behind it.
+    ("got first is", lambda none: threads.deferToThreadPool(ThreadPool(), len, "abc")),  # type: ignore[arg-type]
     (LISTED, lambda none: threads.callMultipleInThread(none)),
     (LISTED, lambda none: threads.callMultipleInThread([print, none])),  # type: ignore[list-item]
     ("takes a function to call", lambda none: threads.callMultipleInThread([(none, (), {})])),
