@@ -20,8 +20,6 @@ from twistlike._base.threadable import (
     threaded,
 )
 
-__path__: list[str] = []  # a name that is not here is asked of the package's finder
-
 __all__ = [
     "XLock",
     "getThreadID",
