@@ -26,6 +26,9 @@ ROUNDS = 5
 QUICK_SHRINK = 10
 """By how much --quick divides the sizes."""
 
+QUICK_TOGETHER = 20
+"""With how many peers --quick compares one process of ours: with all that a work has."""
+
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
     """Return what was asked for."""
@@ -75,9 +78,10 @@ def runner(chosen: argparse.Namespace) -> Runner:
         rounds=chosen.rounds or (1 if chosen.quick else ROUNDS),
         cpu=cpu,
         shrink=QUICK_SHRINK if chosen.quick else 1,
-        repeats=3 if chosen.quick else 100,
+        repeats=2 if chosen.quick else 100,
         growth=not (chosen.quick or chosen.no_growth),
         unpinned=not (chosen.quick or chosen.no_unpinned),
+        together=QUICK_TOGETHER if chosen.quick else 2,
     )
 
 

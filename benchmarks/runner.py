@@ -147,6 +147,7 @@ class Runner:
         repeats: The most measured runs in a process.
         growth: Whether to measure how cost grows.
         unpinned: Whether to measure with no CPU pinned as well, where threads wake each other.
+        together: With how many peers one process of ours is compared: with 2 it runs between them.
     """
 
     def __init__(
@@ -160,6 +161,7 @@ class Runner:
         repeats: int = 100,
         growth: bool = True,
         unpinned: bool = True,
+        together: int = 2,
     ) -> None:
         self._workloads = workloads
         self._peers = peers
@@ -169,6 +171,7 @@ class Runner:
         self._repeats = repeats
         self._growth = growth
         self._unpinned = unpinned and cpu is not None
+        self._together = together
 
     def plan(self) -> list[list[Task]]:
         """Return the groups of processes: in each, a peer has ours right before or after it."""
@@ -210,7 +213,7 @@ class Runner:
         results.pairs += [Pair(ours, sample) for sample in samples if sample is not ours]
 
     def _groups(self, workload: Workload, number: int, cpu: int | None) -> Iterator[list[Task]]:
-        """Return a workload's groups in a round: by twos, ours in the middle."""
+        """Return a workload's groups in a round: in each, ours after the first peer."""
         chosen = chooseVariants(workload, self._peers)
         if not chosen and workload.ours:
             yield [self._task(workload, workload.named(workload.ours), cpu)]
@@ -224,8 +227,8 @@ class Runner:
             peers = peers[turned:] + peers[:turned]
             if number % 2:
                 peers.reverse()
-            for first in range(0, len(peers), 2):
-                yield [peers[first], ours, *peers[first + 1 : first + 2]]
+            for first in range(0, len(peers), self._together):
+                yield [peers[first], ours, *peers[first + 1 : first + self._together]]
 
     def _growing(self, workload: Workload) -> Iterator[Task]:
         ours = workload.named(workload.ours)

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.oracle import ROOT, runPython
+from tests.oracle import runPython
+from tests.pytestruns import RunTests
 
 pytest_plugins = ["pytester"]
 
@@ -14,26 +15,7 @@ pytest_plugins = ["pytester"]
 @pytest.fixture
 def runTests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> RunTests:
     """Runs a test file's text in a process of its own."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # only what a test asks for: 0.5 s
-    return RunTests(pytester)
-
-
-class RunTests:
-    """See the fixture."""
-
-    def __init__(self, pytester: pytest.Pytester) -> None:
-        self.pytester = pytester
-
-    def __call__(self, text: str, *arguments: str, ini: str = "") -> pytest.RunResult:
-        self.pytester.makeini(
-            "[pytest]\nfilterwarnings = error\n"
-            f"asyncio_default_fixture_loop_scope = function\n{ini}"
-        )
-        self.pytester.makepyfile(text)
-        plugins = ["twistlike.pytest_plugin", "pytest_asyncio.plugin", "anyio.pytest_plugin"]
-        chosen = [word for plugin in (*plugins, "no:cacheprovider") for word in ("-p", plugin)]
-        return self.pytester.runpytest_subprocess(*chosen, *arguments, timeout=50)
+    return RunTests(pytester, monkeypatch)
 
 
 def test_tests_run_on_the_reactor(runTests: RunTests) -> None:
@@ -313,8 +295,8 @@ def test_a_test_that_never_fires_says_so_before_the_suites_own_limit(
     way: str, runTests: RunTests
 ) -> None:
     """With pytest-timeout, what has not fired is named; not where the loop sleeps."""
-    mark = "@pytest.mark.timeout(0.5)" if way == "marker" else ""
-    arguments = ["-p", "pytest_timeout", *(["--timeout=0.5"] if way == "option" else [])]
+    mark = "@pytest.mark.timeout(2.5)" if way == "marker" else ""
+    arguments = ["-p", "pytest_timeout", *(["--timeout=2.5"] if way == "option" else [])]
     result = runTests(
         f"""
         import pytest
@@ -325,10 +307,10 @@ def test_a_test_that_never_fires_says_so_before_the_suites_own_limit(
             return Deferred()
         """,
         *arguments,
-        ini="timeout = 0.5\n" if way == "ini" else "",
+        ini="timeout = 2.5\n" if way == "ini" else "",
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*<Deferred *has not fired within 0.4 s"])
+    result.stdout.fnmatch_lines(["*<Deferred *has not fired within 2.0 s"])
     assert "Timeout" not in result.stdout.str()
 
 

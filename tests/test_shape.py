@@ -305,6 +305,14 @@ def test_the_face_holds_no_logic(name: str) -> None:
         assert not calls or "TypeVar(" in ast.unparse(node), f"{name}:{node.lineno}: logic"
 
 
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in FACE])
+def test_a_module_of_the_face_has_missing_names_asked_for(name: str) -> None:
+    """Its `__path__` is empty; but for packages, and what another object takes the place of."""
+    replaced = "sys.modules[__name__] =" in modules()[name].read_text(encoding="utf-8")
+    if modules()[name].name != "__init__.py" and not replaced:
+        assert importlib.import_module(fullName(name)).__path__ == []
+
+
 def faceNames() -> list[tuple[str, str]]:
     """The public names of the face, each with its module."""
     names = []

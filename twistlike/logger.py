@@ -35,6 +35,8 @@ from twistlike._log.text import (
 # Not public, but Twisted's protocols and twistd import it.
 _loggerFor = loggerFor
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "FileLogObserver",
     "FilteringLogObserver",

@@ -16,6 +16,7 @@ handled.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import inspect
@@ -46,6 +47,23 @@ __all__ = [
 ]
 
 _TIMEOUT_OPTION = "twistlike_timeout"
+
+_RUNS_ELSEWHERE = (
+    "{!r} runs already, on another loop than that of this test. If pytest-twisted runs it, on the"
+    " overlay: use its decorators in the place of the fixture `reactor`"
+)
+
+_NO_LOOP = (
+    "The fixture `reactor` needs a loop of asyncio's, and none runs here. Under AnyIO's plugin give"
+    " these tests a fixture `anyio_backend` that returns 'asyncio'"
+)
+
+# Beginning of what asyncio says of an awaitable that is not for its tasks; and of ours to that.
+_BAD_YIELD = "Task got bad yield: <Deferred"
+_NOT_OURS = (
+    "A Deferred of Twisted's own, whose reactor does not run here: import from twistlike, use the"
+    " overlay, or leave the fixture `reactor` out"
+)
 
 _OURS = __name__.partition(".")[0]
 
@@ -147,22 +165,49 @@ def pytest_runtest_makereport(
     return (yield)
 
 
-@pytest.hookimpl
+# First: pytest-twisted takes each test that it is asked about, coroutines and plain functions.
+@pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a test with the reactor that no other plugin runs."""
     watch = pyfuncitem.stash.get(_watchKey, None)
-    if watch is None:
+    if watch is None or _isAnyios(pyfuncitem):
         return None
     function = pyfuncitem.obj
     names = pyfuncitem._fixtureinfo.argnames
     call = functools.partial(function, **{name: pyfuncitem.funcargs[name] for name in names})
-    if inspect.iscoroutinefunction(function):
-        _runLoop(call)
-    elif watch.isCoroutine:
-        return None  # another plugin has made a plain function of it, which runs its own loop
-    else:
-        _runLoop(functools.partial(watch.scope, call))
+    with _outsideOfLoops():
+        if inspect.iscoroutinefunction(function):
+            _runLoop(call)
+        elif watch.isCoroutine:
+            call()  # another plugin has made a plain function of it, which runs its own loop
+        else:
+            _runLoop(functools.partial(watch.scope, call))
     return True
+
+
+def _isAnyios(item: pytest.Function) -> bool:
+    """Return whether AnyIO's plugin runs a test, in the same hook as we do."""
+    return (
+        item.config.pluginmanager.hasplugin("anyio")
+        or item.config.pluginmanager.hasplugin("anyio.pytest_plugin")
+    ) and bool(item.funcargs.get("anyio_backend") and inspect.iscoroutinefunction(item.obj))
+
+
+@contextlib.contextmanager
+def _outsideOfLoops() -> Iterator[None]:
+    """Let a loop be run inside of one that stands still.
+
+    With `--reactor=asyncio` pytest-twisted runs the tests in a greenlet, beside a loop in the same
+    thread that is inside of its `run_forever`.
+    """
+    import asyncio
+
+    outer = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(outer)
 
 
 def _limitOf(item: pytest.Item) -> float:
@@ -279,14 +324,21 @@ class _Watch:
             function: The test. If it returns something awaitable, that is waited for, as long as
                 the option allows.
         """
-        from twistlike._base.error import ReactorAlreadyRunning
+        import asyncio
 
+        from twistlike._base.error import ReactorAlreadyRunning
+        from twistlike._reactor.current import currentReactor
+
+        if asyncio._get_running_loop() is None:
+            pytest.fail(_NO_LOOP, pytrace=False)
         timers: list[str] = []
         reactor = self.reactor
         try:
             reactor.attach()
         except ReactorAlreadyRunning:
-            pass  # an async fixture has used it on this loop, and so attached it
+            if currentReactor() is not reactor:
+                pytest.fail(_RUNS_ELSEWHERE.format(reactor), pytrace=False)
+            # An async fixture has used it on this loop, and so attached it.
         # Triggers of "before" may cancel timers, and what comes behind them sets timers of its own.
         reactor.addSystemEventTrigger(
             "during", "shutdown", lambda: timers.extend(map(repr, reactor.getDelayedCalls()))
@@ -322,6 +374,10 @@ class _Watch:
             if not limit.expired():
                 raise
             place = _placeOfWait(error.__cause__)
+        except RuntimeError as error:
+            if str(error).startswith(_BAD_YIELD):
+                error.add_note(_NOT_OURS)
+            raise
         if limit.expired():
             came = "fired" if hasattr(result, "addBoth") else "ended"
             pytest.fail(f"{waited} has not {came} within {self.timeout} s{place}", pytrace=False)

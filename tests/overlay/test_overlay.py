@@ -113,6 +113,18 @@ def test_a_name_that_we_lack_is_an_error(module: str) -> None:
     assert "cannot import name 'Foo'" in message
 
 
+def test_what_serves_instead_of_a_name_is_named() -> None:
+    """A name that a module of ours lacks: what serves instead, where it is, what may be meant."""
+    message = failing("from twisted.internet.defer import waitForDeferred")[1]
+    assert "'twisted.internet.defer'" in message and "Instead: inlineCallbacks." in message
+    message = failing("from twisted.internet.threads import Deferred")[1]
+    assert message.endswith("It is in twisted.internet.defer.")
+    message = failing("from twisted.internet.task import LoopingCal")[1]
+    assert message.endswith("Did you mean 'LoopingCall'?")
+    message = failing("from twisted.internet.interfaces import IResolver")[1]
+    assert message.endswith("To use Twisted's, run the program on Twisted itself")
+
+
 def test_our_own_modules_are_not_twisteds() -> None:
     """`twisted.overlay` does not exist: programs that import it would not run on Twisted."""
     kind, message, _ = failing("import twisted.overlay")
@@ -255,6 +267,49 @@ def test_a_ported_import_that_fails_says_what_serves_instead(
     assert f"has no module 'twistlike.{name}'" in found[1]
     assert instead in found[1]
     assert ("Did you mean" in found[1]) == ("'error'" in found[1])
+
+
+@pytest.mark.parametrize(
+    ("statement", "ends"),
+    [
+        ("from twistlike.internet.defer import waitForDeferred", "Instead: inlineCallbacks."),
+        ("from twistlike.internet.threads import Deferred", "It is in twistlike.internet.defer."),
+        ("from twistlike.internet.defer import defered", "Did you mean 'Deferred'?"),
+        ("from twistlike.logger import Loger", "Did you mean 'Logger'?"),
+        ("from twistlike.internet.task import zzz", "twistlike VERSION does not have it."),
+        ("from twistlike.internet.interfaces import IResolver", "on Twisted's reactor"),
+        ("from twistlike import deferToThread", "It is in twistlike.internet.threads."),
+        ("from twistlike.internet import Deferred", "It is in twistlike.internet.defer."),
+        ("from twistlike import reactor", "Write: from twistlike.internet import reactor"),
+        (
+            "from twistlike.internet.threads import reactor",
+            "Write: from twistlike.internet import reactor",
+        ),
+    ],
+)
+def test_a_ported_name_that_is_missing_says_what_to_write(statement: str, ends: str) -> None:
+    """`from twistlike.X import name`: what serves instead, where it is, or what may be meant."""
+    from twistlike import __version__
+
+    kind, message, name = ported(statement)
+    package, _, missing = statement.removeprefix("from ").partition(" import ")
+    assert (kind, name) == ("ImportError", f"{package}.{missing}")
+    assert message.endswith(ends.replace("VERSION", __version__)), message
+
+
+def test_a_missing_attribute_of_a_ported_module() -> None:
+    """Modules of the face stay modules: `hasattr` says no, a star imports what is offered."""
+    program = """
+    from twistlike.internet import defer
+    from twistlike.internet.defer import *
+    assert not hasattr(defer, "waitForDeferred") and DeferredQueue is defer.DeferredQueue
+    try:
+        defer.gatherResult
+    except AttributeError as error:
+        assert error.name == "gatherResult" and error.obj is defer
+    """
+    transcript = runPython(["-W", "error", "-c", textwrap.dedent(program)])
+    assert (transcript.returncode, transcript.stderr) == (0, "")
 
 
 def test_a_ported_module_can_be_asked_for() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ import pytest
 from tests.reactor.test_edges import Run, program, said
 from twistlike._pool import watchdog
 from twistlike.internet import defer, reactor, task, threads
+from twistlike.internet.asyncioreactor import Reactor
+from twistlike.python.threadpool import ThreadPool
 
 __all__ = ["program"]  # a fixture
 
@@ -20,6 +24,8 @@ LISTED = "takes a list of (function, args, kwargs)"
 WRONG: list[tuple[str, Callable[[Any], object]]] = [
     ("after the reactor: write", lambda none: threads.deferToThreadPool(reactor, none, print)),
     ("takes the reactor first", lambda none: threads.deferToThreadPool(none, none, print)),
+    # The reactor is left out: what stands in its place is named, not what has moved up behind it.
+    ("got first is", lambda none: threads.deferToThreadPool(ThreadPool(), len, "abc")),  # type: ignore[arg-type]
     (LISTED, lambda none: threads.callMultipleInThread(none)),
     (LISTED, lambda none: threads.callMultipleInThread([print, none])),  # type: ignore[list-item]
     ("takes a function to call", lambda none: threads.callMultipleInThread([(none, (), {})])),
@@ -140,6 +146,31 @@ def test_a_method_of_an_object_is_named_as_one() -> None:
 
     asyncio.run(main())
     assert "use reactor.callFromThread(loopingCall.start, ...)" in str(caught[0])
+
+
+def test_deferreds_of_threads_are_deferreds_to_their_users() -> None:
+    """No inner class shows in a `repr`, nor in Python's error about a forgotten `await`."""
+
+    async def main() -> None:
+        async with Reactor() as reactor:
+            executor = ThreadPoolExecutor(1)
+            queue: threads.ThreadsafeQueue[int] = threads.ThreadsafeQueue()
+            waiting = queue.get()
+            jobs = [
+                threads.deferToThread(int),
+                threads.deferToThreadPool(reactor, executor, int),
+                threads.iterateInThread(range(1)).next(),
+            ]
+            for deferred in (waiting, *jobs):
+                assert repr(deferred).startswith("<Deferred at ")
+                with pytest.raises(TypeError, match="'Deferred' and 'int'"):
+                    deferred + 1  # type: ignore[operator]
+            await queue.put(1)
+            await waiting
+            assert await asyncio.gather(*jobs) == [0, 0, 0]
+            executor.shutdown()
+
+    asyncio.run(main())
 
 
 def test_a_platform_without_threads_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

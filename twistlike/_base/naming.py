@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["PublicName", "showAs"]
+__all__ = ["PublicName", "callAs", "showAs"]
 
 
 def showAs(face: str, namespace: Mapping[str, Any], names: Iterable[str]) -> None:
@@ -42,6 +42,18 @@ def showAs(face: str, namespace: Mapping[str, Any], names: Iterable[str]) -> Non
             value.__module__ = name
             if line is not None:  # CPython 3.13 and later drop it when the module is set
                 value.__firstlineno__ = line  # type: ignore[attr-defined]
+
+
+def callAs(public: type, *inner: type) -> None:
+    """Show classes of ours by the name of the public class of which each is a kind.
+
+    Args:
+        public: What users know. Its name stands in the `repr` of an instance, and in an error of
+            Python's about one.
+        inner: Classes of a room.
+    """
+    for each in inner:
+        each.__name__, each.__qualname__ = public.__name__, public.__qualname__
 
 
 class PublicName(str):

@@ -231,10 +231,10 @@ def _warn(workers: Workers, age: float) -> bool:
     return callUser(
         workers,
         logging.getLogger("twistlike").warning,
-        "%d jobs wait in pool %s, the oldest for %.1f s, and none of its %d workers is free "
+        "%s in pool %s, the oldest for %.1f s, and none of its %d workers is free "
         "(maximum %d). Raise the maximum (adjustPoolsize, suggestThreadPoolSize), or find out "
         "what blocks them:\n%s",
-        len(workers.queue),
+        "1 job waits" if len(workers.queue) == 1 else f"{len(workers.queue)} jobs wait",
         None if pool is None else pool.name or hex(id(pool)),
         age,
         len(workers.members),

@@ -177,7 +177,6 @@ def deferToThreadPool(
 
     Thread: the reactor's.
     """
-    checkFunction(f, "deferToThreadPool")
     if not callable(getattr(reactor, "callFromThread", None)):
         raise TypeError(
             "deferToThreadPool takes the reactor first, then the pool, then the function; what it"
@@ -189,6 +188,7 @@ def deferToThreadPool(
             " reactor.getThreadPool(), or call deferToThread; what it got is"
             f" {describe(threadpool)}"
         )
+    checkFunction(f, "deferToThreadPool")
     poster: ThreadsafePoster
     outstanding: set[Outstanding]
     if isinstance(reactor, Reactor):

@@ -22,6 +22,7 @@ from twistlike._base.error import ReactorNotRunning, WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.functions import haveRoom
 from twistlike._base.interrupts import repairedBy
+from twistlike._base.naming import callAs
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError
 from twistlike._pool.jobs import QueuedJob
@@ -318,3 +319,6 @@ def _cancelFuture(deferred: Deferred[Any]) -> None:
     future, deferred._future = deferred._future, None
     if future is not None:
         future.cancel()
+
+
+callAs(Deferred, OutstandingDeferred, JobDeferred, FutureDeferred)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.interrupts import repairedBy
-from twistlike._base.naming import showAs
+from twistlike._base.naming import callAs, showAs
+from twistlike._defer.deferred import Deferred
 from twistlike._reactor.waits import CompensatedCall
 from twistlike._threads.handoff import NOTHING, ItemDeferred
 
 if TYPE_CHECKING:
     from collections import deque
 
-    from twistlike._defer.deferred import Deferred
     from twistlike._reactor.reactor import Reactor
     from twistlike._threads.queue import ThreadsafeQueue
 
@@ -204,3 +204,4 @@ class ThreadWaiter(CompensatedCall):
 
 
 showAs("twistlike.internet.threads", globals(), ["QueueClosed"])
+callAs(Deferred, QueueDeferred)

@@ -9,6 +9,8 @@ from twistlike._base.address import (
     UNIXAddress,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "HostnameAddress",
     "IPv4Address",

@@ -9,6 +9,8 @@ from twistlike._eventloop.loops import setLoopFactory
 from twistlike._reactor.current import currentReactor, defaultReactor, install
 from twistlike._reactor.reactor import AsyncioSelectorReactor, Reactor
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "AsyncioSelectorReactor",
     "Reactor",

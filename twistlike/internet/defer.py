@@ -56,6 +56,8 @@ _cancellableInlineCallbacks = start
 _cancelledToTimedOutError = cancelledToTimedOutError
 _failthru = failthru
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "FAILURE",
     "SUCCESS",

@@ -39,6 +39,8 @@ from twistlike._net.other_endpoints import (
 )
 from twistlike._net.tls_endpoints import wrapClientTLS, wrapServerTLS
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "AdoptedStreamServerEndpoint",
     "HostnameEndpoint",

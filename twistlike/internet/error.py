@@ -56,6 +56,8 @@ from twistlike._base.network_error import (
     getConnectError,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "AlreadyCalled",
     "AlreadyCancelled",

@@ -82,6 +82,8 @@ from twistlike._transports.tls_interfaces import (
     IOpenSSLServerConnectionCreator,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "IAcceptableCiphers",
     "IAddress",

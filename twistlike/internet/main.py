@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from twistlike._transports.reasons import CONNECTION_DONE, CONNECTION_LOST
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = ["CONNECTION_DONE", "CONNECTION_LOST"]

@@ -18,6 +18,8 @@ from twistlike._transports.reaping import (
     unregisterReapProcessHandler,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "BaseProcess",
     "PTYProcess",

@@ -22,6 +22,8 @@ from twistlike._net.protocol import (
     connectionDone,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "AbstractDatagramProtocol",
     "BaseProtocol",

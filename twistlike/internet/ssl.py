@@ -30,6 +30,8 @@ from twistlike._transports.tls_options import (
 supported = True
 """Whether TLS can be spoken."""
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "AcceptableCiphers",
     "Certificate",

@@ -22,6 +22,8 @@ from twistlike._tasks.looping import LoopingCall
 from twistlike._tasks.react import react
 from twistlike._timers.clock import Clock, deferLater
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "Clock",
     "CooperativeTask",

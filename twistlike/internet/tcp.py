@@ -10,6 +10,8 @@ from twistlike._transports.clients import BaseClient
 from twistlike._transports.stream import Connection
 from twistlike._transports.tcp import Client, Connector, Port, Server
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "BaseClient",
     "Binding",

@@ -26,6 +26,8 @@ from twistlike._tasks.testing import (
     successResultOf,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "AccumulatingProtocol",
     "EventLoggingObserver",

@@ -19,6 +19,8 @@ from twistlike._threads.queue import ThreadsafeQueue
 from twistlike._threads.queue_waiters import QueueClosed
 from twistlike._threads.reactor_thread import ReactorThread, startReactorThread, stopReactorThread
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "QueueClosed",
     "ReactorThread",

@@ -9,4 +9,6 @@ from __future__ import annotations
 from twistlike._transports.multicast import MulticastPort
 from twistlike._transports.udp import Port
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = ["MulticastPort", "Port"]

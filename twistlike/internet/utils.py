@@ -13,6 +13,8 @@ from twistlike._net.utils import (
     suppressWarnings,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "getProcessOutput",
     "getProcessOutputAndValue",

@@ -1,4 +1,4 @@
-"""The errors for modules that are not here: what is missing, and what serves instead.
+"""The errors for modules and names that are not here: what is missing, what serves instead.
 
 Thread: any. Nothing here is imported before a program is about to fail, but by the overlay.
 """
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     from types import FrameType
 
 __all__ = ["isOnlyAsked", "missingModule", "notFound"]
+
+# Where the names are that most programs use: those that are imported from elsewhere by mistake.
+_USUAL = (
+    "internet.threads",
+    "internet.defer",
+    "internet.task",
+    "internet.error",
+    "internet.protocol",
+    "internet.asyncioreactor",
+    "internet.endpoints",
+    "python.failure",
+    "python.threadpool",
+    "protocols.basic",
+)
+
+_ON_TWISTED = "To use Twisted's, import it from Twisted, on Twisted's reactor"
 
 _IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
 
@@ -49,7 +65,10 @@ def missingModule(fullname: str, finder: FrameType) -> ImportError | None:
     overlay = sys.modules.get(f"{OURS}.overlay.finders")
     if overlay is not None and overlay.aliases in sys.meta_path:
         return notFound(short)
-    text = _describe(short, OURS, "To use Twisted's, import it from Twisted, on Twisted's reactor")
+    parent = short.rpartition(".")[0]
+    if parent not in PACKAGES and hasModule(parent):
+        return ImportError(_missingName(short, OURS, _ON_TWISTED), name=fullname)
+    text = _describe(short, OURS, _ON_TWISTED)
     # "from package import name" hides a ModuleNotFoundError about package.name under its own.
     kind = ImportError if _isFromImport(finder) else ModuleNotFoundError
     return kind(text, name=fullname)
@@ -65,19 +84,15 @@ def notFound(short: str) -> ImportError:
         short: The name below `twisted`.
     """
     theirs = f"{THEIRS}.{short}"
-    parent, _, last = short.rpartition(".")
+    parent = short.rpartition(".")[0]
     if isOursAlone(short):
         return ModuleNotFoundError(
             f"Twisted has no module {theirs!r}: it is twistlike's own; import {OURS}.{short}",
             name=theirs,
         )
     if parent not in PACKAGES and hasModule(parent):
-        return ImportError(
-            f"cannot import name {last!r} from '{THEIRS}.{parent}': twistlike {_version()} does "
-            f"not have it.{_near(last, dir(sys.modules.get(f'{OURS}.{parent}')))} To use "
-            "Twisted's, run the program on Twisted itself",
-            name=theirs,
-        )
+        way = "To use Twisted's, run the program on Twisted itself"
+        return ImportError(_missingName(short, THEIRS, way), name=theirs)
     way = "To use Twisted's, install it by: pip install 'twistlike[twisted]'"
     if PathFinder.find_spec(THEIRS) is not None:
         way = (
@@ -100,9 +115,38 @@ def _describe(short: str, package: str, way: str) -> str:
         text += f" Instead: {instead.replace(f'{THEIRS}.', f'{package}.')}."
     if not catalog().hasModule(short):
         # A guess only where the name is nowhere: a module of Twisted's is no misspelt one of ours.
-        text += f" Neither has Twisted {catalog().version}.{_nearModule(short)}"
-        return text
+        where = _elsewhere(short.rpartition(".")[2], package)
+        return f"{text}{where or f' Neither has Twisted {catalog().version}.{_nearModule(short)}'}"
     return f"{text} {way}"
+
+
+def _missingName(short: str, package: str, way: str) -> str:
+    """Say that a module of ours has no such name, what may serve or be meant, and the way out."""
+    from twistlike.overlay.catalog import catalog  # only where a program is about to fail
+    from twistlike.overlay.instead import INSTEAD  # only where a program is about to fail
+
+    parent, _, last = short.rpartition(".")
+    text = f"cannot import name {last!r} from '{package}.{parent}': twistlike {_version()} "
+    text += "does not have it."
+    # Not what serves instead of a whole part of Twisted: this module of it is here.
+    instead = INSTEAD.get(short)
+    if instead:
+        return f"{text} Instead: {instead.replace(f'{THEIRS}.', f'{package}.')}."
+    if catalog().hasName(parent, last):
+        return f"{text}{_elsewhere(last, package)} {way}"
+    return text + (
+        _elsewhere(last, package) or _near(last, dir(sys.modules.get(f"{OURS}.{parent}")))
+    )
+
+
+def _elsewhere(name: str, package: str) -> str:
+    """A sentence that names the module of ours that has a public name, or nothing."""
+    if name == "reactor":
+        return f" Write: from {package}.internet import reactor"
+    for each in _USUAL:
+        if name in importlib.import_module(f"{OURS}.{each}").__all__:
+            return f" It is in {package}.{each}."
+    return ""
 
 
 def _version() -> str:

@@ -23,6 +23,8 @@ from twistlike._net.string_receivers import (
     StringTooLongError,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "FileSender",
     "IncompleteNetstring",

@@ -28,6 +28,8 @@ from twistlike._net.wrapping import (
     WrappingFactory,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "LimitConnectionsByPeer",
     "LimitTotalConnectionsFactory",

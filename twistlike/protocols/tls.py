@@ -8,4 +8,6 @@ from __future__ import annotations
 
 from twistlike._transports.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = ["TLSMemoryBIOFactory", "TLSMemoryBIOProtocol"]

@@ -18,6 +18,8 @@ from twistlike._base.frames import fakeTraceback, format_frames
 
 _Traceback = fakeTraceback
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "DO_POST_MORTEM",
     "EXCEPTION_CAUGHT_HERE",

@@ -7,6 +7,8 @@ from twistlike._base.lockfile import (
     isLocked,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "FilesystemLock",
     "isLocked",

@@ -38,6 +38,8 @@ from twistlike._log.legacy import (
 )
 from twistlike._log.report import report, setLoopFinder
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "EventDict",
     "FileLogObserver",

@@ -25,6 +25,8 @@ from twistlike._base.reflect import (
     safe_str,
 )
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "InvalidName",
     "ModuleNotFound",

@@ -8,6 +8,8 @@ from twistlike._pool.jobs import Job
 from twistlike._pool.pool import ThreadPool, afterFork, checkCancelled, currentPool
 from twistlike._pool.stats import Histogram, PoolStats, StuckWorker, WorkerStats
 
+__path__: list[str] = []  # a name that is not here is asked of the package's finder
+
 __all__ = [
     "BlockedWorker",
     "Histogram",

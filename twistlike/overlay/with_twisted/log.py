@@ -36,7 +36,7 @@ def toTwisted(event: dict[str, Any]) -> None:
         return  # the interpreter ends: nothing can be imported any more
     from twisted.logger import Logger, LogLevel  # 20 ms, and most programs log no error
 
-    level = getattr(event["log_level"], "value", "info")
+    level = getattr(event["log_level"], "name", "info")
     text = event.get("log_format") or ""
     namespace = str(event.get("log_namespace", "twistlike")).replace("twistlike", "twisted")
     failure = event.get("log_failure")
