@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import WrongThreadError
+from twistlike._reactor.loading import LoadingForPort
 from twistlike._reactor.network_names import NameMethods
 from twistlike._reactor.network_process import ProcessMethods
 from twistlike._reactor.network_tls import TLSMethods
@@ -62,7 +63,8 @@ class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
             WrongThreadError: In another thread than the loop's; use
                 `threads.blockingCallFromThread(reactor, reactor.listenTCP, ...)` there.
         """
-        from twistlike._transports.tcp import Port
+        with LoadingForPort(interface, port):
+            from twistlike._transports.tcp import Port
 
         self._inOurThread("listenTCP")
         listening = Port(port, factory, backlog, interface, self)
@@ -127,7 +129,8 @@ class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
             CannotListenError: The address cannot be had.
             WrongThreadError: In another thread than the loop's.
         """
-        from twistlike._transports.unix import Port
+        with LoadingForPort(None, address):
+            from twistlike._transports.unix import Port
 
         self._inOurThread("listenUNIX")
         listening = Port(address, factory, backlog, mode, self, wantPID)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twistlike._reactor.loading import LoadingForPort
+
 if TYPE_CHECKING:
     from twistlike._transports.interfaces import IProtocolFactory
     from twistlike._transports.tcp import Connector, Port
@@ -57,7 +59,8 @@ class TLSMethods:
             TypeError: There is no context for a server to be had.
             WrongThreadError: In another thread than the loop's.
         """
-        from twistlike._transports.tls import TLSMemoryBIOFactory
+        with LoadingForPort(interface, port):
+            from twistlike._transports.tls import TLSMemoryBIOFactory
 
         self._inOurThread("listenSSL")
         wrapped: Any = TLSMemoryBIOFactory(contextFactory, False, factory)

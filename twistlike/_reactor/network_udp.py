@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twistlike._reactor.loading import LoadingForPort
+
 if TYPE_CHECKING:
     from twistlike._transports.multicast import MulticastPort
     from twistlike._transports.udp import Port
@@ -45,7 +47,8 @@ class DatagramNetwork:
             WrongThreadError: In another thread than the loop's; use
                 `threads.blockingCallFromThread(reactor, reactor.listenUDP, ...)` there.
         """
-        from twistlike._transports.udp import Port
+        with LoadingForPort(interface, port):
+            from twistlike._transports.udp import Port
 
         self._inOurThread("listenUDP")
         listening = Port(port, protocol, interface, maxPacketSize, self)
@@ -77,7 +80,8 @@ class DatagramNetwork:
             InvalidAddressError: The interface is no address.
             WrongThreadError: In another thread than the loop's.
         """
-        from twistlike._transports.multicast import MulticastPort
+        with LoadingForPort(interface, port):
+            from twistlike._transports.multicast import MulticastPort
 
         self._inOurThread("listenMulticast")
         listening = MulticastPort(port, protocol, interface, maxPacketSize, self, listenMultiple)
@@ -102,7 +106,8 @@ class DatagramNetwork:
             CannotListenError: The path cannot be had.
             WrongThreadError: In another thread than the loop's.
         """
-        from twistlike._transports.unix_datagrams import DatagramPort
+        with LoadingForPort(None, address):
+            from twistlike._transports.unix_datagrams import DatagramPort
 
         self._inOurThread("listenUNIXDatagram")
         listening = DatagramPort(address, protocol, maxPacketSize, mode, self)

@@ -19,6 +19,7 @@ from twistlike._base.error import ConnectionDone, MessageLengthError
 from twistlike._base.failure import Failure
 from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.legacy import msg
+from twistlike._transports.abstract import nameForLogs
 from twistlike._transports.closing import ClosesWithBlock
 from twistlike._transports.socket_descriptor import SocketDescriptor
 
@@ -80,9 +81,7 @@ class BaseDatagramPort(ClosesWithBlock, SocketDescriptor):
 
     def logPrefix(self) -> str:
         """Return a name for logs."""
-        prefix = getattr(type(self.protocol), "logPrefix", None)
-        name = type(self.protocol).__name__ if prefix is None else self.protocol.logPrefix()
-        return f"{name} ({self._kindName()})"
+        return f"{nameForLogs(self.protocol)} ({self._kindName()})"
 
     def _kindName(self) -> str:
         return "UDP"
@@ -96,7 +95,7 @@ class BaseDatagramPort(ClosesWithBlock, SocketDescriptor):
     def _begin(self, skt: socket.socket) -> None:
         """Have a socket that is bound, tell the protocol, and receive from the next turn on."""
         self._take(skt)
-        msg(f"{type(self.protocol).__name__} starting on {self._name()}")
+        msg(f"{nameForLogs(self.protocol)} starting on {self._name()}")
         self.connected = True
         self.disconnected = self.disconnecting = False
         self._net.open[self] = None

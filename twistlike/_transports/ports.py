@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import CannotListenError, ConnectionDone
 from twistlike._base.failure import Failure
+from twistlike._base.reflect import qual
 from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.legacy import msg
 from twistlike._log.logger import Logger
@@ -121,7 +122,7 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
 
     def logPrefix(self) -> str:
         """Return a name for logs."""
-        return nameForLogs(self.factory)
+        return qual(type(self.factory))
 
     # ---- beginning -------------------------------------------------------------------------------
 
@@ -136,7 +137,7 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
             CannotListenError: If that is not possible.
         """
         self._take(skt)
-        msg(f"{self.logPrefix()} starting on {self._name()}", eventType="start")
+        msg(f"{nameForLogs(self.factory)} starting {self._where()}", eventType="start")
         self.factory.doStart()
         try:
             skt.listen(self.backlog)

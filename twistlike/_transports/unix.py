@@ -217,6 +217,13 @@ class Server(_PassesDescriptors):
         """The name for logs."""
         return f"{super().logstr},{self.sessionno},{os.fsdecode(self.hostname)}"
 
+    def __repr__(self) -> str:
+        protocol = getattr(self, "protocol", None)
+        if protocol is None:
+            return super().__repr__()
+        path = os.fsdecode(self.socket.getsockname())
+        return f"<{type(protocol).__name__} #{self.sessionno} on {path}>"
+
     def getHost(self) -> UNIXAddress:
         """Return the address of this end. Only while the connection lasts."""
         return UNIXAddress(self.socket.getsockname())
