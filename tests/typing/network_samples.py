@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from io import BytesIO
 from typing import Any, assert_type
 
 from twistlike.internet import interfaces, ssl, stdio, tcp, udp, unix
@@ -115,7 +116,7 @@ async def processes(reactor: Reactor) -> None:
 class Sends(Protocol):
     def connectionMade(self) -> None:
         self.transport.registerProducer(self, True)
-        done = FileSender().beginFileTransfer(open("file", "rb"), self.transport)
+        done = FileSender().beginFileTransfer(BytesIO(), self.transport)
         assert_type(done, Deferred[bytes | str])
 
     def pauseProducing(self) -> None:

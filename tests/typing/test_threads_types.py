@@ -1,4 +1,4 @@
-"""Type checkers accept the samples of `threads` and of connections, whose wrong lines are marked."""
+"""Type checkers accept the samples, whose wrong lines are marked where they stand."""
 
 from __future__ import annotations
 
