@@ -75,6 +75,10 @@ def test_a_port_is_open_for_a_block(kind: str) -> None:
         async with reactor.listenUDP(0, DatagramProtocol(), interface="127.0.0.1") as datagrams:
             assert datagrams.connected
         assert not datagrams.connected
+        end = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+        async with await end.listen(ServerFactory.forProtocol(Echo)) as port:
+            assert port.connected
+        assert not port.connected
 
     onReactor(kind, main)
 
@@ -100,10 +104,12 @@ def test_stopListening_can_always_be_awaited(kind: str) -> None:
 
 
 def test_a_port_in_memory_can_be_awaited() -> None:
-    """A MemoryReactor's port answers as well."""
+    """A MemoryReactor's port answers as well, and has a block."""
     port: Any = MemoryReactor().listenTCP(0, ServerFactory())
 
     async def main() -> str:
+        async with port as same:
+            assert same is port
         await port.stopListening()
         return "stopped"
 

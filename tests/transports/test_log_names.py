@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.oracle import run
+from tests.oracle import assertSame, run
 from tests.transports.programs import LOOPS
 
 PROGRAM = """
@@ -147,3 +147,140 @@ def test_a_logPrefix_that_raises_keeps_nothing_from_the_log() -> None:
     assert done.stdout == "[(('@here',), '(logPrefix raised ValueError),0,127.0.0.1')]\n" or (
         done.stdout == "[(('@here',), '(logPrefix raised ValueError)')]\n"
     ), done.stdout + done.stderr
+
+
+def test_ports_say_what_they_begin_as_in_Twisted() -> None:
+    """A port's name is its factory's class; its beginning is logged under the factory's name."""
+    done = assertSame(
+        """
+        import os, re, sys, tempfile
+        from twisted.internet import protocol, reactor
+        from twisted.python import log
+        os.chdir(tempfile.mkdtemp())
+        log.addObserver(
+            lambda event: event['message'] and print(re.sub('[0-9]+', 'N', event['message'][0]))
+        )
+        class Quiet(protocol.ServerFactory):
+            noisy = False
+        class Named(Quiet):
+            def logPrefix(self):
+                return 'the name'
+        class Datagrams(protocol.DatagramProtocol):
+            noisy = False
+            def logPrefix(self):
+                return 'datagrams'
+        ports = [
+            reactor.listenTCP(0, Quiet()),
+            reactor.listenTCP(0, Named()),
+            reactor.listenUNIX('path', Named()),
+            reactor.listenUDP(0, Datagrams()),
+        ]
+        for each in ports:
+            print(each.logPrefix())
+        def stop():
+            for each in ports:
+                each.stopListening()
+            reactor.callLater(0.01, reactor.stop)
+        reactor.callWhenRunning(stop)
+        reactor.run()
+        """
+    )
+    assert "the name starting on 'path'" in done.stdout
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_child_processes_log_under_their_protocols_name(loop: str) -> None:
+    """Each callback does, and so does a protocol's of the standard input; else it is `-`."""
+    if loop == "no add_reader":
+        pytest.skip("such a loop cannot watch pipes")
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    program = """
+        import os, sys
+        from twisted.internet import protocol, reactor, stdio
+        from twisted.python import log
+        seen = []
+        def see(event):
+            if event['message'] and str(event['message'][0]).startswith('@'):
+                seen.append((event['message'][0], event['system']))
+        log.addObserver(see)
+        class Child(protocol.ProcessProtocol):
+            def connectionMade(self):
+                log.msg('@made')
+                self.transport.registerProducer(self, True)
+                self.transport.write(b'x' * 300000)
+            def pauseProducing(self):
+                log.msg('@paused')
+            def resumeProducing(self):
+                log.msg('@resumed')
+                self.transport.unregisterProducer()
+                self.transport.closeStdin()
+            def childDataReceived(self, number, data):
+                log.msg('@data')
+                log.callWithContext({'system': 'context'}, log.msg, '@context')
+            def childConnectionLost(self, number):
+                log.msg('@lost')
+            def processExited(self, reason):
+                log.msg('@exited')
+            def processEnded(self, reason):
+                log.msg('@ended')
+                os.write(writing, b'x')
+                os.close(writing)
+        class Named(protocol.Protocol):
+            def logPrefix(self):
+                return 'named'
+            def dataReceived(self, data):
+                log.msg('@input')
+            def connectionLost(self, reason):
+                log.msg('@closed')
+                reactor.callLater(0, reactor.stop)
+        reading, writing = os.pipe()
+        def begin():
+            stdio.StandardIO(Named(), reading, os.open(os.devnull, os.O_WRONLY))
+            child = 'import sys; print(len(sys.stdin.read()), flush=True); sys.stdout.close()'
+            args = [sys.executable, '-c', child]
+            log.callWithContext({'system': 'outer'}, reactor.spawnProcess, Child(), args[0], args)
+            log.msg('@elsewhere')
+        reactor.callWhenRunning(begin)
+        reactor.run()
+        for each in sorted(set(seen)):
+            print(*each)
+        """
+    done = run("\n".join([dedent(LOOPS[loop]), dedent(program)]), "twistlike")
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "@closed named",
+        "@context context",
+        "@data Child",
+        "@elsewhere -",
+        "@ended Child",
+        "@exited Child",
+        "@input named",
+        "@lost Child",
+        "@made Child",
+        "@paused Child",
+        "@resumed Child",
+    ]
+
+
+def test_a_process_protocols_logPrefix_that_raises_keeps_nothing_from_the_log() -> None:
+    """The event is there, and says what the method raised."""
+    done = run(
+        """
+        import sys
+        from twisted.internet import protocol, reactor
+        from twisted.python import log
+        log.addObserver(lambda event: event['message'] and print(event['message'], event['system']))
+        class Bad(protocol.ProcessProtocol):
+            def processEnded(self, reason):
+                log.msg('@here')
+                reactor.stop()
+            def logPrefix(self):
+                raise ValueError
+        args = [sys.executable, '-c', '']
+        reactor.callWhenRunning(reactor.spawnProcess, Bad(), args[0], args)
+        reactor.run()
+        """,
+        "twistlike",
+    )
+    assert "('@here',) (logPrefix raised ValueError)\n" in done.stdout, done.stdout + done.stderr

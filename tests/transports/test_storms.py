@@ -368,11 +368,11 @@ def test_stop_in_each_callback(loop: str) -> None:
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_no_descriptor_is_left_for_asking(loop: str) -> None:
-    """Each call says so by Twisted's errors; once there are descriptors again, all works."""
+    """Each call says so by Twisted's errors, also where the module for it is not loaded yet."""
     done = ours(
         """
         import logging, resource
-        from twisted.internet import endpoints, udp, unix, utils
+        from twisted.internet import endpoints, utils
         logging.disable(logging.CRITICAL)
         async def main():
             server = Server(Side)

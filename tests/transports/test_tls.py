@@ -22,7 +22,11 @@ from twistlike._base.declarations import implementer
 from twistlike.internet import ssl
 from twistlike.internet.defer import Deferred, succeed
 from twistlike.internet.error import ConnectionDone, ConnectionLost, TimeoutError, WrongThreadError
-from twistlike.internet.interfaces import IHandshakeListener, IProtocolNegotiationFactory
+from twistlike.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IProtocolNegotiationFactory,
+)
 from twistlike.internet.protocol import ClientFactory, Factory, Protocol
 from twistlike.internet.task import Clock
 from twistlike.protocols.tls import TLSMemoryBIOFactory
@@ -734,6 +738,40 @@ def test_a_peer_that_does_not_answer_a_close_is_broken_off() -> None:
     assert client[2].calls == ["abort"]
     assert isinstance(client[0].lost.result, ConnectionLost)
     assert not clock.getDelayedCalls()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_direction_that_is_closed_is_an_end_in_order(kind: str) -> None:
+    """What was written arrives, what the peer sends until it answers too; nobody is half closed."""
+
+    @implementer(IHalfCloseableProtocol)
+    class Half(Noting):
+        def readConnectionLost(self) -> None:
+            raise AssertionError("TLS has no half-closed connections")
+
+        writeConnectionLost = readConnectionLost
+
+    class Late(Half):
+        def dataReceived(self, data: bytes) -> None:
+            super().dataReceived(data)
+            self.transport.write(b"late")
+
+    async def main(reactor: Any) -> None:
+        async with Listening(reactor, factory=Server(Late)) as listening:
+            client = Half()
+            factory = Client()
+            factory.one = client
+            reactor.connectSSL("localhost", listening.number, factory, clientOptions())
+            await client.made
+            client.transport.write(b"all of it")
+            client.transport.loseWriteConnection()
+            client.transport.write(b"dropped")
+            assert isinstance(await client.lost, ConnectionDone)
+            (server,) = listening.factory.made
+            assert isinstance(await server.lost, ConnectionDone)
+            assert (server.data, client.data) == (b"all of it", b"late")
+
+    onReactor(kind, main)
 
 
 def test_an_error_of_the_protocol_still_sends_what_it_wrote() -> None:

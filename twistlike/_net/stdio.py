@@ -12,7 +12,9 @@ from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._log.report import report
 from twistlike._reactor.current import currentReactor
+from twistlike._transports.abstract import nameForLogs
 from twistlike._transports.interfaces import IAddress, IHalfCloseableProtocol
+from twistlike._transports.log_names import callNamed
 from twistlike._transports.pipes import ProcessReader, ProcessWriter
 
 if TYPE_CHECKING:
@@ -93,6 +95,10 @@ class StandardIO:
         if self._writer is not None:
             self._writer.loseConnection()
 
+    def logPrefix(self) -> str:
+        """Return a name for logs: the protocol's."""
+        return "-" if self.protocol is None else nameForLogs(self.protocol)
+
     def getHost(self) -> PipeAddress:
         """Return an address that says nothing."""
         return PipeAddress()
@@ -133,7 +139,7 @@ class StandardIO:
     def childDataReceived(self, name: str, data: bytes) -> None:
         """Hand on what was read."""
         if self.protocol is not None:
-            self.protocol.dataReceived(data)
+            callNamed(self.protocol, self.protocol.dataReceived, data)
 
     def childConnectionLost(self, name: str, reason: Failure) -> None:
         """Hear that one of the two is closed."""
@@ -157,9 +163,9 @@ class StandardIO:
             return False
         try:
             if name == "read":
-                protocol.readConnectionLost()
+                callNamed(protocol, protocol.readConnectionLost)
             else:
-                protocol.writeConnectionLost()
+                callNamed(protocol, protocol.writeConnectionLost)
         except Exception as error:
             report(Failure(error), f"{protocol!r} failed at the end of a direction", source=self)
             return False
@@ -178,7 +184,7 @@ class StandardIO:
             except OSError:
                 pass  # the program has closed it meanwhile
         if protocol is not None:
-            protocol.connectionLost(reason)
+            callNamed(protocol, protocol.connectionLost, reason)
 
 
 showAs("twistlike.internet.stdio", globals(), __all__)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import WrongThreadError
 from twistlike._defer.deferred import succeed
+from twistlike._reactor.loading import LoadingForPort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +79,8 @@ class Network:
             WrongThreadError: In another thread than the loop's; use
                 `threads.blockingCallFromThread(reactor, reactor.listenTCP, ...)` there.
         """
-        from twistlike._transports.tcp import Port
+        with LoadingForPort(interface, port):
+            from twistlike._transports.tcp import Port
 
         self._inOurThread("listenTCP")
         listening = Port(port, factory, backlog, interface, self)
@@ -145,7 +147,8 @@ class Network:
             TypeError: There is no context for a server to be had.
             WrongThreadError: In another thread than the loop's.
         """
-        from twistlike._transports.tls import TLSMemoryBIOFactory
+        with LoadingForPort(interface, port):
+            from twistlike._transports.tls import TLSMemoryBIOFactory
 
         self._inOurThread("listenSSL")
         wrapped: Any = TLSMemoryBIOFactory(contextFactory, False, factory)
@@ -212,7 +215,8 @@ class Network:
             CannotListenError: The address cannot be had.
             WrongThreadError: In another thread than the loop's.
         """
-        from twistlike._transports.unix import Port
+        with LoadingForPort(None, address):
+            from twistlike._transports.unix import Port
 
         self._inOurThread("listenUNIX")
         listening = Port(address, factory, backlog, mode, self, wantPID)
@@ -318,7 +322,8 @@ class Network:
             WrongThreadError: In another thread than the loop's; use
                 `threads.blockingCallFromThread(reactor, reactor.listenUDP, ...)` there.
         """
-        from twistlike._transports.udp import Port
+        with LoadingForPort(interface, port):
+            from twistlike._transports.udp import Port
 
         self._inOurThread("listenUDP")
         listening = Port(port, protocol, interface, maxPacketSize, self)
@@ -350,7 +355,8 @@ class Network:
             InvalidAddressError: The interface is no address.
             WrongThreadError: In another thread than the loop's.
         """
-        from twistlike._transports.multicast import MulticastPort
+        with LoadingForPort(interface, port):
+            from twistlike._transports.multicast import MulticastPort
 
         self._inOurThread("listenMulticast")
         listening = MulticastPort(port, protocol, interface, maxPacketSize, self, listenMultiple)
@@ -375,7 +381,8 @@ class Network:
             CannotListenError: The path cannot be had.
             WrongThreadError: In another thread than the loop's.
         """
-        from twistlike._transports.unix_datagrams import DatagramPort
+        with LoadingForPort(None, address):
+            from twistlike._transports.unix_datagrams import DatagramPort
 
         self._inOurThread("listenUNIXDatagram")
         listening = DatagramPort(address, protocol, maxPacketSize, mode, self)

@@ -19,6 +19,7 @@ from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.report import report
 from twistlike._tasks.memory_resolver import SynchronousResolver
 from twistlike._timers.clock import Clock
+from twistlike._transports.closing import ClosesWithBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -279,7 +280,7 @@ class _MemoryConnector:
         """Nothing connects in memory."""
 
 
-class _MemoryPort:
+class _MemoryPort(ClosesWithBlock):
     """What a `MemoryReactor`'s listen methods return."""
 
     def __init__(self, address: Any) -> None:

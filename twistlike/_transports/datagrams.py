@@ -18,6 +18,7 @@ from twistlike._base.coroutines import refuseCoroutine
 from twistlike._base.network_error import MessageLengthError
 from twistlike._base.reflect import safe_repr
 from twistlike._log.legacy import msg
+from twistlike._transports.abstract import nameForLogs
 from twistlike._transports.base_port import BasePort
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ class BaseDatagramPort(BasePort):
 
     def logPrefix(self) -> str:
         """Return a name for logs."""
-        prefix = getattr(type(self.protocol), "logPrefix", None)
-        name = type(self.protocol).__name__ if prefix is None else self.protocol.logPrefix()
-        return f"{name} ({self._typeName()})"
+        return f"{nameForLogs(self.protocol)} ({self._typeName()})"
 
     def _typeName(self) -> str:
         return "UDP"
@@ -87,7 +86,7 @@ class BaseDatagramPort(BasePort):
     def _begin(self, skt: socket.socket) -> None:
         """Have a socket that is bound, tell the protocol, and receive from the next turn on."""
         self._take(skt)
-        msg(f"{type(self.protocol).__name__} starting on {self._name()}")
+        msg(f"{nameForLogs(self.protocol)} starting on {self._name()}")
         self.connected = True
         self.disconnected = self.disconnecting = False
         self._net.open[self] = None

@@ -14,6 +14,7 @@ from twistlike._base.naming import showAs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Self
 
     from twistlike._base.failure import Failure
     from twistlike._defer.deferred import Deferred
@@ -83,7 +84,10 @@ class IConnector(Protocol, metaclass=InterfaceType):
 
 
 class IListeningPort(Protocol, metaclass=InterfaceType):
-    """A port that accepts connections, or a socket that takes datagrams."""
+    """A port that accepts connections, or a socket that takes datagrams.
+
+    `async with` is what ports here have besides Twisted's; no object is asked for it.
+    """
 
     def startListening(self) -> None:
         """Start.
@@ -99,6 +103,14 @@ class IListeningPort(Protocol, metaclass=InterfaceType):
     def getHost(self) -> IAddress:
         """Return the address that is listened on."""
         ...
+
+    async def __aenter__(self) -> Self:
+        """Begin a block of code. The port listens already."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the port at the end of the block, and wait until that is done."""
+        await self.stopListening()
 
 
 class IProducer(Protocol, metaclass=InterfaceType):

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twistlike._base.error import ConnectionDone, ConnectionLost
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
-from twistlike._transports.abstract import FileDescriptor
+from twistlike._transports.abstract import FileDescriptor, nameForLogs
+from twistlike._transports.log_names import callNamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +65,8 @@ class _PipeEnd(FileDescriptor):
         return self.fd
 
     def logPrefix(self) -> str:
-        """Return a name for logs."""
-        return type(self).__name__
+        """Return a name for logs: the owner's."""
+        return "-" if self.proc is None else nameForLogs(self.proc)
 
     def startReading(self) -> None:
         """Read from now on."""
@@ -254,6 +255,10 @@ class ProcessWriter(_PipeEnd):
         """
         if not self._elsewhere(self.loseConnection):
             super().loseConnection(_connDone)
+
+    def doWrite(self) -> BaseException | None:
+        """Write what there is room for, and let the producer go on."""
+        return callNamed(self.proc, super().doWrite)
 
     def writeSomeData(self, data: bytes | memoryview) -> int | BaseException:
         """Write what there is room for; return how much, or why the pipe has ended."""

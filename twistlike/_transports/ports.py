@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.network_error import CannotListenError
+from twistlike._base.reflect import qual
 from twistlike._log.legacy import msg
 from twistlike._log.logger import Logger
 from twistlike._transports.abstract import nameForLogs
@@ -150,7 +151,7 @@ class StreamPort(BasePort):
 
     def logPrefix(self) -> str:
         """Return a name for logs."""
-        return nameForLogs(self.factory)
+        return qual(type(self.factory))
 
     # ---- beginning -------------------------------------------------------------------------------
 
@@ -165,7 +166,7 @@ class StreamPort(BasePort):
             CannotListenError: If that is not possible.
         """
         self._take(skt)
-        msg(f"{self.logPrefix()} starting on {self._name()}", eventType="start")
+        msg(f"{nameForLogs(self.factory)} starting {self._where()}", eventType="start")
         self.factory.doStart()
         try:
             skt.listen(self.backlog)

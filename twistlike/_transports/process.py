@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._transports.log_names import callNamed
 from twistlike._transports.pipes import ProcessReader, ProcessWriter, TerminalEnd
 from twistlike._transports.reaping import BaseProcess, reapChild
 from twistlike._transports.spawn import Program, spawn
@@ -177,14 +178,16 @@ class Process(BaseProcess):
     def childDataReceived(self, name: int, data: bytes) -> None:
         """Hand on what was read."""
         if self.proto is not None:
-            self.proto.childDataReceived(name, data)
+            callNamed(self.proto, self.proto.childDataReceived, name, data)
 
     def childConnectionLost(self, name: int, reason: Failure) -> None:
         """Hear that a pipe is closed."""
         self.pipes.pop(name, None)
-        if self.proto is not None:
-            self._tell(self.proto.childConnectionLost, name)
-        self.maybeCallProcessEnded()
+        try:
+            if self.proto is not None:
+                self._tell(self.proto, "childConnectionLost", name)
+        finally:
+            self.maybeCallProcessEnded()
 
     def _isOpen(self) -> bool:
         return bool(self.pipes)
@@ -318,7 +321,7 @@ class PTYProcess(BaseProcess):
     def childDataReceived(self, name: int, data: bytes) -> None:
         """Hand on what was read."""
         if self.proto is not None:
-            self.proto.childDataReceived(name, data)
+            callNamed(self.proto, self.proto.childDataReceived, name, data)
 
     def childConnectionLost(self, name: int, reason: Failure) -> None:
         """Hear that the terminal is closed."""

@@ -25,6 +25,8 @@ from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._base.network_error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twistlike._log.report import report
+from twistlike._transports.abstract import nameForLogs
+from twistlike._transports.log_names import callNamed
 
 if TYPE_CHECKING:
     from twistlike._base.interfaces import IReactorFDSet, IReactorFromThreads, IReactorTime
@@ -195,14 +197,18 @@ class BaseProcess:
         self.pid = pid
         reapProcessHandlers[pid] = self
         self._watcher = _ExitWatcher(self.reactor, self, pid)
-        self._tell(self.proto.makeConnection, self)
+        self._tell(self.proto, "makeConnection", self)
 
-    def _tell(self, method: Any, *args: object) -> None:
-        """Call the protocol. The process goes on whatever that raises."""
+    def logPrefix(self) -> str:
+        """Return a name for logs: the protocol's."""
+        return "-" if self.proto is None else nameForLogs(self.proto)
+
+    def _tell(self, proto: Any, name: str, *args: object) -> None:
+        """Call a method of the protocol. The process goes on whatever that raises."""
         try:
-            method(*args)
+            callNamed(proto, getattr(proto, name), *args)
         except Exception as error:
-            report(Failure(error), f"{method!r} of a process's protocol failed", source=self)
+            report(Failure(error), f"{name} of the protocol {proto!r} failed", source=self)
 
     def signalProcess(self, signalID: str | int) -> None:
         """Send the process a signal.
@@ -254,17 +260,17 @@ class BaseProcess:
         self.status = status
         self.lostProcess = True
         self._reason = Failure(_reasonOf(status))
-        if self.proto is not None:
-            exited = getattr(self.proto, "processExited", None)
-            if exited is not None:  # protocols of old do not have it
-                self._tell(exited, self._reason)
-        self.maybeCallProcessEnded()
+        try:
+            if hasattr(self.proto, "processExited"):  # protocols of old do not have it
+                self._tell(self.proto, "processExited", self._reason)
+        finally:
+            self.maybeCallProcessEnded()
 
     def maybeCallProcessEnded(self) -> None:
         """Tell the protocol that all is over, if it is."""
         if self.lostProcess and self.proto is not None and not self._isOpen():
             proto, self.proto = self.proto, None
-            self._tell(proto.processEnded, self._reason)
+            self._tell(proto, "processEnded", self._reason)
 
     def _isOpen(self) -> bool:
         """Whether something can still be read from the process or written to it."""
@@ -289,7 +295,7 @@ class BaseProcess:
         if proto is not None:
             reason = ProcessTerminated()
             reason.args = ("the reactor has ended, the process has not",)
-            self._tell(proto.processEnded, Failure(reason))
+            self._tell(proto, "processEnded", Failure(reason))
 
     def getHost(self) -> Any:
         """A process has no address.

@@ -263,7 +263,10 @@ class TLSMemoryBIOProtocol:
             self._close()
 
     loseWriteConnection = loseConnection
-    """TLS has no half-closed connections here; the peer may send on until it has closed as well."""
+    """There are no half-closed connections: an end in order, during which the peer may send on.
+
+    Differs from Twisted, which ends the direction below TLS: both sides take that for a cut.
+    """
 
     def abortConnection(self) -> None:
         """Break the connection off; what was not sent is dropped.

@@ -196,6 +196,13 @@ class Server(_PassesDescriptors, ServerConnection):
         path: bytes = self.client
         return path
 
+    def __repr__(self) -> str:
+        protocol = getattr(self, "protocol", None)
+        if protocol is None:
+            return super().__repr__()
+        path = os.fsdecode(self.socket.getsockname())
+        return f"<{type(protocol).__name__} #{self.sessionno} on {path}>"
+
     def getHost(self) -> UNIXAddress:
         """Return the address of this end. Only while the connection lasts."""
         return UNIXAddress(self.socket.getsockname())
