@@ -63,7 +63,7 @@ class LoopingCall:
         kw: Its keyword arguments.
 
     Raises:
-        TypeError: If `f` cannot be called.
+        TypeError: If `f` cannot be called. `None` is refused by `start`.
 
     Attributes:
         f, a, kw: As given.
@@ -81,7 +81,8 @@ class LoopingCall:
     call: IDelayedCall | None = None
 
     def __init__(self, f: Callable[P, object], *a: P.args, **kw: P.kwargs) -> None:
-        if not callable(f):
+        # Crochet makes one of None where it never starts it.
+        if f is not None and not callable(f):
             raise TypeError(f"LoopingCall takes a function to call, not {f!r}")
         self.f: Callable[..., object] = f
         self.a: tuple[Any, ...] = a
@@ -160,6 +161,8 @@ class LoopingCall:
         """
         if self._run is not None:
             raise AssertionError(f"{self!r} was started, but it is running; stop() it before")
+        if self.f is None:  # pyright: ignore[reportUnnecessaryComparison]
+            raise TypeError("LoopingCall takes a function to call, not None")
         checkDelay(interval, "an interval")
         clock = self.clock
         checkThread(clock, "LoopingCall.start")

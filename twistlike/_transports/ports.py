@@ -90,6 +90,7 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
     socketType: int
     transport: Any  # the class of its connections
     sessionno = 0
+    _type = "TCP"  # for logs; Twisted's `listenSSL` sets it
     deferred: Deferred[None] | None = None
     _acceptTask: Task[None] | None = None
     _refused = 0
@@ -301,7 +302,7 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
         """
         if not hasattr(self, "socket"):
             return
-        msg(f"({self._typeName()} Port {self._name()} Closed)")
+        msg(f"({self._type} Port {self._name()} Closed)")
         self._net.open.pop(self, None)
         self.connected, self.disconnected, self.disconnecting = False, True, False
         self.stopReading()
@@ -317,9 +318,6 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
             first.errback(Failure(error))
         for each in stopped:
             each.callback(None)
-
-    def _typeName(self) -> str:
-        return "TCP"
 
     def _closePort(self) -> None:
         # Not shut down: another process may listen on it as well.

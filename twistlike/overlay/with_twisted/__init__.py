@@ -7,8 +7,12 @@ which function runs when a module of that Twisted, or one of ours in its place, 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["AFTER", "afterLoading"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["AFTER", "AROUND", "afterLoading", "load"]
 
 _HERE = __name__
 
@@ -23,14 +27,41 @@ AFTER: dict[str, tuple[str, ...]] = {
     "internet.reactor": ("reactor.fit",),
     "internet.selectreactor": ("other_reactors.replaceInstall",),
     "internet.task": ("private_names.addToTask",),
+    "internet.tcp": ("native.replaceClasses",),
     "python.threadable": ("reactor.registerBoth",),
     "python.threadpool": ("private_names.addToThreadPool",),
 }
 """Short name of a module: functions of the modules here. Each is called with that short name."""
 
+AROUND: dict[str, str] = {
+    "internet.ssl": "native.withTheirClasses",
+    "internet.unix": "native.withTheirClasses",
+}
+"""Short name of a module of that Twisted: the function here that loads it."""
+
+
+def load(short: str, plain: Callable[[], None]) -> None:
+    """Load a module of that Twisted, in the way that the tables say.
+
+    Args:
+        short: Its short name.
+        plain: Loads it, and does nothing else.
+    """
+    around = AROUND.get(short)
+    if around is None:
+        plain()
+    else:
+        _function(around)(short, plain)
+    afterLoading(short)
+
 
 def afterLoading(short: str) -> None:
     """Do what is to be done when a module has been loaded. Thread: the one that imports."""
     for each in AFTER.get(short, ()):
-        module, _, function = each.partition(".")
-        getattr(import_module(f"{_HERE}.{module}"), function)(short)
+        _function(each)(short)
+
+
+def _function(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(".")
+    found: Callable[..., Any] = getattr(import_module(f"{_HERE}.{module}"), function)
+    return found
