@@ -22,6 +22,7 @@ from functools import wraps
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from twistlike._base.deprecation import warnDeprecated
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure, withTraceback
 from twistlike._base.naming import showAs
@@ -567,13 +568,7 @@ def inlineCallbacks(f: Callable[_P, Generator[Any, Any, _T]]) -> Callable[_P, De
 
 def returnValue(val: object) -> NoReturn:
     """End a generator of `inlineCallbacks` with a result. Deprecated: use `return`."""
-    import warnings  # for the deprecated only
-
-    warnings.warn(
-        "twistlike.internet.defer.returnValue is deprecated; use the return statement instead",
-        category=DeprecationWarning,
-        stacklevel=2,
-    )
+    warnDeprecated("internet.defer.returnValue", "24.7.0", "standard return statement")
     raise _DefGen_Return(val)
 
 

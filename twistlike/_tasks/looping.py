@@ -63,7 +63,7 @@ class LoopingCall:
         kw: Its keyword arguments.
 
     Raises:
-        TypeError: If `f` cannot be called. `None` is refused by `start`.
+        TypeError: If `f` cannot be called. With `None` the first call fails.
 
     Attributes:
         f, a, kw: As given.
@@ -81,7 +81,7 @@ class LoopingCall:
     call: IDelayedCall | None = None
 
     def __init__(self, f: Callable[P, object], *a: P.args, **kw: P.kwargs) -> None:
-        # Crochet makes one of None where it never starts it.
+        # Tests of programs for Twisted (crochet's) start one with None on a clock that stands.
         if f is not None and not callable(f):
             raise TypeError(f"LoopingCall takes a function to call, not {f!r}")
         self.f: Callable[..., object] = f
@@ -161,8 +161,6 @@ class LoopingCall:
         """
         if self._run is not None:
             raise AssertionError(f"{self!r} was started, but it is running; stop() it before")
-        if self.f is None:  # pyright: ignore[reportUnnecessaryComparison]
-            raise TypeError("LoopingCall takes a function to call, not None")
         checkDelay(interval, "an interval")
         clock = self.clock
         checkThread(clock, "LoopingCall.start")

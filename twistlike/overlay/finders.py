@@ -92,17 +92,18 @@ aliases = _Aliases()
 
 def _theirs(fullname: str, short: str, path: Sequence[str] | None) -> ModuleSpec | None:
     """The spec of a module of an installed Twisted, with what is to be done after it is loaded."""
-    from twistlike.overlay.with_twisted import AFTER, AROUND, load
+    from twistlike.overlay.with_twisted import AFTER, afterLoading
 
-    if short not in AFTER and short not in AROUND:
+    if short not in AFTER:
         return None  # the finders after this one know it
     spec = PathFinder.find_spec(fullname, path)
     if spec is not None and spec.loader is not None:
         loader = spec.loader
-        plain = loader.exec_module
+        load = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
-            load(short, lambda: plain(module))
+            load(module)
+            afterLoading(short)
 
         loader.exec_module = exec_module  # type: ignore[method-assign]
     return spec

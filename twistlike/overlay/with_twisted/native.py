@@ -3,9 +3,11 @@
 How it works
 ------------
 A program that opens no connection does not import them, so nothing of this happens before the
-reactor is first asked for one, or Twisted's module of them is imported. That module then offers our
-classes, since programs ask `isinstance(reader, tcp.Client)`. Its own ones stay below those of
-Twisted's transports that are not ours: these modules find them there while they are loaded.
+reactor is first asked for one, or Twisted's module of them is imported.
+
+Programs ask `isinstance(reader, tcp.Client)`, and inherit from the classes of `internet.tcp`, whose
+private parts they know. So these stay Twisted's own, which work on our reactor; what the module
+offers inherits from them, and takes ours for instances as well.
 
 Thread: any, at import; connections belong to the loop's thread.
 """
@@ -13,9 +15,9 @@ Thread: any, at import; connections belong to the loop's thread.
 from __future__ import annotations
 
 import sys
+from abc import ABCMeta
 from functools import wraps
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from twistlike._log.logcontext import now
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from twistlike._base.failure import Failure
 
-__all__ = ["fitTransports", "replaceClasses", "takingBindings", "withTheirClasses"]
+__all__ = ["countOurs", "fitTransports", "takingBindings"]
 
 INTERFACES = {
     "stream:Connection": (
@@ -43,11 +45,8 @@ INTERFACES = {
 }
 """Our classes, and what they provide of Twisted's interfaces."""
 
-REPLACED = ("Client", "Connector", "Port", "Server")
-"""What Twisted's module `internet.tcp` offers of ours. Its own classes do not look these up."""
-
-_theirs: dict[str, Any] = {}
-"""What was there before, by name."""
+COUNTED = ("BaseClient", "Client", "Connection", "Connector", "Port", "Server")
+"""The classes of Twisted's `internet.tcp` that take ours of the same name for theirs."""
 
 _isFitted = False
 
@@ -72,44 +71,45 @@ def fitTransports() -> None:
     stream.Connection.startTLS = _startTLS
     _showInLogContext(log.ILogContext)
     if "twisted.internet.tcp" in sys.modules:
-        replaceClasses("internet.tcp")
+        countOurs("internet.tcp")
 
 
-def replaceClasses(short: str) -> None:
-    """Have Twisted's module of TCP offer our classes in the place of its own.
+class _AlsoOurs(ABCMeta):
+    """The class of what takes instances of our classes for its own. (With `abc` since that mixes.)
+
+    Attributes:
+        counted: Class: the classes whose instances it takes for its own.
+    """
+
+    counted: dict[type, tuple[type, type]] = {}
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        """Return whether something is an instance of the class, or of one that it takes."""
+        return cls.__subclasscheck__(type(instance))
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        """Return whether a class inherits from this class, or from one that it takes."""
+        taken = _AlsoOurs.counted.get(cls)  # none for a class that inherits from one of these
+        if taken is None:
+            return type.__subclasscheck__(cls, subclass)
+        return issubclass(subclass, taken)
+
+
+def countOurs(short: str) -> None:
+    """Have Twisted's module of TCP offer classes that take ours for theirs.
 
     Args:
-        short: The module's short name.
+        short: The short name of the module that has been loaded.
     """
-    fitTransports()
     theirs: Any = sys.modules[f"twisted.{short}"]
     ours = import_module("twistlike.internet.tcp")
-    for name in REPLACED:
-        if hasattr(theirs, name):
-            _theirs.setdefault(name, getattr(theirs, name))
-            setattr(theirs, name, getattr(ours, name))
-
-
-def withTheirClasses(short: str, load: Callable[[], None]) -> None:
-    """Load a module of Twisted's whose classes inherit from Twisted's own of TCP.
-
-    Args:
-        short: The module's short name.
-        load: Loads it.
-    """
-    tcp: Any = import_module("twisted.internet.tcp")
-    ours = {name: getattr(tcp, name) for name in _theirs}
-    vars(tcp).update(_theirs)
-    # The module looks into this one when it is used, not only while it is loaded.
-    before = ModuleType(tcp.__name__, tcp.__doc__)
-    vars(before).update(vars(tcp))
-    try:
-        load()
-    finally:
-        vars(tcp).update(ours)
-    module: Any = sys.modules[f"twisted.{short}"]
-    if getattr(module, "tcp", None) is tcp:
-        module.tcp = before
+    for name in COUNTED:
+        kind = getattr(theirs, name, None)
+        if type(kind) is type:
+            shown = {"__module__": kind.__module__, "__doc__": kind.__doc__}
+            offered = _AlsoOurs(name, (kind,), shown)
+            _AlsoOurs.counted[offered] = kind, getattr(ours, name)
+            setattr(theirs, name, offered)
 
 
 def takingBindings(plain: Callable[..., Any]) -> Callable[..., Any]:

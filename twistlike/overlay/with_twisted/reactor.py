@@ -30,6 +30,7 @@ from twistlike._reactor.resolver import ThreadedResolver
 from twistlike._timers.clock import Clock
 from twistlike._timers.queue import DelayedCall
 from twistlike.internet import asyncioreactor
+from twistlike.overlay.with_twisted.late import Late
 from twistlike.overlay.with_twisted.native import fitTransports, takingBindings
 from twistlike.overlay.with_twisted.public_names import showAsTwisteds
 from twistlike.overlay.with_twisted.writers import flushAfterReading, writeWithoutAsking
@@ -98,12 +99,13 @@ def fit(short: str) -> None:
     _declare()
     kind: Any = AsyncioSelectorReactor
     for name in _OURS:
-        setattr(kind, name, _Late(partial(_prepared, getattr(kind, name))))
+        setattr(kind, name, Late(partial(_prepared, getattr(kind, name))))
     for name in _EITHERS:
-        setattr(kind, name, _Late(partial(_adopting, getattr(kind, name))))
+        setattr(kind, name, Late(partial(_adopting, getattr(kind, name))))
     for name in _BORROWED:
-        setattr(kind, name, _Late(partial(_ofPosix, name)))
+        setattr(kind, name, Late(partial(_ofPosix, name)))
     kind.spawnProcess = _spawnProcess
+    kind.runUntilCurrent = _runUntilCurrent
     kind.usingThreads = True
     kind.installed = True
     kind.wakeUp = _wakeUp
@@ -145,25 +147,6 @@ def _declare() -> None:
     classImplements(Clock, interfaces.IReactorTime)
     classImplements(DelayedCall, interfaces.IDelayedCall)
     classImplements(ThreadedResolver, interfaces.IHostnameResolver, interfaces.IResolverSimple)
-
-
-class _Late:
-    """Stands for an attribute of a class until somebody asks for it.
-
-    Args:
-        make: Returns the attribute; called once.
-    """
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        """Put the attribute into this one's place, and return it as Python would have."""
-        home, name = next(
-            (base, name) for base in owner.__mro__ for name, it in vars(base).items() if it is self
-        )
-        setattr(home, name, self._make())
-        return getattr(owner if instance is None else instance, name)
 
 
 def _prepared(ours: Callable[..., Any]) -> Callable[..., Any]:
@@ -234,6 +217,11 @@ def _disconnector(plain: Callable[[Any], None]) -> Callable[[Any], None]:
             plain(self)
 
     return disconnectAll
+
+
+def _runUntilCurrent(self: Any) -> None:
+    """Make one turn: run the timers that are due and the calls of threads, and wait for nothing."""
+    self.iterate(0)
 
 
 def _wakeUp(self: Any) -> None:
