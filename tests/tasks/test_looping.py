@@ -712,5 +712,15 @@ def test_a_stopped_loop_is_not_kept(clock: Clock) -> None:
 
 def test_what_cannot_be_called_is_refused_where_it_is_given() -> None:
     """``LoopingCall(f())`` is the usual slip: the error comes there, not when the loop starts."""
-    with pytest.raises(TypeError, match="takes a function to call, not None"):
-        LoopingCall(None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="takes a function to call, not 7"):
+        LoopingCall(7)  # type: ignore[arg-type]
+
+
+def test_none_in_the_place_of_a_function_fails_when_it_is_called(clock: Clock) -> None:
+    """A loop of None may be made and started, since crochet's tests do; its first call fails."""
+    loop = on(clock, None)  # type: ignore[arg-type]
+    failed = ends(loop.start(1, now=False))
+    assert failed == []
+    clock.advance(1)
+    assert failed == [TypeError]
+    assert not loop.running

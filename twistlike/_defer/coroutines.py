@@ -23,6 +23,7 @@ from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from twistlike._base.coroutines import checkGenerator
+from twistlike._base.deprecation import warnDeprecated
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure, withTraceback
 from twistlike._base.functions import describeWithPlace, withoutArguments
@@ -594,13 +595,7 @@ def _startedFailed(failure: Failure, function: Callable[..., object]) -> None:
 
 def returnValue(val: object) -> NoReturn:
     """End a generator of `inlineCallbacks` with a result. Deprecated: use `return`."""
-    import warnings  # for the deprecated only
-
-    warnings.warn(
-        "twistlike.internet.defer.returnValue is deprecated; use the return statement instead",
-        category=DeprecationWarning,
-        stacklevel=2,
-    )
+    warnDeprecated("internet.defer.returnValue", "24.7.0", "standard return statement")
     raise _DefGen_Return(val)
 
 

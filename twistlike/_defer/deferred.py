@@ -12,6 +12,7 @@ from _thread import get_ident
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from twistlike._base.deprecation import warnDeprecated
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure, withTraceback
 from twistlike._base.functions import checkClock
@@ -748,13 +749,7 @@ class Deferred(DeferredFields[_T]):
     @property
     def callbacks(self) -> list[Any]:
         """What is still to be called, as Twisted shows it; a copy. Deprecated, as in Twisted."""
-        import warnings  # for the deprecated only
-
-        warnings.warn(
-            "twistlike.internet.defer.Deferred.callbacks is deprecated",
-            category=DeprecationWarning,
-            stacklevel=2,
-        )
+        warnDeprecated("internet.defer.Deferred.callbacks", "25.5.0")
         entries = self._callbacks
         if entries is None:
             return []

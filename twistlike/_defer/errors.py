@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from twistlike._base.deprecation import warnDeprecated
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
@@ -166,12 +167,8 @@ def logError(err: Failure) -> Failure:
 
 def timeout(deferred: Deferred[object]) -> None:
     """Fail a Deferred with `TimeoutError`. Deprecated: use `Deferred.addTimeout`."""
-    import warnings  # for the deprecated only
-
-    warnings.warn(
-        "twistlike.internet.defer.timeout is deprecated; use Deferred.addTimeout",
-        category=DeprecationWarning,
-        stacklevel=2,
+    warnDeprecated(
+        "internet.defer.timeout", "17.1.0", "{package}.internet.defer.Deferred.addTimeout"
     )
     deferred.errback(Failure(TimeoutError("Callback timed out")))
 

@@ -69,6 +69,7 @@ class ILogContext:
 
 
 context.setDefault(ILogContext, {"system": "-"})
+now.present = lambda: context.get(ILogContext)
 
 
 def callWithContext(ctx: dict[str, Any], func: Callable[P, R], *args: P.args, **kw: P.kwargs) -> R:

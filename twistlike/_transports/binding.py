@@ -44,8 +44,9 @@ def numericAddress(host: str, port: int) -> tuple[Any, ...]:
     Raises:
         OSError: It is no address, or the scope is none.
     """
-    found = socket.getaddrinfo(host, 0, flags=socket.AI_NUMERICHOST)[0][4]
-    return (found[0], port, *found[2:])  # a port that cannot be is refused where it is used
+    # A negative port is refused here, as in Twisted; one that is too large, where it is used.
+    found = socket.getaddrinfo(host, min(port, 0), flags=socket.AI_NUMERICHOST)[0][4]
+    return (found[0], port, *found[2:])
 
 
 def makeBinding(

@@ -125,6 +125,7 @@ class StreamPort(BasePort):
     socketType: int
     transport: type[ServerConnection]
     sessionno = 0
+    _type = "TCP"  # for logs; Twisted's `listenSSL` sets it
     _refused = 0
     _reportedAt = -REPORT_EVERY
 
@@ -282,7 +283,7 @@ class StreamPort(BasePort):
     # ---- the end ---------------------------------------------------------------------------------
 
     def _typeName(self) -> str:
-        return "TCP"
+        return self._type
 
     def _doStop(self) -> None:
         self.factory.doStop()

@@ -10,10 +10,8 @@ import struct
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base import context
 from twistlike._base.failure import Failure
 from twistlike._eventloop import current
-from twistlike._log.legacy import ILogContext
 from twistlike._log.logcontext import now
 from twistlike._transports.abstract import FileDescriptor
 from twistlike._transports.transports import theReactor
@@ -252,7 +250,7 @@ class SocketDescriptor(FileDescriptor):
     def _logKeysAs(self, prefix: Callable[[], str], keys: Mapping[str, Any]) -> Mapping[str, Any]:
         if current.runningLoop() is not self._net.loop:
             return keys  # it is another thread that logs
-        if keys is not self._context.copy().run(context.get, ILogContext):
+        if keys is not self._context.copy().run(now.present):
             return keys  # the callback has called `callWithLogger`, say
         try:
             return {**keys, "system": prefix()}

@@ -16,7 +16,7 @@ from twistlike._transports.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 if TYPE_CHECKING:
     from twistlike._base.failure import Failure
 
-__all__ = ["startTLS"]
+__all__ = ["attach", "detach", "startTLS"]
 
 CHANGED = (
     "abortConnection",
@@ -55,20 +55,12 @@ class _StartedTLS(TLSMemoryBIOProtocol):
 
     def attach(self, connection: Any) -> None:
         """Take the place of the connection's protocol, and that of some of its methods."""
-        producer, streaming = connection.producer, connection.streamingProducer
+        streams = connection.producer is not None and connection.streamingProducer
         wasPaused = bool(connection.producerPaused)
-        if producer is not None:
-            connection.unregisterProducer()
         self.connection = connection
-        connection.protocol = self
-        connection.TLS = True
-        self.makeConnection(_Below(connection))
-        for name in CHANGED:
-            setattr(connection, name, getattr(self, name))
-        if producer is not None:
-            connection.registerProducer(producer, streaming)
-            if streaming and wasPaused:
-                self._producer.hold(isPaused=True)
+        attach(self, connection)
+        if streams and wasPaused:
+            self._producer.hold(isPaused=True)
 
     def _shakeHands(self) -> None:
         super()._shakeHands()
@@ -78,10 +70,34 @@ class _StartedTLS(TLSMemoryBIOProtocol):
     def connectionLost(self, reason: Failure) -> None:
         """Hear that the connection has ended, and leave it as it was."""
         connection, self.connection = self.connection, None
-        for name in CHANGED:
-            vars(connection).pop(name, None)
+        detach(connection)
         super().connectionLost(reason)
         self.transport = None
+
+
+def attach(tls: Any, connection: Any) -> None:
+    """Have a TLS layer take the place of a connection's protocol, and that of some of its methods.
+
+    Args:
+        tls: The layer, made for that protocol; ours, or Twisted's under the overlay.
+        connection: The connection.
+    """
+    producer, streaming = connection.producer, connection.streamingProducer
+    if producer is not None:
+        connection.unregisterProducer()
+    connection.protocol = tls
+    connection.TLS = True
+    tls.makeConnection(_Below(connection))
+    for name in CHANGED:
+        setattr(connection, name, getattr(tls, name))
+    if producer is not None:
+        connection.registerProducer(producer, streaming)
+
+
+def detach(connection: Any) -> None:
+    """Leave a connection that has ended as it was before `attach`."""
+    for name in CHANGED:
+        vars(connection).pop(name, None)
 
 
 def startTLS(connection: Any, contextFactory: Any, isClient: bool) -> None:

@@ -227,6 +227,7 @@ class Port(StreamPort):
     addressFamily: int = socket.AF_UNIX
     socketType = socket.SOCK_STREAM
     transport = Server
+    _type = "UNIX"
     lockFile: FilesystemLock | None = None
     _preexistingSocket: socket.socket | None = None
 
@@ -250,9 +251,6 @@ class Port(StreamPort):
 
     def _name(self) -> object:
         return os.fsdecode(self.port)
-
-    def _typeName(self) -> str:
-        return "UNIX"
 
     def _buildAddr(self, name: Any) -> UNIXAddress:
         return UNIXAddress(name or None)

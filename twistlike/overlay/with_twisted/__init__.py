@@ -15,16 +15,17 @@ _HERE = __name__
 AFTER: dict[str, tuple[str, ...]] = {
     "internet.address": ("reactor.useTwistedsAddresses",),
     "internet.asyncioreactor": ("reactor.fit",),
-    "internet.defer": ("private_names.addToDefer",),
+    "internet.defer": ("private_names.addToDefer", "deprecations.ofDeferred"),
     "internet.epollreactor": ("other_reactors.replaceInstall",),
     "internet.interfaces": ("reactor.fit",),
     "internet.kqreactor": ("other_reactors.replaceInstall",),
     "internet.pollreactor": ("other_reactors.replaceInstall",),
     "internet.reactor": ("reactor.fit",),
     "internet.selectreactor": ("other_reactors.replaceInstall",),
-    "internet.task": ("private_names.addToTask",),
+    "internet.task": ("private_names.addToTask", "deprecations.ofLoopingCall"),
+    "internet.tcp": ("native.countOurs",),
     "python.threadable": ("reactor.registerBoth",),
-    "python.threadpool": ("private_names.addToThreadPool",),
+    "python.threadpool": ("private_names.addToThreadPool", "deprecations.ofThreadPool"),
 }
 """Short name of a module: functions of the modules here. Each is called with that short name."""
 

@@ -2,15 +2,17 @@
 
 How it works
 ------------
-A transport is whose `TRANSPORTS` says. Twisted's transports need of a reactor what Twisted's own
-base classes have: those functions are put onto our class. That costs imports, so a descriptor
-stands for each of them until it is asked for.
+TCP connections are ours, and what is built on them: TLS is Twisted's. UNIX sockets, datagrams and
+processes are Twisted's; these need of a reactor what Twisted's own base classes have, so those
+functions are put onto our class. That costs imports, so a descriptor stands for each of them until
+it is asked for.
 
 Thread: any, at import; what is put onto the reactor belongs to the loop's thread.
 """
 
 from __future__ import annotations
 
+import socket
 import sys
 from functools import partial, wraps
 from importlib import import_module
@@ -28,6 +30,8 @@ from twistlike._reactor.resolver import ThreadedResolver
 from twistlike._timers.clock import Clock
 from twistlike._timers.queue import DelayedCall
 from twistlike.internet import asyncioreactor
+from twistlike.overlay.with_twisted.late import Late
+from twistlike.overlay.with_twisted.native import fitTransports, takingBindings
 from twistlike.overlay.with_twisted.public_names import showAsTwisteds
 from twistlike.overlay.with_twisted.writers import flushAfterReading, writeWithoutAsking
 
@@ -35,37 +39,31 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
-__all__ = ["TRANSPORTS", "fit", "registerBoth", "useTwistedsAddresses"]
+__all__ = ["fit", "registerBoth", "useTwistedsAddresses"]
 
 _POSIX = "twisted.internet.posixbase:PosixReactorBase"
 
-TRANSPORTS = {
-    "tcp": "twisted",
-    "tls": "twisted",
-    "udp": "twisted",
-    "unix": "twisted",
-    "process": "twisted",
-}
-"""Kind of transport: whose it is where a Twisted is installed, `"twisted"` or `"twistlike"`."""
+_OURS = ("connectTCP", "listenTCP")
+"""Methods of the reactor that make connections of ours. Those with TLS are made on these."""
 
-_METHODS = {
-    "adoptDatagramPort": ("udp", _POSIX),
-    "adoptStreamConnection": ("tcp", _POSIX),
-    "adoptStreamPort": ("tcp", _POSIX),
-    "connectSSL": ("tls", _POSIX),
-    "connectTCP": ("tcp", _POSIX),
-    "connectUNIX": ("unix", _POSIX),
-    "connectUNIXDatagram": ("unix", _POSIX),
-    "listenMulticast": ("udp", _POSIX),
-    "listenSSL": ("tls", _POSIX),
-    "listenTCP": ("tcp", _POSIX),
-    "listenUDP": ("udp", _POSIX),
-    "listenUNIX": ("unix", _POSIX),
-    "listenUNIXDatagram": ("unix", _POSIX),
-    "_supportedAddressFamilies": ("tcp", _POSIX),
-}
-"""Attribute of the reactor: the kind of transport that it makes, and the class that has it."""
+_EITHERS = ("adoptStreamConnection", "adoptStreamPort")
+"""Methods that make connections of ours on TCP, and Twisted's on UNIX sockets."""
 
+_BORROWED = (
+    "adoptDatagramPort",
+    "connectSSL",
+    "connectUNIX",
+    "connectUNIXDatagram",
+    "listenMulticast",
+    "listenSSL",
+    "listenUDP",
+    "listenUNIX",
+    "listenUNIXDatagram",
+    "_supportedAddressFamilies",
+)
+"""Attributes of Twisted's reactors that make its own transports."""
+
+_UNIX = getattr(socket, "AF_UNIX", None)
 
 _INTERFACES = (
     "IReactorCore",
@@ -85,36 +83,6 @@ _INTERFACES = (
     "_ISupportsExitSignalCapturing",
 )
 
-_STREAM = (
-    "ITCPTransport",
-    "ITLSTransport",
-    "ISystemHandle",
-    "IReadWriteDescriptor",
-    "IHalfCloseableDescriptor",
-    "IPushProducer",
-    "IConsumer",
-    "ILoggingContext",
-)
-
-_NATIVE = {
-    "tcp": {
-        "stream:Connection": _STREAM,
-        "clients:BaseConnector": ("IConnector",),
-        "ports:StreamPort": ("IListeningPort", "IReadDescriptor", "ILoggingContext"),
-    },
-    "unix": {
-        "unix:Server": ("IUNIXTransport",),
-        "unix:Client": ("IUNIXTransport",),
-        "unix_datagrams:DatagramPort": ("IUNIXDatagramTransport", "IListeningPort"),
-        "unix_datagrams:ConnectedDatagramPort": ("IUNIXDatagramConnectedTransport",),
-    },
-    "udp": {
-        "udp:Port": ("IUDPTransport", "IListeningPort", "ISystemHandle"),
-        "multicast:MulticastPort": ("IMulticastTransport",),
-    },
-}
-"""Kind of transport: our classes of it, and what they provide of Twisted's interfaces."""
-
 _isFitted = False
 
 
@@ -130,11 +98,14 @@ def fit(short: str) -> None:
     _isFitted = True
     _declare()
     kind: Any = AsyncioSelectorReactor
-    for name, (transport, owner) in _METHODS.items():
-        if TRANSPORTS[transport] == "twisted":
-            setattr(kind, name, _Borrowed(owner))
-    if TRANSPORTS["process"] == "twisted":
-        kind.spawnProcess = _spawnProcess
+    for name in _OURS:
+        setattr(kind, name, Late(partial(_prepared, getattr(kind, name))))
+    for name in _EITHERS:
+        setattr(kind, name, Late(partial(_adopting, getattr(kind, name))))
+    for name in _BORROWED:
+        setattr(kind, name, Late(partial(_ofPosix, name)))
+    kind.spawnProcess = _spawnProcess
+    kind.runUntilCurrent = _runUntilCurrent
     kind.usingThreads = True
     kind.installed = True
     kind.wakeUp = _wakeUp
@@ -173,44 +144,35 @@ def _declare() -> None:
 
     provided = [getattr(interfaces, name, None) for name in _INTERFACES]
     classImplements(AsyncioSelectorReactor, *[each for each in provided if each is not None])
-    for transport, classes in _NATIVE.items():
-        for where, names in classes.items() if TRANSPORTS[transport] == "twistlike" else ():
-            room, _, name = where.partition(":")
-            kind = getattr(import_module(f"twistlike._transports.{room}"), name)
-            classImplements(kind, *[getattr(interfaces, each) for each in names])
     classImplements(Clock, interfaces.IReactorTime)
     classImplements(DelayedCall, interfaces.IDelayedCall)
     classImplements(ThreadedResolver, interfaces.IHostnameResolver, interfaces.IResolverSimple)
 
 
-class _Borrowed:
-    """Stands for a function of a class of Twisted's until somebody asks for it.
-
-    Args:
-        owner: Where the class is, as `"module:class"`.
-    """
-
-    def __init__(self, owner: str) -> None:
-        self._owner = owner
-        self._name = ""
-        self._home: type | None = None
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        """Put the function into this one's place, and return it as Python would have."""
-        name = next(
-            (key for base in owner.__mro__ for key, each in vars(base).items() if each is self), ""
-        )
-        home: Any = next(base for base in owner.__mro__ if name in vars(base))
-        module, _, cls = self._owner.partition(":")
-        value: Any = vars(_load(module, cls, name))[name]
-        setattr(home, name, value)
-        return getattr(owner if instance is None else instance, name)
+def _prepared(ours: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of ours, once our transports are fitted."""
+    fitTransports()
+    return takingBindings(ours)
 
 
-def _load(module: str, cls: str, name: str) -> type:
-    """Return the class that has a function: the one named, or one of its bases."""
+def _adopting(ours: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that adopts a socket by ours, or by Twisted's if it is a UNIX socket."""
+    fitTransports()
+    theirs = _ofPosix(ours.__name__)
+
+    @wraps(ours)
+    def adopt(self: Any, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        method = theirs if addressFamily == _UNIX else ours
+        return method(self, fileDescriptor, addressFamily, factory)
+
+    return adopt
+
+
+def _ofPosix(name: str) -> Any:
+    """Return an attribute of the class that has Twisted's transports, or of one of its bases."""
+    module, _, cls = _POSIX.partition(":")
     kind: type = getattr(import_module(module), cls)
-    return next(base for base in kind.__mro__ if name in vars(base))
+    return next(vars(base)[name] for base in kind.__mro__ if name in vars(base))
 
 
 def useTwistedsAddresses(short: str) -> None:
@@ -245,12 +207,21 @@ _spawnProcess.__name__ = _spawnProcess.__qualname__ = "spawnProcess"
 def _disconnector(plain: Callable[[Any], None]) -> Callable[[Any], None]:
     @wraps(plain)
     def disconnectAll(self: Any) -> None:
-        if "removeAll" in vars(self):  # suites replace it on the instance, to say who is lost
+        # Suites replace `removeAll` on the instance, to say who is lost. An attempt to connect that
+        # no loop has taken up yet is watched by nobody, and goes on once there is a loop.
+        noLoop = self._transports.loop is None
+        if noLoop or "removeAll" in vars(self):
             for each in self.removeAll():
                 self._descriptors._tell(each, "connectionLost", ConnectionLost())
-        plain(self)
+        if not noLoop:
+            plain(self)
 
     return disconnectAll
+
+
+def _runUntilCurrent(self: Any) -> None:
+    """Make one turn: run the timers that are due and the calls of threads, and wait for nothing."""
+    self.iterate(0)
 
 
 def _wakeUp(self: Any) -> None:
