@@ -1,7 +1,7 @@
-"""The exceptions of the reactor, its timers and its threads, and of a connection's end.
+"""The exceptions of the reactor, its timers and threads, of ports, and of a connection's end.
 
-Those of addresses, ports, attempts to connect and processes are in `network_error`, which only
-programs that use the network import. Thread: any.
+Those of addresses, attempts to connect and processes are in `network_error`, which only programs
+that use the network import. Thread: any.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from twistlike._base.naming import showAs
 __all__ = [
     "AlreadyCalled",
     "AlreadyCancelled",
+    "BindError",
+    "CannotListenError",
     "ConnectError",
     "ConnectionAborted",
     "ConnectionClosed",
@@ -77,6 +79,35 @@ class WrongThreadError(RuntimeError):
     The message names the thread and the call to use instead, which is
     `reactor.callFromThread`. Twisted has no such class: there the call is late, or lost.
     """
+
+
+# ---- ports: loaded before there may be no descriptor left to read a module -----------------------
+
+
+class BindError(Exception):
+    """An address could not be bound."""
+
+    MESSAGE = "An error occurred binding to an interface"
+    __str__ = sentence
+
+
+class CannotListenError(BindError):
+    """A port could not be listened on.
+
+    Args:
+        interface: The address; empty for all.
+        port: The port's number or path.
+        socketError: What the operating system said.
+    """
+
+    def __init__(self, interface: Any, port: Any, socketError: Any) -> None:
+        super().__init__(interface, port, socketError)
+        self.interface = interface
+        self.port = port
+        self.socketError = socketError
+
+    def __str__(self) -> str:
+        return f"Couldn't listen on {self.interface or 'any'}:{self.port}: {self.socketError}."
 
 
 # ---- time limits: Twisted has them among the failed attempts to connect --------------------------

@@ -1,4 +1,4 @@
-"""The exceptions of the network: addresses, ports, attempts to connect, processes. Thread: any."""
+"""The exceptions of addresses, attempts to connect, certificates and processes. Thread: any."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from twistlike._base.naming import showAs
 __all__ = [
     "AlreadyListened",
     "BadFileError",
-    "BindError",
-    "CannotListenError",
     "CertificateError",
     "ConnectBindError",
     "ConnectInProgressError",
@@ -46,32 +44,6 @@ __all__ = [
 
 
 # ---- ports and addresses -------------------------------------------------------------------------
-
-
-class BindError(Exception):
-    """An address could not be bound."""
-
-    MESSAGE = "An error occurred binding to an interface"
-    __str__ = sentence
-
-
-class CannotListenError(BindError):
-    """A port could not be listened on.
-
-    Args:
-        interface: The address; empty for all.
-        port: The port's number or path.
-        socketError: What the operating system said.
-    """
-
-    def __init__(self, interface: Any, port: Any, socketError: Any) -> None:
-        super().__init__(interface, port, socketError)
-        self.interface = interface
-        self.port = port
-        self.socketError = socketError
-
-    def __str__(self) -> str:
-        return f"Couldn't listen on {self.interface or 'any'}:{self.port}: {self.socketError}."
 
 
 class AlreadyListened(Exception):

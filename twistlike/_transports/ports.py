@@ -14,7 +14,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base.network_error import CannotListenError
+from twistlike._base.error import CannotListenError
 from twistlike._base.reflect import qual
 from twistlike._log.legacy import msg
 from twistlike._log.logger import Logger

@@ -8,9 +8,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.address import IPv4Address, IPv6Address
+from twistlike._base.error import CannotListenError
 from twistlike._base.ip import isIPAddress, isIPv6Address
 from twistlike._base.naming import showAs
-from twistlike._base.network_error import CannotListenError, ServiceNameUnknownError
+from twistlike._base.network_error import ServiceNameUnknownError
 from twistlike._transports.binding import Binding, makeBinding, numericAddress
 from twistlike._transports.clients import BaseClient, BaseConnector
 from twistlike._transports.loop_stream import openConnection

@@ -6,10 +6,10 @@ import socket
 from typing import Any
 
 from twistlike._base.address import IPv4Address, IPv6Address
+from twistlike._base.error import CannotListenError
 from twistlike._base.ip import isIPAddress, isIPv6Address
 from twistlike._base.naming import showAs
 from twistlike._base.network_error import (
-    CannotListenError,
     InvalidAddressError,
     UnsupportedAddressFamily,
     UnsupportedSocketType,

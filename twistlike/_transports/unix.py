@@ -15,11 +15,11 @@ import stat
 from typing import Any
 
 from twistlike._base.address import UNIXAddress
-from twistlike._base.error import ConnectionLost
+from twistlike._base.error import CannotListenError, ConnectionLost
 from twistlike._base.failure import Failure
 from twistlike._base.lockfile import FilesystemLock, isLocked
 from twistlike._base.naming import showAs
-from twistlike._base.network_error import BadFileError, CannotListenError, FileDescriptorOverrun
+from twistlike._base.network_error import BadFileError, FileDescriptorOverrun
 from twistlike._log.logger import Logger
 from twistlike._transports.clients import BaseClient, BaseConnector
 from twistlike._transports.interfaces import IFileDescriptorReceiver

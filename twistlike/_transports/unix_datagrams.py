@@ -8,9 +8,9 @@ import socket
 from typing import Any
 
 from twistlike._base.address import UNIXAddress
+from twistlike._base.error import CannotListenError
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
-from twistlike._base.network_error import CannotListenError
 from twistlike._transports.datagrams import BaseDatagramPort
 
 __all__ = ["ConnectedDatagramPort", "DatagramPort"]

@@ -8,6 +8,8 @@ from __future__ import annotations
 from twistlike._base.error import (
     AlreadyCalled,
     AlreadyCancelled,
+    BindError,
+    CannotListenError,
     ConnectError,
     ConnectionAborted,
     ConnectionClosed,
@@ -25,8 +27,6 @@ from twistlike._base.error import (
 from twistlike._base.network_error import (
     AlreadyListened,
     BadFileError,
-    BindError,
-    CannotListenError,
     CertificateError,
     ConnectBindError,
     ConnectingCancelledError,

@@ -76,7 +76,9 @@ def fitTransports() -> None:
 
 
 class _AlsoOurs(ABCMeta):
-    """The class of what takes instances of our classes for its own. (With `abc` since that mixes.)
+    """The class of what takes instances of our classes for its own.
+
+    It inherits from `ABCMeta`, which classes of other metaclasses can be mixed with.
 
     Attributes:
         counted: Class: the classes whose instances it takes for its own.
