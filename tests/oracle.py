@@ -15,15 +15,45 @@ import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["ROOT", "Hung", "Transcript", "assertSame", "normalise", "run", "runPython"]
+from tests.forkserver import ForkServer
+
+__all__ = [
+    "ROOT",
+    "Hung",
+    "Transcript",
+    "assertSame",
+    "normalise",
+    "run",
+    "runProgram",
+    "runPython",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder: the processes find ``twistlike`` here."""
 
 Platform = Literal["twisted", "twistlike"]
+
+# Of each interpreter.
+OPTIONS = ["-X", "faulthandler", "-X", "utf8", "-B"]
+
+# What many programs import, and what does nothing at a process's exit that the order matters to.
+MODULES = (
+    *("contextlib", "dataclasses", "enum", "heapq", "inspect", "linecache", "random", "re"),
+    *("selectors", "signal", "socket", "ssl", "subprocess", "tempfile", "traceback"),
+    *("typing_extensions", "warnings", "weakref", "zope.interface"),
+)
+
+# Of Twisted, in a program for it: all but a reactor.
+TWISTEDS = (
+    *("twisted.internet.defer", "twisted.internet.endpoints", "twisted.internet.protocol"),
+    *("twisted.internet.task", "twisted.internet.threads", "twisted.logger"),
+    *("twisted.protocols.basic", "twisted.python.failure", "twisted.python.log"),
+    "twisted.python.threadpool",
+)
 
 # A killed process that was asked for its stacks gets this long to write them. Seconds.
 _STACKS_GRACE = 2.0
@@ -89,13 +119,65 @@ def run(
     text = textwrap.dedent(program)
     if on == "twistlike" and not overlay:
         text = re.sub(r"\btwisted\b", "twistlike", text)
+    options = ["-W", "error"] if on == "twistlike" else []
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         script = Path(folder) / "program.py"
         script.write_text(text, encoding="utf-8")
-        command = ["-W", "error"] if on == "twistlike" else []
         if on == "twistlike" and overlay:
-            command += ["-m", "twistlike", "run"]
-        return runPython([*command, str(script), *args], timeout=timeout, env=env)
+            command = [*options, "-m", "twistlike", "run", str(script), *args]
+            return runPython(command, timeout=timeout, env=env)
+        return runProgram(text, options, script, args, timeout=timeout, env=env)
+
+
+def runProgram(
+    text: str,
+    options: Sequence[str],
+    script: Path | str = "<string>",
+    args: Sequence[str] = (),
+    *,
+    timeout: float = 30,
+    env: Mapping[str, str] | None = None,
+) -> Transcript:
+    """Run a program in a process of its own, for tests of what a running program does.
+
+    As :func:`runPython`, but much of what programs import is imported when the process begins:
+    modules of others alone, see ``tests.forkserver``.
+
+    Args:
+        text: The program.
+        options: The interpreter's.
+        script: The file that the text is in, if it is in one.
+        args: The program's command line arguments.
+        timeout: Seconds until the process and all that it started are killed.
+        env: Environment variables in addition to this process's.
+
+    Returns:
+        What the process wrote, and its return code.
+
+    Raises:
+        Hung: It did not end in time.
+    """
+    environment = _environment(env)
+    if not hasattr(os, "fork"):
+        source = ["-c", text] if script == "<string>" else [str(script)]
+        return runPython([*options, *source, *args], timeout=timeout, env=env)
+    modules = MODULES
+    if re.search(r"\btwisted\b", text):
+        modules += TWISTEDS
+    elif re.search(r"^(import|from) asyncio\b", text, re.MULTILINE):
+        # Not in other programs: what it registers for the exit would come earlier than in theirs.
+        modules += ("asyncio",)
+    argv = ["-c" if script == "<string>" else str(script), *args]
+    server = _server(tuple(options), modules)
+    ended = server.run(text, str(script), argv, environment, timeout)
+    if ended.returncode is None:
+        raise Hung(f"{script} {' '.join(args)}", timeout, ended.stdout, ended.stderr)
+    return Transcript(ended.stdout, ended.stderr, ended.returncode)
+
+
+@cache
+def _server(options: tuple[str, ...], modules: tuple[str, ...]) -> ForkServer:
+    return ForkServer([*OPTIONS, *options], modules, _environment(None))
 
 
 def assertSame(
@@ -161,15 +243,19 @@ def runPython(
     Raises:
         Hung: It did not end in time.
     """
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    full = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0", **(env or {})}
-    command = [sys.executable, "-X", "faulthandler", "-X", "utf8", "-B", *arguments]
-    with _groupOf(command, full, cwd) as process:
+    command = [sys.executable, *OPTIONS, *arguments]
+    with _groupOf(command, _environment(env), cwd) as process:
         try:
             stdout, stderr = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             raise _hung(process, " ".join(command), timeout) from None
     return Transcript(stdout, stderr, process.returncode)
+
+
+def _environment(added: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the environment of a program: it finds twistlike, and its hashes are the same."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0", **(added or {})}
 
 
 @contextlib.contextmanager

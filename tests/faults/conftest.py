@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 
 import pytest
 
@@ -25,8 +26,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("variant", variantsOf(program, FULL), ids=str)
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the groups in the same hook
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # so that it comes before pytest-xdist's, which looks at the groups
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
     """Give faults the time that they need, and each batch of them to one worker."""
     itemOf = {case: item for item in items if (case := _caseOf(item)) is not None}
     for item in itemOf.values():
@@ -37,6 +40,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for program in batch.programs:
                 group = pytest.mark.xdist_group(batch.name)
                 itemOf[program, batch.variant].add_marker(group)
+    yield
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
