@@ -140,6 +140,36 @@ def test_a_wait_at_the_programs_end_is_given_up(program: Run, how: str) -> None:
     assert done.returncode == 0
 
 
+def test_what_is_asked_at_the_programs_exit_is_refused(program: Run) -> None:
+    """Nothing would run it, and nobody could be told any more, so the caller is."""
+    out = said(
+        program(
+            """
+            import atexit
+            def late():
+                pools = "concurrent.futures.thread" in sys.modules
+                for ask in (
+                    lambda: threads.deferToThread(print, "ran"),
+                    lambda: reactor.callInThread(print, "ran"),
+                    lambda: reactor.callFromThread(print, "ran"),
+                    lambda: threads.blockingCallFromThread(reactor, print, "ran"),
+                    lambda: pools or reactor.getThreadPool(),
+                ):
+                    try:
+                        ask()
+                    except RuntimeError as error:
+                        print(type(error).__name__, "the program ends" in str(error))
+            atexit.register(late)
+            """
+        )
+    )
+    assert out.startswith("ReactorNotRunning True\n" * 4)
+    assert out in (
+        "ReactorNotRunning True\n" * 4,
+        f"{'ReactorNotRunning True\n' * 4}RuntimeError True\n",
+    )
+
+
 @pytest.mark.parametrize("limit", ["", "20, "])
 def test_a_wait_for_a_reactor_that_is_not_ours_is_told(program: Run, limit: str) -> None:
     """A mock, or a reactor of somebody else's that does not run, never makes the call."""

@@ -13,6 +13,7 @@ posted, so either the end finds it there, or its call is refused by the closed i
 from __future__ import annotations
 
 from _thread import TIMEOUT_MAX, allocate_lock
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -42,10 +43,10 @@ class BlockingCall(Generic[T]):
             None always makes one.
 
     Attributes:
-        tellAfter: After how many seconds of a wait `tell` is called; None for never.
+        tellAfter: After how many seconds of a wait `tell` is called; `inf` for never.
     """
 
-    tellAfter: float | None = None
+    tellAfter: float = inf
 
     __slots__ = ("_failure", "_lock", "_open", "_slot", "_value", "_woken")
 
@@ -107,9 +108,9 @@ class BlockingCall(Generic[T]):
 
         Thread: the one that waits. A signal's exception gets through.
         """
-        part = limit = -1 if timeout is None else min(float(timeout), TIMEOUT_MAX)
+        part = limit = -1.0 if timeout is None else min(float(timeout), TIMEOUT_MAX)
         after = self.tellAfter
-        tells = after is not None and not 0 <= limit <= after
+        tells = after < inf and not 0 <= limit <= after
         if tells:
             part = after
         while True:
