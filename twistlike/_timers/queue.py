@@ -80,7 +80,7 @@ def checkDelay(delay: float, name: str = "a delay") -> None:
     """
     try:
         good = delay >= 0
-        0.0 + delay
+        _ = 0.0 + delay
     except TypeError:
         raise TypeError(f"{name} is a number of seconds, not {delay!r}") from None
     except OverflowError:
