@@ -139,7 +139,12 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
         """
         self._take(skt)
         msg(f"{self.logPrefix()} starting on {self._name()}", eventType="start")
-        self.factory.doStart()
+        try:
+            self.factory.doStart()
+        except BaseException:
+            skt.close()
+            del self.socket
+            raise
         try:
             skt.listen(self.backlog)
         except OSError as error:

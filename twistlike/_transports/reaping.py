@@ -20,6 +20,7 @@ import signal
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twistlike._base.coroutines import callHook
 from twistlike._base.error import (
     ProcessDone,
     ProcessExitedAlready,
@@ -204,7 +205,7 @@ class BaseProcess:
     def _tell(self, method: Any, *args: object) -> None:
         """Call the protocol. The process goes on whatever that raises."""
         try:
-            method(*args)
+            callHook(method, *args)
         except Exception as error:
             report(Failure(error), f"{method!r} of a process's protocol failed", source=self)
 
