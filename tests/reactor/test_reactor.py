@@ -972,7 +972,7 @@ def test_scopes_that_overlap_end_with_the_last_one(run: Callable[..., Any]) -> N
         assert not reactor.running
         async with reactor:  # and again
             pass
-        with pytest.raises(ReactorNotRunning, match="its `async with` block ended at .*py:"):
+        with pytest.raises(ReactorNotRunning, match=r"its `async with` block ended at .*py:"):
             reactor.callFromThread(print)
 
     run(main())

@@ -300,18 +300,6 @@ class LifeCycle:
             "loop, begins again"
         )
 
-    def alreadyRuns(self, name: str) -> str:
-        """Return the text that says why the reactor cannot be run: it has a loop.
-
-        Args:
-            name: What was called.
-        """
-        loop = self.loop
-        text = f"{name}() was called, but the reactor is {self.state.value}, on {loop!r}"
-        if loop is not None and not loop.is_running():
-            return f"{text}, which does not run now: close that to have the reactor free"
-        return f"{text}; for another loop make another Reactor()"
-
     # ---- beginning -------------------------------------------------------------------------------
 
     def bind(self, loop: AbstractEventLoop) -> None:
@@ -369,9 +357,8 @@ class LifeCycle:
         with self.beginning:
             if self.loop is not None:
                 raise ReactorAlreadyRunning(
-                    f"the reactor is {self.state.value} already, on {self.loop!r}; a reactor has "
-                    "one loop: for this one, make another Reactor() (twistlike.internet."
-                    "asyncioreactor), or close that one before"
+                    f"the reactor is {self.state.value} already, on {self.loop!r}; make another "
+                    "Reactor() (of twistlike.internet.asyncioreactor) for this loop"
                 )
             self._hostEnds = self.loopEnds = False
             self.begin(State.ATTACHED, loop)

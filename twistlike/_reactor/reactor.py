@@ -40,8 +40,8 @@ from twistlike._reactor.run_loop import RunLoop
 from twistlike._reactor.system_events import SystemEvents
 from twistlike._reactor.unbound import UnboundCalls
 from twistlike._reactor.wrong_thread import Policy, ThreadsafeDelayedCall
+from twistlike._timers.delays import checkDelay
 from twistlike._timers.loop_timers import LoopTimers
-from twistlike._timers.queue import checkDelay
 from twistlike._transports.transports import Transports
 
 if TYPE_CHECKING:

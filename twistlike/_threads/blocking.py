@@ -22,7 +22,7 @@ from twistlike._reactor.blocked import BlockedThreads, ended
 from twistlike._reactor.reactor import Reactor
 from twistlike._reactor.unbound import REPORT_AFTER, callerOf, stackOfCall, stackOfLoop
 from twistlike._threads.waiting import LendingWaiter
-from twistlike._timers.queue import checkDelay
+from twistlike._timers.delays import checkDelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -40,6 +40,7 @@ from twistlike._base.error import AlreadyCalled, AlreadyCancelled
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.background import startCoroutine
+from twistlike._timers.delays import TOO_LARGE, checkDelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
     Entry = tuple[float, int, "DelayedCall"]
 
-__all__ = ["DelayedCall", "TimerQueue", "checkDelay", "markCancelled"]
+__all__ = ["DelayedCall", "TimerQueue", "markCancelled"]
 
 # Dead entries are swept out when there are more than this many and more than half of all entries.
 # Below it a sweep costs more than the memory that it gives back.
@@ -60,34 +61,9 @@ SWEEP_AT = 64
 # Python has made for each is freed at once.
 _NO_KEYWORDS: Mapping[str, Any] = {}
 
-TOO_LARGE = "{} is a number of seconds; this one is too large"
-
 _new: Any = object.__new__
 
 _OURS = __name__.partition(".")[0] + "."
-
-
-def checkDelay(delay: float, name: str = "a delay") -> None:
-    """Refuse a delay that no clock can wait for.
-
-    Args:
-        delay: Seconds from now.
-        name: What the error calls it.
-
-    Raises:
-        TypeError: If it is not a number, or one that cannot be added to a float, as `Decimal`.
-        ValueError: If it is negative or NaN, or too large for a float.
-    """
-    try:
-        good = delay >= 0
-        _ = 0.0 + delay
-    except TypeError:
-        raise TypeError(f"{name} is a number of seconds, not {delay!r}") from None
-    except OverflowError:
-        raise ValueError(TOO_LARGE.format(name)) from None
-    if not good:
-        what = "not a number (NaN)" if isnan(delay) else "negative"
-        raise ValueError(f"{name} is a number of seconds from 0 up; {delay!r} is {what}")
 
 
 class DelayedCall:
