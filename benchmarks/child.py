@@ -38,6 +38,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=float, default=300.0, help="seconds until it gives up")
     options = parser.parse_args(arguments)
     faulthandler.dump_traceback_later(options.limit, exit=True)  # says where it hangs
+    try:
+        measure(options)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Measure what the options name, and print the figures."""
     if options.cpu is not None:
         os.sched_setaffinity(0, {options.cpu})  # before there is any other thread
 
@@ -72,7 +80,6 @@ def main(arguments: list[str] | None = None) -> None:
     if any(variant.needsLoop for _, variant in tasks):
         host.run(inLoop)
     print(json.dumps(measured))
-    faulthandler.cancel_dump_traceback_later()
 
 
 def _plan(workload: Workload, options: argparse.Namespace) -> Any:

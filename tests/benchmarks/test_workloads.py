@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import subprocess
 import sys
@@ -61,8 +62,14 @@ def test_every_peer_has_ours_to_be_compared_with(name: str) -> None:
 
 
 def test_a_wrong_result_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer that does not do the work is an error, not a figure."""
+    """A peer that does not do the work is an error, not a figure; the limit ends with it."""
     from benchmarks import child
+
+    armed: list[float] = []
+    monkeypatch.setattr(
+        faulthandler, "dump_traceback_later", lambda limit, exit: armed.append(limit)
+    )
+    monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", armed.clear)
 
     def lies(bench: Bench) -> int:
         with bench.timed():
@@ -73,6 +80,7 @@ def test_a_wrong_result_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(WORKLOADS, "lie", workload)
     with pytest.raises(child.WrongResultError, match="lie of size 1 gave 2, not 1"):
         child.main(["futures", "lie"])
+    assert not armed, "it would end this process, minutes later and without a word"
 
 
 def test_debug_mode_is_refused() -> None:

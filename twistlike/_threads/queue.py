@@ -49,8 +49,9 @@ __all__ = ["QueueClosed", "ThreadsafeQueue"]
 
 T = TypeVar("T")
 
-# How many exceptions of signals one repair bears: more than come one upon the other even at a
-# signal each millisecond on a machine that is busy (7 were seen).
+# How many exceptions of signals one repair bears: far more than come one upon the other at a
+# signal each millisecond while another thread holds the lock. Bounded, so that no defect makes it
+# an endless loop.
 MAX_HITS = 1_000
 
 # The queues that are alive, by id, for the child of a fork. A plain dict, as in the pool: its

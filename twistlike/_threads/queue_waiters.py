@@ -162,8 +162,8 @@ class ThreadWaiter(LendingWaiter):
         else:
             self._value = outcome
             self._isOver = self.isServed = True
-        # The outcome is there, which is what a wait looks at once it is woken. No call stands before
-        # the release: a signal's exception could come where it returns, and the wait last for ever.
+        # The outcome is there: what a wait looks at once it is woken. No call stands before the
+        # release: a signal's exception could come where it returns, and the wait last for ever.
         del self._open[:]
         self._lock.release()
         return True
