@@ -83,11 +83,11 @@ def test_what_is_no_protocol_is_told_with_its_factory() -> None:
         async with reactor:
             port = reactor.listenTCP(0, MakesANumber(), interface="127.0.0.1")
             number = port.getHost().port
-            with pytest.raises(TypeError, match="MakesANumber .* has returned 5"):
+            with pytest.raises(TypeError, match=r"MakesANumber .* has returned 5"):
                 await TCP4ClientEndpoint(reactor, "127.0.0.1", number).connect(MakesANumber())
             factory = MakesANumber()
             reactor.connectTCP("127.0.0.1", number, factory)
-            with pytest.raises(ConnectError, match="MakesANumber .* has returned 5"):
+            with pytest.raises(ConnectError, match=r"MakesANumber .* has returned 5"):
                 await factory.lost
 
     asyncio.run(main())
@@ -124,7 +124,7 @@ def test_a_factory_that_refuses_to_start_keeps_no_socket() -> None:
             for _ in range(2):
                 with pytest.raises(LookupError, match="mine"):
                     reactor.listenTCP(number, Refuses(), interface="127.0.0.1")
-            with pytest.raises(TypeError, match="startFactory .* has a yield in it"):
+            with pytest.raises(TypeError, match=r"startFactory .* has a yield in it"):
                 reactor.listenTCP(number, Waits(), interface="127.0.0.1")
             await reactor.listenTCP(number, ServerFactory()).stopListening()
 

@@ -98,7 +98,6 @@ class LifeCycle:
         beginning: Held by whatever gives the reactor a loop: threads with loops of their own meet
             here. Re-entrant, for a signal handler or a `__del__` in the middle of it.
         loopEnds: Whether the loop is the reactor's own, and is closed when the reactor has ended.
-        blocks: How many `async with` blocks of the reactor are open.
         thread: The number of the thread that runs the loop, or will go on to; 0 if there is none.
         onNeeded: Called, in any thread, when the reactor is used and has no loop. If it is None,
             what is asked for is kept.
@@ -130,7 +129,6 @@ class LifeCycle:
         self.loop: AbstractEventLoop | None = None
         self.attached = False
         self.loopEnds = False
-        self.blocks = 0
         self._fired = Fired.NOTHING
         self.thread = 0
         self._endedOn: weakref.ref[AbstractEventLoop] | None = None
@@ -342,7 +340,6 @@ class LifeCycle:
         self.attached = state is State.ATTACHED
         self._fired = Fired.NOTHING
         self._forced = False
-        self.blocks = 0
         threadable.registerAsIOThread()
         if self.loop is None:
             self.bind(loop)

@@ -74,15 +74,16 @@ def blockingCall(
         if life.loop is not None and life.isHere():
             raise WrongThreadError(
                 f"{_nameOfCall()} was called in the reactor's own thread, which would wait for "
-                "itself; call the function there, or use deferToThread to leave the thread"
+                f"itself; call {describeWithPlace(f)} there (if it is decorated, its __wrapped__) "
+                "and await what it returns, or use deferToThread to leave the thread"
             )
     wait = _Wait(f, args, kwargs, blocked, reactor)
     if isinstance(reactor, Reactor) and reactor._life.loop is None:
         reactor._life.acceptWait(_nameOfCall(), partial(blocked.waiting.__contains__, wait))
     # Race: the reactor ends while we come. It releases the waiters that it knows of, then closes
     # the inbox. We are known before we post: so either we are released, or the post is refused.
-    blocked.waiting.add(wait)
     try:
+        blocked.waiting.add(wait)
         reactor.callFromThread(wait.serve)
         if not wait.waitLending(timeout):
             # It is not served any more from here on, so a call that has not begun never does.
@@ -96,6 +97,7 @@ def blockingCall(
             raise TimeoutError(string=f"{what} has given no result within {timeout} s")
         return wait.outcome()
     finally:
+        blocked.waiting.discard(wait)  # before any call at whose beginning this could be hit
         blocked.leave(wait)
         del wait  # it leads to the error in whose traceback this frame is
 
