@@ -180,6 +180,8 @@ def test_what_is_left_behind_fails_the_test(runTests: RunTests) -> None:
     ):
         assert str(result.stdout).count("The test has left behind") >= 12
         result.stdout.fnmatch_lines([line])
+    # The stack of the thread begins with the user's frames.
+    result.stdout.no_fnmatch_line("*in _bootstrap*")
 
 
 def test_what_is_cleaned_up_passes(runTests: RunTests) -> None:

@@ -9,8 +9,9 @@ import pytest
 from tests.oracle import runPython
 
 PRELUDE = """
-import asyncio
+import asyncio, sys
 from twistlike.internet import endpoints, protocol, reactor, task
+from twistlike.internet.process import reapProcessHandlers
 def forgot():
     yield print("never")
 async def forgotToo():
@@ -22,8 +23,13 @@ async def never():
     print("never")
 def makes():
     return never()
+def hooked(base, method):
+    return type("P", (base,), {method: lambda self, *args: (yield)})
+def spawn(method):
+    process = hooked(protocol.ProcessProtocol, method)()
+    reactor.spawnProcess(process, sys.executable, [sys.executable, "-c", "print()"])
 async def connect(method):
-    serving = type("P", (protocol.Protocol,), {method: lambda self, *args: (yield)})
+    serving = hooked(protocol.Protocol, method)
     factory = protocol.Factory.forProtocol(serving)
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")
     there = endpoints.TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
@@ -42,6 +48,12 @@ GENERATORS = [
     "task.LoopingCall(forgot).start(9)",
     "reactor.addSystemEventTrigger('before', 'shutdown', forgot)",
     "reactor.addSystemEventTrigger('after', 'shutdown', forgot)",
+    "reactor.listenTCP(0, hooked(protocol.Factory, 'stopFactory')()).stopListening()",
+    "reactor.listenUDP(0, hooked(protocol.DatagramProtocol, 'stopProtocol')()).stopListening()",
+    "spawn('connectionMade')",
+    "spawn('outReceived')",
+    "spawn('outConnectionLost')",
+    "spawn('processEnded')",
     "await connect('connectionMade')",
     "await connect('dataReceived')",
     "await connect('connectionLost')",
@@ -50,7 +62,8 @@ GENERATORS = [
 
 def run(line: str) -> tuple[str, str]:
     """Run a line in a coroutine on a loop; return what it has written."""
-    main = f"async def main():\n    {line}\n    await asyncio.sleep(0.2)\nasyncio.run(main())\n"
+    wait = "while reapProcessHandlers: await asyncio.sleep(0.01)\n    await asyncio.sleep(0.2)"
+    main = f"async def main():\n    {line}\n    {wait}\nasyncio.run(main())\n"
     done = runPython(["-W", "error", "-c", textwrap.dedent(PRELUDE) + main], timeout=20)
     assert done.returncode == 0
     return done.stdout, done.stderr

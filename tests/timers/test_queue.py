@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twistlike._timers.queue import DelayedCall, TimerQueue, checkDelay
+from twistlike._timers.delays import checkDelay
+from twistlike._timers.queue import DelayedCall, TimerQueue
 from twistlike.internet.error import AlreadyCalled, AlreadyCancelled
 
 if TYPE_CHECKING:

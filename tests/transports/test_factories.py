@@ -107,3 +107,29 @@ def test_datagrams_and_processes_refuse_the_wrong_kind() -> None:
                 reactor.spawnProcess(ProcessProtocol(), "true", "true -x")
 
     asyncio.run(main())
+
+
+def test_a_factory_that_refuses_to_start_keeps_no_socket() -> None:
+    """The error of `startFactory` comes out of `listenTCP`, and the address is free again."""
+
+    class Refuses(ServerFactory):
+        def startFactory(self) -> None:
+            raise LookupError("mine")
+
+    async def main() -> None:
+        async with reactor:
+            port = reactor.listenTCP(0, ServerFactory(), interface="127.0.0.1")
+            number = port.getHost().port
+            await port.stopListening()
+            for _ in range(2):
+                with pytest.raises(LookupError, match="mine"):
+                    reactor.listenTCP(number, Refuses(), interface="127.0.0.1")
+            with pytest.raises(TypeError, match=r"startFactory .* has a yield in it"):
+                reactor.listenTCP(number, Waits(), interface="127.0.0.1")
+            await reactor.listenTCP(number, ServerFactory()).stopListening()
+
+    class Waits(ServerFactory):
+        def startFactory(self) -> Any:
+            yield
+
+    asyncio.run(main())

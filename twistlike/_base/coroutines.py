@@ -13,7 +13,7 @@ from twistlike._base.functions import codeOf, describeWithPlace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["NOT_RUN", "checkGenerator", "refuseCoroutine"]
+__all__ = ["NOT_RUN", "callHook", "checkGenerator", "refuseCoroutine"]
 
 # What a call returns of which nothing has run yet.
 NOT_RUN = frozenset((CoroutineType, GeneratorType, AsyncGeneratorType))
@@ -63,3 +63,16 @@ def refuseCoroutine(result: object, function: Callable[..., object]) -> None:
             "make it a plain method and use ensureDeferred in it"
         )
     checkGenerator(result, function)
+
+
+def callHook(method: Callable[..., object], *args: object) -> None:
+    """Call a method that users override, which may have written it as a coroutine function.
+
+    Raises:
+        TypeError: As `refuseCoroutine`.
+
+    And what the method raises.
+    """
+    result = method(*args)
+    if result is not None:
+        refuseCoroutine(result, method)

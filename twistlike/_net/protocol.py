@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any, Generic, cast
 
-from twistlike._base.coroutines import refuseCoroutine
+from twistlike._base.coroutines import callHook
 from twistlike._base.error import ConnectionDone
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
@@ -75,10 +75,7 @@ class BaseProtocol:
         """
         self.connected = 1
         self.transport = transport
-        # A subclass may have written it as a coroutine function.
-        made: object = self.connectionMade()  # type: ignore[func-returns-value]
-        if made is not None:
-            refuseCoroutine(made, self.connectionMade)
+        callHook(self.connectionMade)
 
     def connectionMade(self) -> None:
         """Hear that the connection is there. Subclasses override it."""
@@ -152,7 +149,7 @@ class Factory(Generic[P]):
         if self.numPorts == 0:
             if self.noisy:
                 loggerFor(self).info("Starting factory {factory!r}", factory=self)
-            self.startFactory()
+            callHook(self.startFactory)
         self.numPorts += 1
 
     def doStop(self) -> None:
@@ -163,7 +160,7 @@ class Factory(Generic[P]):
         if self.numPorts == 0:
             if self.noisy:
                 loggerFor(self).info("Stopping factory {factory!r}", factory=self)
-            self.stopFactory()
+            callHook(self.stopFactory)
 
     def startFactory(self) -> None:
         """Hear that the first port or connector uses it. Subclasses override it."""
@@ -350,7 +347,7 @@ class AbstractDatagramProtocol:
         if self.numPorts == 0:
             if self.noisy:
                 legacy.msg(f"{self} starting")
-            self.startProtocol()
+            callHook(self.startProtocol)
         self.numPorts += 1
 
     def doStop(self) -> None:
@@ -366,7 +363,7 @@ class AbstractDatagramProtocol:
         if self.numPorts == 0:
             if self.noisy:
                 legacy.msg(f"{self} stopping")
-            self.stopProtocol()
+            callHook(self.stopProtocol)
 
     def startProtocol(self) -> None:
         """Hear that the transport is there. Subclasses override it."""
@@ -441,9 +438,9 @@ class ProcessProtocol(BaseProtocol):
             data: The bytes.
         """
         if childFD == 1:
-            self.outReceived(data)
+            callHook(self.outReceived, data)
         elif childFD == 2:
-            self.errReceived(data)
+            callHook(self.errReceived, data)
 
     def outReceived(self, data: bytes) -> None:
         """Take bytes of the child's standard output. Subclasses override it.
@@ -466,11 +463,11 @@ class ProcessProtocol(BaseProtocol):
             childFD: Which of the child's descriptors it leads to.
         """
         if childFD == 0:
-            self.inConnectionLost()
+            callHook(self.inConnectionLost)
         elif childFD == 1:
-            self.outConnectionLost()
+            callHook(self.outConnectionLost)
         elif childFD == 2:
-            self.errConnectionLost()
+            callHook(self.errConnectionLost)
 
     def inConnectionLost(self) -> None:
         """Hear that the pipe to the child's standard input is closed. Subclasses override it."""

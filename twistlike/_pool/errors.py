@@ -78,7 +78,7 @@ def checkSeconds(seconds: float, name: str) -> float:
     """
     try:
         good = seconds >= 0
-        0.0 + seconds
+        _ = 0.0 + seconds
     except TypeError:
         raise TypeError(f"{name} is a number of seconds, not {seconds!r}") from None
     except OverflowError:

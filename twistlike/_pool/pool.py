@@ -93,9 +93,7 @@ class ThreadPool(ThreadPoolExecutor):
             it is started anew.
         initargs: The initializer's arguments.
         finalizer: Called by each worker as it ends.
-        idleTimeout: See the property.
-        maxSpare: See the property.
-        queueWarnAfter: See the property.
+        idleTimeout, maxSpare, queueWarnAfter: See the properties.
 
     Raises:
         PoolSizeError: The numbers contradict each other.
@@ -494,10 +492,7 @@ class ThreadPool(ThreadPoolExecutor):
 
     @property
     def queueWarnAfter(self) -> float:
-        """Seconds that a job may wait with no worker free before a warning is logged.
-
-        `inf` turns that off.
-        """
+        """Seconds that a job may wait, no worker free, before a warning; `inf` turns it off."""
         return self._queueWarnAfter
 
     @queueWarnAfter.setter

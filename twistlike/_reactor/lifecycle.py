@@ -97,7 +97,6 @@ class LifeCycle:
         beginning: Held by whatever gives the reactor a loop: threads with loops of their own meet
             here. Re-entrant, for a signal handler or a `__del__` in the middle of it.
         loopEnds: Whether the loop is the reactor's own, and is closed when the reactor has ended.
-        blocks: How many `async with` blocks of the reactor are open.
         thread: The number of the thread that runs the loop, or will go on to; 0 if there is none.
         onNeeded: Called, in any thread, when the reactor is used and has no loop. If it is None,
             what is asked for is kept.
@@ -129,7 +128,6 @@ class LifeCycle:
         self.loop: AbstractEventLoop | None = None
         self.attached = False
         self.loopEnds = False
-        self.blocks = 0
         self._fired = Fired.NOTHING
         self.thread = 0
         self._endedOn: weakref.ref[AbstractEventLoop] | None = None
@@ -299,18 +297,6 @@ class LifeCycle:
             "loop, begins again"
         )
 
-    def alreadyRuns(self, name: str) -> str:
-        """Return the text that says why the reactor cannot be run: it has a loop.
-
-        Args:
-            name: What was called.
-        """
-        loop = self.loop
-        text = f"{name}() was called, but the reactor is {self.state.value}, on {loop!r}"
-        if loop is not None and not loop.is_running():
-            return f"{text}, which does not run now: close that to have the reactor free"
-        return f"{text}; for another loop make another Reactor()"
-
     # ---- beginning -------------------------------------------------------------------------------
 
     def bind(self, loop: AbstractEventLoop) -> None:
@@ -353,7 +339,6 @@ class LifeCycle:
         self.attached = state is State.ATTACHED
         self._fired = Fired.NOTHING
         self._forced = False
-        self.blocks = 0
         threadable.registerAsIOThread()
         if self.loop is None:
             self.bind(loop)
@@ -368,9 +353,8 @@ class LifeCycle:
         with self.beginning:
             if self.loop is not None:
                 raise ReactorAlreadyRunning(
-                    f"the reactor is {self.state.value} already, on {self.loop!r}; a reactor has "
-                    "one loop: for this one, make another Reactor() (twistlike.internet."
-                    "asyncioreactor), or close that one before"
+                    f"the reactor is {self.state.value} already, on {self.loop!r}; make another "
+                    "Reactor() (of twistlike.internet.asyncioreactor) for this loop"
                 )
             self._hostEnds = self.loopEnds = False
             self.begin(State.ATTACHED, loop)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from threading import RLock, current_thread
+from threading import RLock, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
@@ -244,7 +244,15 @@ class Pools(Part):
     def _make(self, name: str, least: int, most: int) -> ThreadPool:
         # Not at the top: the pool is an executor, and concurrent.futures takes 15 ms to import,
         # which a program that only imports the reactor must not wait for.
-        from twistlike._pool.pool import ThreadPool
+        try:
+            from twistlike._pool.pool import ThreadPool
+        except RuntimeError as error:
+            if main_thread().is_alive():
+                raise
+            # An executor's module registers what it does at the exit, for which it is too late.
+            raise RuntimeError(
+                "the program ends: a thread pool that has not been used before takes no job now"
+            ) from error
 
         if self._ending:
             raise ReactorNotRunning("the reactor ends, and its threads take no new job")

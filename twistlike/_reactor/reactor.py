@@ -29,7 +29,7 @@ from twistlike._eventloop import current
 from twistlike._log.report import report
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
-from twistlike._reactor.lifecycle import LifeCycle, State
+from twistlike._reactor.lifecycle import LifeCycle
 from twistlike._reactor.network import Network
 from twistlike._reactor.pools import Pools
 from twistlike._reactor.registry import RegistryEntry, registry
@@ -38,8 +38,8 @@ from twistlike._reactor.system_events import SystemEvents
 from twistlike._reactor.unbound import UnboundCalls
 from twistlike._reactor.waits import BlockedThreads, OutstandingDeferreds
 from twistlike._reactor.wrong_thread import Policy, ThreadsafeDelayedCall
+from twistlike._timers.delays import checkDelay
 from twistlike._timers.loop_timers import LoopTimers
-from twistlike._timers.queue import checkDelay
 from twistlike._transports.transports import Transports
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ class AsyncioSelectorReactor(Network):
             RegistryEntry(self),
             self._unbound,
         ]
+        self._scopes = 0  # how many `async with` blocks are inside
         self._life = LifeCycle(
             parts,
             self._events,
@@ -349,15 +350,15 @@ class AsyncioSelectorReactor(Network):
         self._pools.warmUp()
 
     async def __aenter__(self) -> Self:
-        """Attach to the running loop.
-
-        Blocks may nest or overlap, as those of a service and of a library in it do.
+        """Attach to the running loop. Blocks may nest, and overlap: the last that is left ends it.
 
         Raises:
             ReactorAlreadyRunning: If the reactor is on another loop.
         """
+        if self._life.loop is None:
+            self._scopes = 0  # blocks of a life that has ended are left without effect on this one
         self.attach()
-        self._life.blocks += 1
+        self._scopes += 1
         return self
 
     async def __aexit__(
@@ -366,11 +367,10 @@ class AsyncioSelectorReactor(Network):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End, and wait until it has ended, unless another `async with` block is still open."""
-        life = self._life
-        life.blocks = max(0, life.blocks - 1)
-        if not life.blocks or life.state is not State.ATTACHED:
-            await life.endAttached()
+        """End, and wait until it has ended, unless another block is still inside."""
+        self._scopes -= 1
+        if self._scopes <= 0:
+            await self._life.endAttached()
 
     # ---- time ------------------------------------------------------------------------------------
 

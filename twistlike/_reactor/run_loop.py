@@ -23,11 +23,24 @@ if TYPE_CHECKING:
     from twistlike._reactor.inbox import Inbox
     from twistlike._timers.loop_timers import LoopTimers
 
-__all__ = ["RunLoop", "StopSignals"]
+__all__ = ["RunLoop", "StopSignals", "alreadyRuns"]
 
 # Signals that come within this time of the first, in seconds, are the same request: a terminal
 # and a supervisor may both send one, and a key repeats. A person's second Ctrl-C is later.
 SAME_REQUEST = 0.25
+
+
+def alreadyRuns(life: LifeCycle, name: str) -> str:
+    """Return the text that says why a reactor cannot be run: it has a loop.
+
+    Args:
+        life: The reactor's.
+        name: What was called.
+    """
+    text = f"{name}() was called, but the reactor is {life.state.value}, on {life.loop!r}"
+    if life.loop is not None and not life.loop.is_running():
+        return f"{text}, which does not run now: close that to have the reactor free"
+    return f"{text}; for another loop make another Reactor()"
 
 
 class RunLoop:
@@ -77,7 +90,7 @@ class RunLoop:
                 self._loop,
                 None,
             ):
-                raise ReactorAlreadyRunning(life.alreadyRuns("run"))
+                raise ReactorAlreadyRunning(alreadyRuns(life, "run"))
             begun = self._timers.seconds()
             loop = self._make()
             # What is due later does not age while asyncio is imported and the loop is made.

@@ -171,7 +171,13 @@ class UnboundCalls(Part):
             whenTaskWaits.add(self.attach)
 
     def note(self) -> None:
-        """Hear that something was asked for, in this thread, which may wait for it."""
+        """Hear that something was asked for, in this thread, which may wait for it.
+
+        Raises:
+            ReactorNotRunning: If the program is at its exit: no loop comes any more, and nobody
+                would say so.
+        """
+        self._refuseAtExit()
         self.expect()
         self.watchExit()
         # In the main thread a program prepares what runs once its loop does.
@@ -197,12 +203,17 @@ class UnboundCalls(Part):
         Raises:
             ReactorNotRunning: If the program ends, and nothing can watch this wait any more.
         """
+        self._refuseAtExit()
         # Race: the watch has found just now that what it was begun for waits no longer. It drops
         # its lock and then looks for this; we do the opposite.
         self._next = asked = _Asked(waits)
         if self._bound is None:
             self._next = None
             self._startWatch(asked)
+
+    def _refuseAtExit(self) -> None:
+        if _isMainThread() and _programEnds():
+            raise _tooLate()
 
     def watchExit(self) -> None:
         """See to it that the program's end says what has never run."""
@@ -235,9 +246,7 @@ class UnboundCalls(Part):
         except RuntimeError:
             self._bound = None  # no thread can be started: nobody would report it
             if asked.waits is not None and _programEnds():
-                raise ReactorNotRunning(
-                    f"{asked.name} was called, but the program ends, and the reactor has no loop"
-                ) from None
+                raise _tooLate() from None
 
     def bind(self, loop: AbstractEventLoop) -> None:
         """Watch no longer: there is a loop, which runs what waits."""
@@ -307,6 +316,13 @@ class UnboundCalls(Part):
             what = "1 call or job was" if number == 1 else f"{number} calls and jobs were"
             text = f"{what} never run, for the reactor never had a loop. {HELP}"
             self._report(Failure(ReactorNotRunning(text)), "the program ends")
+
+
+def _tooLate() -> ReactorNotRunning:
+    name, _ = callerOf(sys._getframe())
+    return ReactorNotRunning(
+        f"{name} was called, but the program ends, and the reactor has no loop"
+    )
 
 
 def _programEnds() -> bool:

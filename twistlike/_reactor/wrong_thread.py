@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from twistlike._base.error import WrongThreadError
 from twistlike._base.reflect import safe_repr
 from twistlike._eventloop import current
-from twistlike._timers.queue import DelayedCall, checkDelay
+from twistlike._timers.delays import checkDelay
+from twistlike._timers.queue import DelayedCall
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

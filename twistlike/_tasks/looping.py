@@ -25,7 +25,7 @@ from twistlike._defer.deferred import Deferred
 from twistlike._reactor.current import currentReactor
 from twistlike._tasks.thread_check import checkThread
 from twistlike._tasks.unheard import failLoudly
-from twistlike._timers.queue import checkDelay
+from twistlike._timers.delays import checkDelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable

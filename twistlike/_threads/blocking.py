@@ -22,7 +22,7 @@ from twistlike._log.publisher import toLogging
 from twistlike._reactor.reactor import Reactor
 from twistlike._reactor.unbound import REPORT_AFTER, callerOf, stackOfCall, stackOfLoop
 from twistlike._reactor.waits import BlockedThreads, CompensatedCall, ended
-from twistlike._timers.queue import checkDelay
+from twistlike._timers.delays import checkDelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,7 +74,8 @@ def blockingCall(
         if life.loop is not None and life.isHere():
             raise WrongThreadError(
                 f"{_nameOfCall()} was called in the reactor's own thread, which would wait for "
-                "itself; call the function there, or use deferToThread to leave the thread"
+                f"itself; call {describeWithPlace(f)} there (if it is decorated, its __wrapped__) "
+                "and await what it returns, or use deferToThread to leave the thread"
             )
     wait = _Wait(f, args, kwargs, blocked, reactor)
     if isinstance(reactor, Reactor) and reactor._life.loop is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from twistlike._base.naming import showAs
 from twistlike._reactor.current import defaultReactor
 from twistlike._threads.api import blockingCallWithTimeout
-from twistlike._timers.queue import checkDelay
+from twistlike._timers.delays import checkDelay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

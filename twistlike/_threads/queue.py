@@ -41,7 +41,7 @@ from twistlike._reactor.pools import currentPool
 from twistlike._reactor.waits import ended
 from twistlike._threads.handoff import NOTHING, Turns, reactorOfThisThread
 from twistlike._threads.queue_waiters import QueueClosed, QueueDeferred, ThreadWaiter
-from twistlike._timers.queue import checkDelay
+from twistlike._timers.delays import checkDelay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -30,6 +30,7 @@ from twistlike._reactor.current import currentReactor, defaultReactor
 from twistlike._reactor.lifecycle import State
 from twistlike._reactor.pools import currentPool
 from twistlike._reactor.reactor import Reactor
+from twistlike._reactor.run_loop import alreadyRuns
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -148,7 +149,7 @@ class ReactorThread:
             if run is None or not run.isAlive:
                 life = self.reactor._life
                 if life.loop is not None and life.state is not State.ENDED:
-                    raise ReactorAlreadyRunning(life.alreadyRuns("startReactorThread"))
+                    raise ReactorAlreadyRunning(alreadyRuns(life, "startReactorThread"))
                 life.onNeeded = None
                 run = _Run(self)
                 _endWithInterpreter()

@@ -39,6 +39,7 @@ from twistlike._base.error import AlreadyCalled, AlreadyCancelled
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.coroutines import startCoroutine
+from twistlike._timers.delays import TOO_LARGE, checkDelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
     Entry = tuple[float, int, "DelayedCall"]
 
-__all__ = ["DelayedCall", "TimerQueue", "checkDelay", "markCancelled"]
+__all__ = ["DelayedCall", "TimerQueue", "markCancelled"]
 
 # Dead entries are swept out when there are more than this many and more than half of all entries.
 # Below it a sweep costs more than the memory that it gives back.
@@ -59,8 +60,6 @@ SWEEP_AT = 64
 # Python has made for each is freed at once.
 _NO_KEYWORDS: Mapping[str, Any] = {}
 
-TOO_LARGE = "{} is a number of seconds; this one is too large"
-
 _new: Any = object.__new__
 
 # Not of `math`, a shared library whose import takes 0.2 ms.
@@ -68,29 +67,6 @@ INF = float("inf")
 NAN = float("nan")
 
 _OURS = __name__.partition(".")[0] + "."
-
-
-def checkDelay(delay: float, name: str = "a delay") -> None:
-    """Refuse a delay that no clock can wait for.
-
-    Args:
-        delay: Seconds from now.
-        name: What the error calls it.
-
-    Raises:
-        TypeError: If it is not a number, or one that cannot be added to a float, as `Decimal`.
-        ValueError: If it is negative or NaN, or too large for a float.
-    """
-    try:
-        good = delay >= 0
-        0.0 + delay
-    except TypeError:
-        raise TypeError(f"{name} is a number of seconds, not {delay!r}") from None
-    except OverflowError:
-        raise ValueError(TOO_LARGE.format(name)) from None
-    if not good:
-        what = "not a number (NaN)" if delay != delay else "negative"
-        raise ValueError(f"{name} is a number of seconds from 0 up; {delay!r} is {what}")
 
 
 class DelayedCall:

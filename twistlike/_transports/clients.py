@@ -20,7 +20,7 @@ from twistlike._base.error import ConnectError, TimeoutError, UserError
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._base.network_error import ConnectBindError, NotConnectingError, getConnectError
-from twistlike._timers.queue import checkDelay
+from twistlike._timers.delays import checkDelay
 from twistlike._transports.factories import CONNECTS, checkFactory, checkProtocol
 from twistlike._transports.loop_stream import openConnection
 from twistlike._transports.socket_descriptor import SocketDescriptor

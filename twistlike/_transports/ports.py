@@ -168,7 +168,12 @@ class StreamPort(BasePort):
         """
         self._take(skt)
         msg(f"{nameForLogs(self.factory)} starting {self._where()}", eventType="start")
-        self.factory.doStart()
+        try:
+            self.factory.doStart()
+        except BaseException:
+            skt.close()
+            del self.socket
+            raise
         try:
             skt.listen(self.backlog)
         except OSError as error:

@@ -20,6 +20,7 @@ import signal
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twistlike._base.coroutines import callHook
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
@@ -206,7 +207,7 @@ class BaseProcess:
     def _tell(self, proto: Any, name: str, *args: object) -> None:
         """Call a method of the protocol. The process goes on whatever that raises."""
         try:
-            callNamed(proto, getattr(proto, name), *args)
+            callNamed(proto, callHook, getattr(proto, name), *args)
         except Exception as error:
             report(Failure(error), f"{name} of the protocol {proto!r} failed", source=self)
 

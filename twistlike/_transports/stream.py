@@ -13,7 +13,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base.coroutines import refuseCoroutine
+from twistlike._base.coroutines import callHook, refuseCoroutine
 from twistlike._base.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
@@ -459,9 +459,7 @@ class Connection(SocketDescriptor):
         closeSocket(self.socket, orderly)
 
     def _tellLost(self, protocol: Any, reason: Failure) -> None:
-        result = protocol.connectionLost(reason)
-        if result is not None:
-            refuseCoroutine(result, protocol.connectionLost)
+        callHook(protocol.connectionLost, reason)
 
 
 showAs("twistlike.internet.tcp", globals(), ["Connection"])
