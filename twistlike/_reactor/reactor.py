@@ -30,7 +30,7 @@ from twistlike._log.report import report
 from twistlike._reactor.blocked import BlockedThreads
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
-from twistlike._reactor.lifecycle import LifeCycle
+from twistlike._reactor.lifecycle import LifeCycle, State
 from twistlike._reactor.network import Network
 from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
@@ -129,6 +129,7 @@ class AsyncioSelectorReactor(Network):
             self._report,
         )
         self._runLoop = RunLoop(self._life, self._inbox, self._timers, self._noteSignal)
+        self._scopes = 0  # how many `async with` blocks are inside
         threaded = ThreadedResolver(self, self._pools.forNames, self._outstanding.calls)
         self.resolver, self.nameResolver = threaded, threaded
 
@@ -352,12 +353,15 @@ class AsyncioSelectorReactor(Network):
         self._pools.warmUp()
 
     async def __aenter__(self) -> Self:
-        """Attach to the running loop.
+        """Attach to the running loop. Blocks may nest, and overlap: the last that is left ends it.
 
         Raises:
             ReactorAlreadyRunning: If the reactor is on another loop.
         """
+        if self._life.state is not State.ATTACHED:
+            self._scopes = 0  # blocks of a life that has ended are left without effect on this one
         self.attach()
+        self._scopes += 1
         return self
 
     async def __aexit__(
@@ -366,8 +370,10 @@ class AsyncioSelectorReactor(Network):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End, and wait until it has ended."""
-        await self._life.endAttached()
+        """End, and wait until it has ended, unless another block is still inside."""
+        self._scopes -= 1
+        if self._scopes <= 0:
+            await self._life.endAttached()
 
     # ---- time ------------------------------------------------------------------------------------
 

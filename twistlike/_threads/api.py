@@ -450,7 +450,8 @@ def _blockingCall(
         if life.loop is not None and life.isHere():
             raise WrongThreadError(
                 "blockingCallFromThread was called in the reactor's own thread, which would wait "
-                "for itself; call the function there, or use deferToThread to leave the thread"
+                f"for itself; call {describeWithPlace(f)} there (if it is decorated, its "
+                "__wrapped__) and await what it returns, or use deferToThread to leave the thread"
             )
     wait: _Wait = _Wait(f, args, kwargs, blocked)
     if isinstance(reactor, Reactor) and reactor._life.loop is None:
