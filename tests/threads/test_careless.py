@@ -185,6 +185,8 @@ def test_deferreds_of_threads_are_deferreds_to_their_users() -> None:
                 assert repr(deferred).startswith("<Deferred at ")
                 with pytest.raises(TypeError, match="'Deferred' and 'int'"):
                     deferred + 1  # type: ignore[operator]
+                with pytest.raises(AttributeError, match=r"^'Deferred' object has no attr"):
+                    deferred.set_result(1)  # type: ignore[attr-defined]
             await queue.put(1)
             await waiting
             assert await asyncio.gather(*jobs) == [0, 0, 0]
