@@ -978,13 +978,16 @@ def test_scopes_overlap_and_the_last_one_ends_the_reactor(reactor: Reactor) -> N
 def test_a_scope_of_a_life_that_was_stopped_counts_no_more(reactor: Reactor) -> None:
     """After `stop()` inside of a block, the next block ends the reactor as the first would have."""
 
+    def state() -> str:
+        return repr(reactor).split()[1].strip(">")
+
     async def main() -> None:
         async with reactor:
             reactor.stop()
-            while reactor.running:
+            while state() != "ended":
                 await asyncio.sleep(0)
             async with reactor:
-                assert reactor.running
+                assert state() == "attached"
             assert repr(reactor) == "<Reactor ended>"
 
     asyncio.run(main())
