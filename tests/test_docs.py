@@ -40,13 +40,26 @@ def snippets(language: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("where", "text"), snippets("python"))
 def test_the_python_in_the_documents_runs(where: str, text: str, tmp_path: Path) -> None:
-    """Each block named python is a program that ends well; Twisted's run by the command line."""
-    script = tmp_path / "snippet.py"
+    """Each block named python is a program that ends well.
+
+    One of Twisted's is run by the command line, one with tests at its top by pytest.
+    """
+    script = tmp_path / "test_snippet.py"
     script.write_text(text, encoding="utf-8")
     isTwisteds = re.search(r"^(from|import) twisted\b", text, re.MULTILINE)
     command = ["-m", "twistlike", "run"] if isTwisteds else []
-    transcript = runPython(["-W", "error", *command, str(script)])
+    if re.search(r"^(async )?def test_", text, re.MULTILINE):
+        command = ["-m", "pytest", "-q", "-p", "twistlike.pytest_plugin", "-p", "no:cacheprovider"]
+        command += ["--rootdir", str(tmp_path)]
+    env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # ours alone
+    transcript = runPython(["-W", "error", *command, str(script)], env=env)
     assert (transcript.returncode, transcript.stderr) == (0, ""), where
+
+
+@pytest.mark.parametrize(("where", "text"), snippets("text"))
+def test_a_program_that_is_not_run_says_why(where: str, text: str) -> None:
+    """Python in a block named text, which no test runs, has a reason in a comment above it."""
+    assert not re.search(r"^(In \[\d+\]: )?(from \S+ import|import) ", text, re.MULTILINE), where
 
 
 @pytest.mark.parametrize(("where", "text"), snippets("sh"))
