@@ -38,21 +38,36 @@ def snippets(language: str) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("where", "text"), snippets("python"))
-def test_the_python_in_the_documents_runs(where: str, text: str, tmp_path: Path) -> None:
-    """Each block named python is a program that ends well.
+def areTests(text: str) -> bool:
+    """Whether a block is a file of tests."""
+    return re.search(r"^(async )?def test_", text, re.MULTILINE) is not None
 
-    One of Twisted's is run by the command line, one with tests at its top by pytest.
-    """
-    script = tmp_path / "test_snippet.py"
+
+@pytest.mark.parametrize(
+    ("where", "text"), [each for each in snippets("python") if not areTests(each[1])]
+)
+def test_the_python_in_the_documents_runs(where: str, text: str, tmp_path: Path) -> None:
+    """Each block named python is a program that ends well; Twisted's run by the command line."""
+    script = tmp_path / "snippet.py"
     script.write_text(text, encoding="utf-8")
     isTwisteds = re.search(r"^(from|import) twisted\b", text, re.MULTILINE)
     command = ["-m", "twistlike", "run"] if isTwisteds else []
-    if re.search(r"^(async )?def test_", text, re.MULTILINE):
-        command = ["-m", "pytest", "-q", "-p", "twistlike.pytest_plugin", "-p", "no:cacheprovider"]
-        command += ["--rootdir", str(tmp_path)]
-    env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # ours alone
-    transcript = runPython(["-W", "error", *command, str(script)], env=env)
+    transcript = runPython(["-W", "error", *command, str(script)])
+    assert (transcript.returncode, transcript.stderr) == (0, ""), where
+
+
+@pytest.mark.parametrize(
+    ("where", "text"), [each for each in snippets("python") if areTests(each[1])]
+)
+def test_the_tests_in_the_documents_pass(where: str, text: str, tmp_path: Path) -> None:
+    """A block with tests at its top is run by pytest, with our plugin alone."""
+    script = tmp_path / "test_snippet.py"
+    script.write_text(text, encoding="utf-8")
+    command = ["-m", "pytest", "-q", "-p", "twistlike.pytest_plugin", "-p", "no:cacheprovider"]
+    transcript = runPython(
+        ["-W", "error", *command, "--rootdir", str(tmp_path), str(script)],
+        env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )
     assert (transcript.returncode, transcript.stderr) == (0, ""), where
 
 

@@ -30,7 +30,7 @@ from twistlike._log.report import report
 from twistlike._reactor.blocked import BlockedThreads
 from twistlike._reactor.descriptors import Descriptors
 from twistlike._reactor.inbox import Inbox
-from twistlike._reactor.lifecycle import LifeCycle, State
+from twistlike._reactor.lifecycle import LifeCycle
 from twistlike._reactor.network import Network
 from twistlike._reactor.outstanding import OutstandingDeferreds
 from twistlike._reactor.pools import Pools
@@ -119,6 +119,7 @@ class AsyncioSelectorReactor(Network):
             RegistryEntry(self),
             self._unbound,
         ]
+        self._scopes = 0  # how many `async with` blocks are inside
         self._life = LifeCycle(
             parts,
             self._events,
@@ -129,7 +130,6 @@ class AsyncioSelectorReactor(Network):
             self._report,
         )
         self._runLoop = RunLoop(self._life, self._inbox, self._timers, self._noteSignal)
-        self._scopes = 0  # how many `async with` blocks are inside
         threaded = ThreadedResolver(self, self._pools.forNames, self._outstanding.calls)
         self.resolver, self.nameResolver = threaded, threaded
 
@@ -358,7 +358,7 @@ class AsyncioSelectorReactor(Network):
         Raises:
             ReactorAlreadyRunning: If the reactor is on another loop.
         """
-        if self._life.state is not State.ATTACHED:
+        if self._life.loop is None:
             self._scopes = 0  # blocks of a life that has ended are left without effect on this one
         self.attach()
         self._scopes += 1
