@@ -38,7 +38,14 @@ def snippets(language: str) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("where", "text"), snippets("python"))
+def areTests(text: str) -> bool:
+    """Whether a block is a file of tests."""
+    return re.search(r"^(async )?def test_", text, re.MULTILINE) is not None
+
+
+@pytest.mark.parametrize(
+    ("where", "text"), [each for each in snippets("python") if not areTests(each[1])]
+)
 def test_the_python_in_the_documents_runs(where: str, text: str, tmp_path: Path) -> None:
     """Each block named python is a program that ends well; Twisted's run by the command line."""
     script = tmp_path / "snippet.py"
@@ -47,6 +54,27 @@ def test_the_python_in_the_documents_runs(where: str, text: str, tmp_path: Path)
     command = ["-m", "twistlike", "run"] if isTwisteds else []
     transcript = runPython(["-W", "error", *command, str(script)])
     assert (transcript.returncode, transcript.stderr) == (0, ""), where
+
+
+@pytest.mark.parametrize(
+    ("where", "text"), [each for each in snippets("python") if areTests(each[1])]
+)
+def test_the_tests_in_the_documents_pass(where: str, text: str, tmp_path: Path) -> None:
+    """A block with tests at its top is run by pytest, with our plugin alone."""
+    script = tmp_path / "test_snippet.py"
+    script.write_text(text, encoding="utf-8")
+    command = ["-m", "pytest", "-q", "-p", "twistlike.pytest_plugin", "-p", "no:cacheprovider"]
+    transcript = runPython(
+        ["-W", "error", *command, "--rootdir", str(tmp_path), str(script)],
+        env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )
+    assert (transcript.returncode, transcript.stderr) == (0, ""), where
+
+
+@pytest.mark.parametrize(("where", "text"), snippets("text"))
+def test_a_program_that_is_not_run_says_why(where: str, text: str) -> None:
+    """Python in a block named text, which no test runs, has a reason in a comment above it."""
+    assert not re.search(r"^(In \[\d+\]: )?(from \S+ import|import) ", text, re.MULTILINE), where
 
 
 @pytest.mark.parametrize(("where", "text"), snippets("sh"))

@@ -39,7 +39,8 @@ INSIDE = re.compile(r"^(waiters|workers|total): X$|^descriptor X is too high|^Ev
 def literal(node: ast.expr) -> str:
     """The text that an expression gives, with an X for what is filled in; "" if it has none."""
     if isinstance(node, ast.Constant):
-        return re.sub(r"%[-.\d]*[a-z]|\{[^}]*\}", "X", node.value) if _isText(node) else ""
+        text = node.value if isinstance(node.value, str) else ""
+        return re.sub(r"%[-.\d]*[a-z]|\{[^}]*\}", "X", "" if text.isspace() else text)
     if isinstance(node, ast.JoinedStr):
         return "".join(literal(part) or "X" for part in node.values)
     if isinstance(node, ast.BinOp) and (literal(node.left) or literal(node.right)):
@@ -47,10 +48,6 @@ def literal(node: ast.expr) -> str:
     if isinstance(node, ast.IfExp):
         return literal(node.body) or literal(node.orelse)
     return ""
-
-
-def _isText(node: ast.Constant) -> bool:
-    return isinstance(node.value, str) and not node.value.isspace()
 
 
 def messages() -> Iterator[tuple[str, str, str]]:

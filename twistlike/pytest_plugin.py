@@ -346,7 +346,8 @@ class _Watch:
         try:
             await self._outcome(function)
         finally:
-            await reactor._life.endAttached()
+            await reactor.__aexit__(None, None, None)
+            await reactor._life.endAttached()  # also if a fixture is inside of `async with reactor`
             # What async fixtures do behind their yield, on this loop, may use it again.
             reactor._life.forgetEnd()
         left = [f"a timer that is still pending: {each}" for each in timers]

@@ -946,11 +946,52 @@ def test_async_with_is_the_explicit_scope(run: Callable[..., Any]) -> None:
             async with reactor as same:
                 assert same is reactor
             reactor.attach()
-            assert reactor.running
+            out.append(str(reactor.running))
         out.append(repr(reactor))
         return out
 
-    assert run(main()) == ["True", "job", "shutdown", "<Reactor ended>"]
+    assert run(main()) == ["True", "job", "True", "shutdown", "<Reactor ended>"]
+
+
+def test_scopes_overlap_and_the_last_one_ends_the_reactor(reactor: Reactor) -> None:
+    """Two parts of a service may each have a block, in whichever order they are left."""
+
+    async def part(entered: asyncio.Event, leave: asyncio.Event) -> None:
+        async with reactor:
+            entered.set()
+            await leave.wait()
+            assert await threads.deferToThreadPool(reactor, reactor.getThreadPool(), int) == 0
+
+    async def main() -> None:
+        for order in ((0, 1), (1, 0)):
+            events = [(asyncio.Event(), asyncio.Event()) for _ in range(2)]
+            parts = [asyncio.create_task(part(*each)) for each in events]
+            for entered, _ in events:
+                await entered.wait()
+            for last, number in zip((False, True), order, strict=True):
+                events[number][1].set()
+                await parts[number]
+                assert reactor.running is not last
+
+    asyncio.run(main())
+
+
+def test_a_scope_of_a_life_that_was_stopped_counts_no_more(reactor: Reactor) -> None:
+    """After `stop()` inside of a block, the next block ends the reactor as the first would have."""
+
+    def state() -> str:
+        return repr(reactor).split()[1].strip(">")
+
+    async def main() -> None:
+        async with reactor:
+            reactor.stop()
+            while state() != "ended":
+                await asyncio.sleep(0)
+            async with reactor:
+                assert state() == "attached"
+            assert repr(reactor) == "<Reactor ended>"
+
+    asyncio.run(main())
 
 
 @everyLoop

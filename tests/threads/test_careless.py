@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.reactor.test_edges import Run, program, said
 from twistlike._pool import watchdog
 from twistlike.internet import defer, reactor, task, threads
 from twistlike.internet.asyncioreactor import Reactor
+from twistlike.internet.error import WrongThreadError
 from twistlike.python.threadpool import ThreadPool
 
 __all__ = ["program"]  # a fixture
@@ -25,7 +26,7 @@ WRONG: list[tuple[str, Callable[[Any], object]]] = [
     ("after the reactor: write", lambda none: threads.deferToThreadPool(reactor, none, print)),
     ("takes the reactor first", lambda none: threads.deferToThreadPool(none, none, print)),
     # The reactor is left out: what stands in its place is named, not what has moved up behind it.
-    ("got first is", lambda none: threads.deferToThreadPool(ThreadPool(), len, "abc")),  # type: ignore[arg-type]
+    ("got first is", lambda none: threads.deferToThreadPool(ThreadPool(), len, "abc")),  # type: ignore[call-overload]
     (LISTED, lambda none: threads.callMultipleInThread(none)),
     (LISTED, lambda none: threads.callMultipleInThread([print, none])),  # type: ignore[list-item]
     ("takes a function to call", lambda none: threads.callMultipleInThread([(none, (), {})])),
@@ -148,6 +149,25 @@ def test_a_method_of_an_object_is_named_as_one() -> None:
     assert "use reactor.callFromThread(loopingCall.start, ...)" in str(caught[0])
 
 
+def test_a_decorated_function_in_the_loops_thread_is_named() -> None:
+    """`waitFor` there would wait for itself: the error names the function, and what to await."""
+
+    @threads.waitFor(5)
+    async def answer() -> int:
+        return 42
+
+    async def main() -> int:
+        async with reactor:
+            with pytest.raises(
+                WrongThreadError, match=r"call .*answer \(.*__wrapped__\) and await"
+            ):
+                answer()
+            unwrapped: Callable[[], Awaitable[int]] = answer.__wrapped__  # type: ignore[attr-defined]
+            return await unwrapped()
+
+    assert asyncio.run(main()) == 42
+
+
 def test_deferreds_of_threads_are_deferreds_to_their_users() -> None:
     """No inner class shows in a `repr`, nor in Python's error about a forgotten `await`."""
 
@@ -165,6 +185,8 @@ def test_deferreds_of_threads_are_deferreds_to_their_users() -> None:
                 assert repr(deferred).startswith("<Deferred at ")
                 with pytest.raises(TypeError, match="'Deferred' and 'int'"):
                     deferred + 1  # type: ignore[operator]
+                with pytest.raises(AttributeError, match=r"^'Deferred' object has no attr"):
+                    deferred.set_result(1)  # type: ignore[attr-defined]
             await queue.put(1)
             await waiting
             assert await asyncio.gather(*jobs) == [0, 0, 0]

@@ -54,6 +54,7 @@ def callAs(public: type, *inner: type) -> None:
     """
     for each in inner:
         each.__name__, each.__qualname__ = public.__name__, public.__qualname__
+        each.__module__ = public.__module__
 
 
 class PublicName(str):

@@ -66,9 +66,8 @@ def missingModule(fullname: str, finder: FrameType) -> ImportError | None:
     if overlay is not None and overlay.aliases in sys.meta_path:
         return notFound(short)
     parent = short.rpartition(".")[0]
-    if parent not in PACKAGES and hasModule(parent):
-        return ImportError(_missingName(short, OURS, _ON_TWISTED), name=fullname)
-    text = _describe(short, OURS, _ON_TWISTED)
+    isName = parent not in PACKAGES and hasModule(parent)
+    text = (_missingName if isName else _describe)(short, OURS, _ON_TWISTED)
     # "from package import name" hides a ModuleNotFoundError about package.name under its own.
     kind = ImportError if _isFromImport(finder) else ModuleNotFoundError
     return kind(text, name=fullname)
