@@ -8,17 +8,17 @@ from twistlike._base.error import ConnectionDone
 from twistlike._base.failure import Failure
 from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.legacy import msg
+from twistlike._transports.closing import ClosesWithBlock
 from twistlike._transports.socket_descriptor import SocketDescriptor
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
-    from typing import Self
 
 __all__ = ["BasePort"]
 
 
-class BasePort(SocketDescriptor):
-    """A socket that something arrives at. It can be the target of `async with`.
+class BasePort(ClosesWithBlock, SocketDescriptor):
+    """A socket that something arrives at.
 
     A subclass makes the socket, and says what arrives and to whom it goes.
 
@@ -129,11 +129,3 @@ class BasePort(SocketDescriptor):
     def _closePort(self) -> None:
         # Not shut down: another process may listen on it as well.
         self.socket.close()
-
-    async def __aenter__(self) -> Self:
-        """Begin the block. The port listens already."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close the port, and wait until that is done. Connections that it accepted go on."""
-        await self.stopListening()
