@@ -152,7 +152,24 @@ LAZY: dict[str, dict[str, str]] = {
 What closes a cycle says so.
 """
 
-NOT_AT_IMPORT = ["asyncio", "concurrent.futures", "dataclasses", "inspect", "linecache", "logging"]
+NOT_AT_IMPORT = [
+    "asyncio",
+    "concurrent.futures",
+    "dataclasses",
+    "inspect",
+    "linecache",
+    "logging",
+    "math",
+    "signal",
+    "socket",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "twistlike._base.network_error",
+    "twistlike._pool.pool",
+    "twistlike._reactor.resolver",
+    "typing_extensions",
+]
 """What ``from twistlike.internet import reactor, threads, defer`` must not import."""
 
 MAX_FILE_LINES = 600

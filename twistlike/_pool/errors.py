@@ -47,7 +47,9 @@ def checkSize(minthreads: int, maxthreads: int) -> None:
         if not isinstance(number, int):
             raise TypeError(f"the size of a pool is a whole number of threads, not {number!r}")
         if number < 0:
-            raise PoolSizeError(f"the {name} size of a pool is 0 threads or more, not {number}")
+            raise PoolSizeError(
+                f"{name} is negative: the size of a pool is 0 threads or more, not {number}"
+            )
     if minthreads > maxthreads:
         raise PoolSizeError(
             f"minimum is greater than maximum: {minthreads} > {maxthreads} threads; "

@@ -482,14 +482,15 @@ class Network:
         Raises:
             WrongThreadError: In another thread than the loop's.
         """
-        from twistlike._base.ip import isIPAddress
-        from twistlike._reactor.resolver import DEFAULT_TIMEOUT
-
         self._inOurThread("resolve")
         if not name:
             return succeed("0.0.0.0")
+        from twistlike._base.ip import isIPAddress
+
         if isIPAddress(name):
             return succeed(name)
+        from twistlike._reactor.resolver import DEFAULT_TIMEOUT
+
         seconds: Any = timeout or DEFAULT_TIMEOUT
         return self.resolver.getHostByName(name, seconds)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextvars import Context
 
+    from twistlike._defer.combinators import DeferredList
+
     Call = tuple[Callable[..., object], tuple[object, ...], Mapping[str, object]]
     Trigger = tuple[Call, Context]
     Handle = tuple[str, tuple[str, Callable[..., object], tuple[object, ...], Mapping[str, object]]]
@@ -53,6 +55,7 @@ class SystemEvents(Part):
         self._triggers: dict[str, dict[str, list[Trigger]]] = {}
         # What has run of the first phase of an event, as long as that phase lasts.
         self._hadBefore: dict[str, list[Call]] = {}
+        self._waitForAll: type[DeferredList] | None = None
 
     def add(
         self,
@@ -69,6 +72,12 @@ class SystemEvents(Part):
             TypeError: If `function` is not callable.
         """
         handle = self.handleOf(phase, event, function, args, kwargs)
+        if phase == "before" and self._waitForAll is None:
+            # Now, and not when the event fires: at the end of a program that has run out of
+            # descriptors no module can be read.
+            from twistlike._defer.combinators import DeferredList
+
+            self._waitForAll = DeferredList
         phases = self._triggers.setdefault(event, {phase: [] for phase in PHASES})
         phases[phase].append(((function, args, kwargs), copy_context()))
         return handle
@@ -140,9 +149,8 @@ class SystemEvents(Part):
                 waiting.append(deferred)
         if not waiting:
             return succeed(None)
-        from twistlike._defer.combinators import DeferredList
-
-        return DeferredList(waiting)
+        assert self._waitForAll is not None, "add() has imported it"
+        return self._waitForAll(waiting)
 
     def fire(self, event: str) -> None:
         """Fire an event, all three phases."""

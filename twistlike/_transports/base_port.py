@@ -13,11 +13,12 @@ from twistlike._transports.socket_descriptor import SocketDescriptor
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
+
 __all__ = ["BasePort"]
 
 
 class BasePort(ClosesWithBlock, SocketDescriptor):
-    """A socket that something arrives at. It can be the target of `async with`.
+    """A socket that something arrives at.
 
     A subclass makes the socket, and says what arrives and to whom it goes.
 
