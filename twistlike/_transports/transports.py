@@ -208,7 +208,7 @@ class Transports:
             self.loop.call_later(CHECK_AFTER, self._check)
 
     def _check(self) -> None:
-        """Have those read that have something to read; look at the others after their next message."""
+        """Have those read that can; look at the others again after their next message."""
         connections, self._toCheck = self._toCheck, []
         ready = _readable([each.fileno() for each in connections])
         for each in connections:
