@@ -20,7 +20,7 @@ from twistlike._base.failure import Failure
 from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.legacy import msg
 from twistlike._transports.abstract import nameForLogs
-from twistlike._transports.closing import ClosesWithBlock
+from twistlike._transports.closing import ClosesWithBlock, endPort
 from twistlike._transports.socket_descriptor import SocketDescriptor
 
 if TYPE_CHECKING:
@@ -271,12 +271,4 @@ class BaseDatagramPort(ClosesWithBlock, SocketDescriptor):
         del self.socket
         self._isConnected = False
         stopped, self._stopped = self._stopped, []
-        try:
-            self.protocol.doStop()
-        except BaseException as error:
-            if not stopped or not isinstance(error, Exception):
-                raise
-            first, *stopped = stopped
-            first.errback(Failure(error))
-        for each in stopped:
-            each.callback(None)
+        endPort(self.protocol.doStop, stopped)

@@ -21,7 +21,7 @@ from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.legacy import msg
 from twistlike._log.logger import Logger
 from twistlike._transports.abstract import nameForLogs
-from twistlike._transports.closing import ClosesWithBlock
+from twistlike._transports.closing import ClosesWithBlock, endPort
 from twistlike._transports.loop_stream import openConnection
 from twistlike._transports.socket_descriptor import SocketDescriptor
 
@@ -309,15 +309,7 @@ class StreamPort(ClosesWithBlock, SocketDescriptor):
         self._closePort()
         del self.socket
         stopped, self._stopped, self.deferred = self._stopped, [], None
-        try:
-            self.factory.doStop()
-        except BaseException as error:
-            if not stopped or not isinstance(error, Exception):
-                raise
-            first, *stopped = stopped
-            first.errback(Failure(error))
-        for each in stopped:
-            each.callback(None)
+        endPort(self.factory.doStop, stopped)
 
     def _typeName(self) -> str:
         return "TCP"
