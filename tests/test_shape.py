@@ -121,6 +121,7 @@ LAZY: dict[str, dict[str, str]] = {
         "OpenSSL": "optional: the program has passed an object of it",
         "fcntl": "not on Windows, where the module is imported but not used",
         "pwd": "not on Windows, where the module is imported but not used",
+        "select": "1 ms; only connections on uvloop need it",
         "subprocess": "5 ms; only children with a folder or user of their own need it",
         "twistlike._transports.start_tls": TLS,
         "twistlike._transports.tls_options": "cycle: Certificate.options is Twisted's name",

@@ -141,5 +141,31 @@ def test_other_descriptors_on_each_loop(kind: str) -> None:
     assert not descriptors.left()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_connectionMade_that_raises_ends_the_connection(kind: str) -> None:
+    """The error is the caller's; nothing is read any more, and the descriptors are free."""
+
+    class Fails(Lines):
+        def connectionMade(self) -> None:
+            raise LookupError("no")
+
+        def dataReceived(self, data: bytes) -> None:
+            raise AssertionError("the connection has ended")
+
+    async def main(reactor: Any) -> None:
+        reading, writing = os.pipe()
+        os.write(writing, b"x")
+        protocol = Fails()
+        with pytest.raises(LookupError):
+            StandardIO(protocol, reading, writing, reactor)
+        assert isinstance(await protocol.lost, LookupError)
+        assert not reactor.getReaders()
+        assert os.read(reading, 1) == b"x"
+        os.close(reading)
+        os.close(writing)
+
+    onReactor(kind, main)
+
+
 async def _nothing() -> None:
     """Do nothing."""

@@ -127,7 +127,8 @@ def test_writing_from_another_thread_is_refused_by_name(loop: str) -> None:
         CALLS = [
             ('write', b'x'), ('writeSequence', [b'x']), ('loseConnection',), ('abortConnection',),
             ('loseWriteConnection',), ('pauseProducing',), ('resumeProducing',),
-            ('registerProducer', None, True), ('unregisterProducer',),
+            ('registerProducer', None, True), ('unregisterProducer',), ('stopReading',),
+            ('startWriting',),
         ]
         async def main():
             port, server, client, connector = await pair(Side, Side)
@@ -391,3 +392,183 @@ def test_adopted_sockets(loop: str) -> None:
         "('data', b'adopted')",
         "a port cannot be of the address family 12345",
     ]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("raised", ["ValueError", "SystemExit", "KeyboardInterrupt"])
+def test_a_factory_whose_end_raises(loop: str, raised: str) -> None:
+    """Whoever waits for the port's end goes on; what ends a program is reported in run mode."""
+    done = ours(
+        """
+        import logging
+        logging.basicConfig(format='%(levelname)s', stream=sys.stdout)
+        class Ends(protocol.ServerFactory):
+            noisy = False
+            def stopFactory(self):
+                raise RAISED('at the end')
+        class Datagrams(protocol.DatagramProtocol):
+            noisy = False
+            def stopProtocol(self):
+                raise RAISED('at the end')
+        async def main():
+            for port in (
+                reactor.listenTCP(0, Ends(), interface='127.0.0.1'),
+                reactor.listenUDP(0, Datagrams(), interface='127.0.0.1'),
+            ):
+                both = port.stopListening(), port.stopListening()
+                for each in both:
+                    try:
+                        await each
+                        print('closed')
+                    except RAISED as error:
+                        print(error)
+            print(len(reactor._transports.open))
+        def begin():
+            defer.ensureDeferred(main()).addBoth(lambda result: reactor.stop())
+        reactor.callWhenRunning(begin)
+        reactor.run()
+        """.replace("RAISED", raised),
+        loop,
+    )
+    told = ["at the end", "closed"] if raised == "ValueError" else ["ERROR", "closed", "closed"]
+    shown = [each for each in done.stdout.splitlines() if each in (*told, "0")]
+    assert sorted(shown) == sorted([*told, *told, "0"]), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("raised", ["ValueError", "SystemExit", "KeyboardInterrupt"])
+def test_a_clientConnectionFailed_that_raises(loop: str, raised: str) -> None:
+    """It is reported, also what ends a program, and the reactor runs on; a host is ended."""
+    program = """
+        import logging
+        logging.basicConfig(format='%(levelname)s', stream=sys.stdout)
+        with socket.create_server(('127.0.0.1', 0)) as free:
+            number = free.getsockname()[1]
+        class Fails(protocol.ClientFactory):
+            noisy = False
+            def stopFactory(self):
+                print('stopped')
+            def clientConnectionFailed(self, connector, reason):
+                print('failed', reason.type.__name__)
+                raise RAISED
+        """.replace("RAISED", raised)
+    begin = "reactor.connectTCP('127.0.0.1', number, Fails())"
+    run = f"""
+        def begin():
+            {begin}
+            reactor.callLater(0.05, print, 'runs')
+            reactor.callLater(0.05, reactor.stop)
+        reactor.callWhenRunning(begin)
+        reactor.run()
+        """
+    done = ours(dedent(program) + dedent(run), loop)
+    shown = done.stdout.splitlines()
+    assert shown[:2] == ["failed ConnectionRefusedError", "stopped"]
+    assert shown[-1] == "runs"
+    assert "ERROR" in shown, done.stderr
+    if loop in ("asyncio", "debug") and raised != "ValueError":
+        host = f"""
+            import asyncio
+            async def main():
+                {begin}
+                await asyncio.sleep(10)
+            try:
+                asyncio.run(main())
+            except {raised}:
+                print('ended')
+            """
+        done = ours(dedent(program) + dedent(host), loop)
+        assert done.stdout.splitlines()[-1] == "ended", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_connection_that_ends_when_all_is_sent_ends_once(loop: str) -> None:
+    """The peer reads late what a producer has left behind: nothing is lost, nothing reported."""
+    done = ours(
+        """
+        from twisted.internet import threads
+        class Produces(Side):
+            written = 0
+            def begin(self):
+                self.transport.registerProducer(self, True)
+                self.resumeProducing()
+            def pauseProducing(self):
+                self.paused = True
+            def resumeProducing(self):
+                self.paused = False
+                while not self.paused:
+                    self.transport.write(b'x' * 65536)
+                    self.written += 65536
+            def stopProducing(self):
+                pass
+        def readAll(peer):
+            count = 0
+            while data := peer.recv(65536):
+                count += len(data)
+            return count
+        async def main():
+            server = Server(Produces)
+            port = reactor.listenTCP(0, server, interface='127.0.0.1')
+            with socket.create_connection(('127.0.0.1', port.getHost().port)) as peer:
+                while not server.made:
+                    await later(0.001)
+                await later(0.05)  # until the system's buffers are full
+                side, = server.made
+                side.transport.unregisterProducer()
+                side.transport.loseConnection()
+                print(await threads.deferToThread(readAll, peer) == side.written)
+                await side.ended
+            print(notes['server'][-1])
+            await port.stopListening()
+        task.react(lambda reactor: defer.ensureDeferred(main()))
+        """,
+        loop,
+    )
+    assert done.stdout == "True\n('lost', 'ConnectionDone', 0)\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_is_asked_for_after_the_end(loop: str) -> None:
+    """What a connection cannot do any more is refused with the reason, the rest does nothing."""
+    done = ours(
+        """
+        async def main():
+            server, client = Server(Side), Client(Side)
+            port = reactor.listenTCP(0, server, interface='127.0.0.1')
+            reactor.connectTCP('127.0.0.1', port.getHost().port, client)
+            while not (client.made and server.made):
+                await later(0.001)
+            client.made[0].transport.loseConnection()
+            for each in client.made + server.made:
+                await each.ended
+            await port.stopListening()
+            for side in client.made + server.made:
+                transport = side.transport
+                for name in ('loseConnection', 'abortConnection', 'loseWriteConnection',
+                        'pauseProducing', 'resumeProducing', 'stopProducing', 'startReading',
+                        'stopReading', 'startWriting', 'stopWriting', 'unregisterProducer'):
+                    assert getattr(transport, name)() is None, name
+                transport.write(b'lost')
+                transport.writeSequence([b'lost'])
+                for name, args in dict(getHandle=(), getTcpNoDelay=(), setTcpNoDelay=(True,),
+                        getTcpKeepAlive=(), setTcpKeepAlive=(True,), getHost=()).items():
+                    try:
+                        getattr(transport, name)(*args)
+                    except AttributeError as error:
+                        assert 'has ended' in str(error), error
+                assert transport.fileno() == -1
+                assert transport.logPrefix().startswith('Uninitialized'), transport.logPrefix()
+                try:
+                    transport.soket
+                except AttributeError as error:
+                    print(error)
+        task.react(lambda reactor: defer.ensureDeferred(main()))
+        """,
+        loop,
+    )
+    assert done.stdout.splitlines() == [
+        "'Client' object has no attribute 'soket'",
+        "'Server' object has no attribute 'soket'",
+    ]
+    assert done.stderr == ""

@@ -466,7 +466,8 @@ def test_a_grandchild_keeps_the_pipes_open() -> None:
     assert onReactor("asyncio", main)[-1] == "ended"
 
 
-def test_errors_of_the_protocol_are_reported_and_nothing_is_lost() -> None:
+@pytest.mark.parametrize("kind", ["ValueError", "SystemExit", "KeyboardInterrupt"])
+def test_errors_of_the_protocol_are_reported_and_nothing_is_lost(kind: str) -> None:
     """Each callback may raise: the others come all the same."""
     program = """
         from twistlike.internet import protocol, reactor
@@ -487,11 +488,11 @@ def test_errors_of_the_protocol_are_reported_and_nothing_is_lost() -> None:
     """
     import textwrap
 
-    transcript = runPython(["-c", textwrap.dedent(program)])
+    transcript = runPython(["-c", textwrap.dedent(program).replace("ValueError", kind)])
     assert transcript.returncode == 0
     for name in ("connectionMade", "outReceived", "outConnectionLost", "processExited"):
-        assert f"ValueError: in {name}" in transcript.stderr
-    assert "ValueError: in processEnded" in transcript.stderr
+        assert f"{kind}: in {name}" in transcript.stderr
+    assert f"{kind}: in processEnded" in transcript.stderr
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])

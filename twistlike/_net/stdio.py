@@ -68,7 +68,11 @@ class StandardIO:
             if self._writer is not None:
                 self._writer.connectionLost(Failure(ConnectionDone()))
             raise
-        proto.makeConnection(self)
+        try:
+            proto.makeConnection(self)
+        except BaseException as error:
+            self.connectionLost(Failure(error))
+            raise
 
     # ---- for the protocol ------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from twistlike._base.error import ConnectionDone
 from twistlike._base.failure import Failure
 from twistlike._defer.deferred import Deferred, succeed
 from twistlike._log.legacy import msg
-from twistlike._transports.closing import ClosesWithBlock
+from twistlike._transports.closing import ClosesWithBlock, endPort
 from twistlike._transports.socket_descriptor import SocketDescriptor
 
 if TYPE_CHECKING:
@@ -116,15 +116,7 @@ class BasePort(ClosesWithBlock, SocketDescriptor):
         self._closePort()
         del self.socket
         stopped, self._stopped, self.deferred = self._stopped, [], None
-        try:
-            self._doStop()
-        except BaseException as error:
-            if not stopped or not isinstance(error, Exception):
-                raise
-            first, *stopped = stopped
-            first.errback(Failure(error))
-        for each in stopped:
-            each.callback(None)
+        endPort(self._doStop, stopped)
 
     def _closePort(self) -> None:
         # Not shut down: another process may listen on it as well.

@@ -157,6 +157,9 @@ class BaseClient(Connection):
 
     def _connectReady(self) -> None:
         """Hear from the loop that the attempt has succeeded or failed."""
+        self._net.guarded(self._finishConnecting)
+
+    def _finishConnecting(self) -> None:
         number = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
             self.failIfNotConnected(getConnectError((number, os.strerror(number))))
@@ -165,13 +168,14 @@ class BaseClient(Connection):
 
     async def _connectByLoop(self, loop: AbstractEventLoop) -> None:
         """Connect on a loop that cannot watch sockets."""
+        failed = self.failIfNotConnected
         try:
             await loop.sock_connect(self.socket, self.realAddress)
         except OSError as error:
             number = error.errno or 0
-            self.failIfNotConnected(getConnectError((number, os.strerror(number))))
-        except Exception as error:
-            self.failIfNotConnected(error)
+            self._net.guarded(failed, getConnectError((number, os.strerror(number))))
+        except Exception as error:  # an address that cannot be, such as port 99999
+            self._net.guarded(failed, error)
         else:
             self._task = None
             self._connectDone()

@@ -122,7 +122,9 @@ class LoopConnection(Connection):
     def resume_writing(self) -> None:
         """Hear that the transport holds nothing any more."""
         self._congested = False
-        self._writeReady()
+        # Not now: a transport of asyncio's that is aborted in here ends twice.
+        if self._writing:
+            self._watchRoom(self._loop)
 
     def connection_lost(self, error: BaseException | None) -> None:
         """Hear that the transport has ended, on its own unless we have closed it."""

@@ -145,11 +145,35 @@ class SocketDescriptor(FileDescriptor):
         net.post(function, args, {})
         return True
 
+    if not TYPE_CHECKING:  # else each name would seem to be there
+
+        def __getattr__(self, name: str) -> Any:
+            """Say why there is no socket or protocol. What is there does not come here."""
+            if name in ("socket", "protocol"):
+                text = f"this {type(self).__name__} has ended, or not begun: it has no {name}"
+            else:
+                text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(text, name=name, obj=self)
+
+    def _mayNot(self, function: Callable[[], None]) -> bool:
+        """Do for a call that concerns the loop's selector what `_elsewhere` does.
+
+        It is made before there is a loop, and while that rests, as well: by any thread then.
+        """
+        loop = self._net.loop
+        if loop is None or current.runningLoop() is loop or not loop.is_running():
+            return False
+        return self._elsewhere(function)
+
     # ---- watching --------------------------------------------------------------------------------
 
     def startReading(self) -> None:
-        """Read what comes."""
-        if not self._reading:
+        """Read what comes.
+
+        Raises:
+            WrongThreadError: In another thread than the loop's; so do the three that follow.
+        """
+        if not self._reading and not self._mayNot(self.startReading):
             self._reading = True
             loop = self._net.loop
             if loop is not None:
@@ -157,7 +181,7 @@ class SocketDescriptor(FileDescriptor):
 
     def stopReading(self) -> None:
         """Read no more for now."""
-        if self._reading:
+        if self._reading and not self._mayNot(self.stopReading):
             self._reading = False
             loop = self._net.loop
             if loop is not None:
@@ -165,7 +189,7 @@ class SocketDescriptor(FileDescriptor):
 
     def startWriting(self) -> None:
         """Call `doWrite` on the loop's next turn, and go on when there is room."""
-        if not self._writing:
+        if not self._writing and not self._mayNot(self.startWriting):
             self._writing = True
             loop = self._net.loop
             if loop is not None:
@@ -173,7 +197,7 @@ class SocketDescriptor(FileDescriptor):
 
     def stopWriting(self) -> None:
         """Write no more."""
-        if self._writing:
+        if self._writing and not self._mayNot(self.stopWriting):
             self._writing = False
             if self._watchesRoom:
                 self._watchesRoom = False

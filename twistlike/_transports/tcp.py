@@ -204,7 +204,7 @@ class Client(BaseClient):
     @property
     def logstr(self) -> str:
         """The name for logs."""
-        return f"{super().logstr},client" if self.protocol else "Uninitialized"
+        return f"{super().logstr},client" if getattr(self, "protocol", None) else "Uninitialized"
 
     def getHost(self) -> Address:
         """Return the address of this end. Only while the connection lasts."""

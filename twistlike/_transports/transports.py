@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Transports", "setReactorFinder", "theReactor"]
 
 CHECK_AFTER = 0.1
-"""Seconds until a connection reads once more on a loop that may not have told it of a reset. A look
-takes 1.4 us, at most one for each message."""
+"""Seconds until a connection is looked at once more on a loop that may not have told it of a reset.
+A look at many takes 0.3 us for each, at most one for each message; to read in vain takes 1.3 us."""
 
 # How often the end of a reactor ends what was opened meanwhile: factories that connect again when a
 # connection is lost would keep it busy for ever.
@@ -85,6 +85,10 @@ if TYPE_CHECKING:
             ...
 
     class _Readable(Protocol):
+        _uncertain: bool
+
+        def fileno(self) -> int: ...
+
         def readUntilEmpty(self) -> None: ...
 
 
@@ -205,9 +209,14 @@ class Transports:
             self.loop.call_later(CHECK_AFTER, self._check)
 
     def _check(self) -> None:
+        """Have those read that can; look at the others again after their next message."""
         connections, self._toCheck = self._toCheck, []
+        ready = _readable([each.fileno() for each in connections])
         for each in connections:
-            self.guarded(each.readUntilEmpty)
+            if each.fileno() in ready:
+                self.guarded(each.readUntilEmpty)
+            else:
+                each._uncertain = True
 
     @property
     def tellsAlways(self) -> bool:
@@ -251,6 +260,23 @@ def _canWatch(loop: AbstractEventLoop) -> bool:
             return False
         loop.remove_reader(one.fileno())
     return True
+
+
+def _readable(descriptors: list[int]) -> set[int]:
+    """Return those of some descriptors that have something to read, an end or an error included."""
+    import select  # not at the top: 1 ms, which only connections on uvloop need
+
+    poll = getattr(select, "poll", None)
+    if poll is None:
+        return set(descriptors)
+    looking = poll()
+    for each in descriptors:
+        if each >= 0:
+            looking.register(each, select.POLLIN)
+    try:
+        return {number for number, _ in looking.poll(0)}
+    except OSError:  # more than the process may have open by now
+        return set(descriptors)
 
 
 def setReactorFinder(find: Callable[[], INetworkReactor]) -> None:
