@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["countOurs", "fitTransports", "takingBindings"]
 
-INTERFACES = {
+_INTERFACES = {
     "stream:Connection": (
         "ITCPTransport",
         "ITLSTransport",
@@ -45,7 +45,7 @@ INTERFACES = {
 }
 """Our classes, and what they provide of Twisted's interfaces."""
 
-COUNTED = ("BaseClient", "Client", "Connection", "Connector", "Port", "Server")
+_COUNTED = ("BaseClient", "Client", "Connection", "Connector", "Port", "Server")
 """The classes of Twisted's `internet.tcp` that take ours of the same name for theirs."""
 
 _isFitted = False
@@ -61,7 +61,7 @@ def fitTransports() -> None:
     from twisted.python import log
     from zope.interface import classImplements
 
-    for where, names in INTERFACES.items():
+    for where, names in _INTERFACES.items():
         module, _, name = where.partition(":")
         kind = getattr(import_module(f"twistlike._transports.{module}"), name)
         classImplements(kind, *[getattr(interfaces, each) for each in names])
@@ -103,7 +103,7 @@ def countOurs(short: str) -> None:
     """
     theirs: Any = sys.modules[f"twisted.{short}"]
     ours = import_module("twistlike.internet.tcp")
-    for name in COUNTED:
+    for name in _COUNTED:
         kind = getattr(theirs, name, None)
         if type(kind) is type:
             shown = {"__module__": kind.__module__, "__doc__": kind.__doc__}
