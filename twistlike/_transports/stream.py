@@ -149,7 +149,7 @@ class Connection(SocketDescriptor):
                 if not pending:
                     self._writing = False
                 else:
-                    if type(pending) is not bytes:
+                    if not isinstance(pending, bytes):
                         pending = b"".join(pending)
                     try:
                         sent = self.socket.send(pending)

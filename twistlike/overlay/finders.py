@@ -130,7 +130,8 @@ def loaded() -> list[tuple[str, object]]:
 def isOurs(name: str, module: object) -> bool:
     """Return whether a module under one of Twisted's names is one of ours."""
     spec = getattr(module, "__spec__", None)
-    isMade = isinstance(spec, ModuleSpec) and spec.loader is aliases and name in _MADE
+    loader: object = getattr(spec, "loader", None)
+    isMade = loader is aliases and name in _MADE
     return isMade or module is sys.modules.get(_ourName(name))
 
 

@@ -1,4 +1,6 @@
-"""The package `twisted` and its module `copyright`, where no Twisted is used. Thread: any, at import.
+"""The package `twisted` and its module `copyright`, where no Twisted is used.
+
+Thread: any, at import.
 
 Programs look which Twisted they run on. Without one that is the Twisted whose API we offer.
 """
@@ -32,7 +34,13 @@ class Version(NamedTuple):
         """Return its numbers as text."""
         return f"{self.major}.{self.minor}.{self.micro}"
 
-    public = local = short = base
+    def public(self) -> str:
+        """Return what `base` does: it is a release."""
+        return self.base()
+
+    def short(self) -> str:
+        """Return what `base` does."""
+        return self.base()
 
     def __str__(self) -> str:
         return f"[{self.package}, version {self.base()}]"
@@ -45,7 +53,8 @@ def fillPackage(module: ModuleType) -> None:
         if name == "__version__":
             return _version()
         if name == "version":
-            return Version(*map(int, _version().split(".")))
+            major, minor, micro = map(int, _version().split("."))
+            return Version(major, minor, micro)
         if name == COPYRIGHT:
             return import_module(f"{THEIRS}.{COPYRIGHT}")
         return getattr(sys.modules[OURS], name)

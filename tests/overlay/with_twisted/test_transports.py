@@ -1,4 +1,4 @@
-"""TCP connections on the overlay: they are ours, and what is written for Twisted's finds no odds."""
+"""TCP connections on the overlay are ours, and what knows Twisted's finds what it looks for."""
 
 from __future__ import annotations
 

@@ -75,7 +75,9 @@ def fitTransports() -> None:
 
 
 class _AlsoOurs(ABCMeta):
-    """The class of what takes instances of our classes for its own. (With `abc` since that mixes.)
+    """The class of classes that take instances of ours for their own.
+
+    It is one of `abc`'s, so that programs may mix these classes with abstract ones.
 
     Attributes:
         counted: Class: the classes whose instances it takes for its own.
@@ -179,7 +181,8 @@ def _startTLS(self: Any, ctx: Any, normal: bool = True) -> None:
             super().connectionLost(reason)
 
     connection = self
-    factory = TLSMemoryBIOFactory(ctx, self._hasConnected is bool(normal), None)
+    none: Any = None  # the protocol is there already
+    factory = TLSMemoryBIOFactory(ctx, self._hasConnected is bool(normal), none)
     attach(StartedTLS(factory, self.protocol, False), self)
     alsoProvides(self, ISSLTransport)
 
