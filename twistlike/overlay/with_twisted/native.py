@@ -87,7 +87,8 @@ class _AlsoOurs(ABCMeta):
 
     def __instancecheck__(cls, instance: Any) -> bool:
         """Return whether something is an instance of the class, or of one that it takes."""
-        return cls.__subclasscheck__(type(instance))
+        taken = _AlsoOurs.counted.get(cls, ())
+        return type.__instancecheck__(cls, instance) or isinstance(instance, taken)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
         """Return whether a class inherits from this class, or from one that it takes."""
