@@ -27,7 +27,8 @@ REASONS: dict[str, str] = {
     r"test_resolver\.(Helper|Hostname|Legacy)": "replaces the private team of Twisted's pool",
     r"test_default\.": "looks which reactor class is the platform's default",
     r"TracebackHandlingTests": "looks at the innermost frames of a Deferred that is run by trial",
-    r"test_boundedStackDepth": "counts frames: a callback that is alone is run with one frame fewer",
+    r"test_boundedStackDepth": "counts frames: a callback that is alone is run with one frame "
+    "fewer",
     r"LogTests\.test_errorLogDebugInfo": "sets `debug` on one Deferred after it was made; ours "
     "notes what `setDebugging` asks for",
     r"FlattenerErrorTests": "compares a whole traceback, with the lines that drive a coroutine",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import pytest
 
-from tests.overlay.with_twisted.programs import inHost, inRun, onEachLoop
+from tests.oracle import runPython
+from tests.overlay.with_twisted.programs import QUIET, inHost, inRun, onEachLoop
 from tests.overlay.with_twisted.servers import makeCertificate
 
 PAIR = """
@@ -290,3 +292,36 @@ def test_a_reactor_in_a_greenlet(loop: str) -> None:
             print("no loop")
     """
     assert inRun(program, loop) == "True timer\nthread\ncoroutine\nTrue False\nno loop\n"
+
+
+def test_a_web_server_on_a_loop_that_cannot_watch_sockets() -> None:
+    """`twisted.web` and its Agent work on the transports of a loop, as Windows' Proactor loop is."""
+    program = """
+        from twistlike import overlay
+        overlay.install()
+        import asyncio
+        from twisted.internet import reactor
+        from twisted.web import resource, server
+        from twisted.web.client import Agent, HTTPConnectionPool, readBody
+
+        class Loop(asyncio.SelectorEventLoop):
+            def add_reader(self, *args): raise NotImplementedError
+            def add_writer(self, *args): raise NotImplementedError
+
+        class Page(resource.Resource):
+            isLeaf = True
+            def render_GET(self, request):
+                return b"x" * 200_000
+
+        async def main():
+            port = reactor.listenTCP(0, server.Site(Page()), interface="127.0.0.1")
+            agent = Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False))
+            response = await agent.request(b"GET", b"http://127.0.0.1:%d/" % port.getHost().port)
+            print(response.code, len(await readBody(response)))
+            await port.stopListening()
+
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(main())
+    """
+    transcript = runPython([*QUIET, "-c", textwrap.dedent(program)])
+    assert (transcript.stdout, transcript.stderr) == ("200 200000\n", "")
