@@ -64,6 +64,13 @@ def _twistedAsyncio(main: Main) -> None:
     _runReactor(kit, main)
 
 
+def _overlay(main: Main) -> None:
+    from twistlike import overlay
+
+    overlay.install(useTwisted=True)
+    _runReactor(Kit("twisted"), main)
+
+
 def _asyncio(main: Main) -> None:
     import asyncio
 
@@ -139,6 +146,8 @@ HOSTS: dict[str, Host] = {
     "twistlike-uvloop": Host(_twistlikeUvloop, ("uvloop",), "twistlike"),
     # Attached to the loop of asyncio.run, in a task of asyncio's.
     "twistlike-task": Host(_asyncio, (), "twistlike"),
+    # An installed Twisted on twistlike's reactor.
+    "overlay": Host(_overlay, ("Twisted",), "twisted"),
     "twisted": Host(_twisted, ("Twisted",), "twisted"),
     "twisted-asyncio": Host(_twistedAsyncio, ("Twisted",), "twisted"),
     "asyncio": Host(_asyncio),

@@ -138,6 +138,7 @@ LAZY: dict[str, dict[str, str]] = {
         "twistlike.overlay.instead": CHECKS,
         "twistlike.overlay.with_twisted": WITH_TWISTED,
         "twistlike._base.error": "only systems without pidfds need it",
+        "twistlike._transports": "3 ms; only programs that use the network need it",
         "asyncio": "only programs that make a reactor by themselves need it",
         "twisted": WITH_TWISTED,
         "zope.interface": WITH_TWISTED,

@@ -1,12 +1,14 @@
-"""What a FastAPI service pays for a request whose handler has blocking jobs run in threads.
+"""What a web server pays for a request.
 
-The server is uvicorn's, in the measuring process; the client is a process of its own. What counts
-is the CPU time of the server's process, of all its threads.
+That is a FastAPI service, whose handler has blocking jobs run in threads, and `twisted.web`. The
+server is in the measuring process; the client is a process of its own. What counts is the CPU time
+of the server's process, of all its threads.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -125,4 +127,55 @@ async def served(bench: Bench, jobs: int, offload: Offload) -> int:
         return int(output.read() or 0)
 
 
-WORKLOADS = [web(1, 2_000), web(50, 400)]
+def get(connections: int, size: int) -> Workload:
+    """Return the workload of requests for a page of `twisted.web`, on so many connections."""
+    plural = "connection" if connections == 1 else "connections"
+    work = Workload(
+        name=f"web.get-{connections}",
+        title=f"twisted.web, a GET, {connections} {plural}: the server's CPU",
+        size=size,
+        expect=lambda size: max(1, size // connections) * connections,
+        unit="request",
+        goals={"twisted": 1.0},
+        ours="overlay",
+        repeats=3,
+    )
+
+    @work.variant("overlay", "twisted", "twisted-asyncio")
+    async def byTwisted(bench: Bench) -> int:
+        """A Resource with a short answer, on a Site."""
+        from twisted.web import resource, server
+
+        class Page(resource.Resource):  # type: ignore[misc]
+            isLeaf = True
+
+            def render_GET(self, request: object) -> bytes:
+                return b"hello, world\n"
+
+        kit = bench.kit
+        port = kit.reactor.listenTCP(0, server.Site(Page()), interface="127.0.0.1")
+        began = time.process_time()
+        client = start(port.getHost().port, connections, max(1, bench.size // connections))
+        moveAway(client.pid)
+        await kit.threads.deferToThread(client.wait)
+        bench.record(time.process_time() - began)
+        await port.stopListening()
+        assert client.stdout is not None
+        with client.stdout as output:
+            return int(output.read() or 0)
+
+    return work
+
+
+def moveAway(pid: int) -> None:
+    """Have a process run on other CPUs than this one does, if there are any and that is possible.
+
+    Args:
+        pid: The process.
+    """
+    others = set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0)
+    if others:
+        os.sched_setaffinity(pid, others)
+
+
+WORKLOADS = [web(1, 2_000), web(50, 400), get(1, 3_000), get(50, 5_000)]

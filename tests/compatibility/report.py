@@ -23,13 +23,12 @@ REASONS: dict[str, str] = {
     r"test_fromFuture(Deferred|Future)Cancelled": "decided otherwise: a future that was cancelled "
     "fails its Deferred with `defer.CancelledError`",
     r"test_DEFERRED_SUBCLASSES": "a private list that subclasses of Deferred are put into",
-    r"[Dd]eprecat|test_internalDefGenReturnValue|test_returnValueNonLocal": "the text of a "
-    "deprecation warning is ours",
     r"MemoryBackedTests": "replaces the private team of Twisted's pool",
     r"test_resolver\.(Helper|Hostname|Legacy)": "replaces the private team of Twisted's pool",
     r"test_default\.": "looks which reactor class is the platform's default",
-    r"test_noCycleReferencesInCallLater": "calls the private `runUntilCurrent`",
     r"TracebackHandlingTests": "looks at the innermost frames of a Deferred that is run by trial",
+    r"test_boundedStackDepth": "counts frames: a callback that is alone is run with one frame "
+    "fewer",
     r"LogTests\.test_errorLogDebugInfo": "sets `debug` on one Deferred after it was made; ours "
     "notes what `setDebugging` asks for",
     r"FlattenerErrorTests": "compares a whole traceback, with the lines that drive a coroutine",

@@ -147,6 +147,24 @@ def test_asking_for_a_module_does_not_raise() -> None:
     """)
 
 
+def test_the_version_is_that_of_the_twisted_whose_api_is_offered() -> None:
+    """Programs ask for `twisted.__version__`, `version` and `copyright`; ours is another number."""
+    python("""
+        import twisted, twistlike
+        from twisted import copyright, version
+        from twisted.internet import defer
+        from twistlike.overlay.catalog import catalog
+        assert twisted.__version__ == copyright.version == catalog().version
+        assert (version.package, version.base()) == ("Twisted", catalog().version)
+        assert version > (22, 4, 0) and twistlike.__version__ in copyright.longversion
+        assert twisted.internet is twistlike.internet
+        from twisted.python.failure import Failure
+        failure = Failure(defer.CancelledError())
+        assert failure.check("twisted.internet.defer.CancelledError")
+        assert not failure.check("twisted.internet.defer.TimeoutError")
+    """)
+
+
 def test_packages_can_be_walked() -> None:
     """`pkgutil` lists our modules under Twisted's names."""
     python("""

@@ -508,6 +508,27 @@ def test_a_failure_that_nobody_asks_for_is_reported(
     assert "LookupError: mine" in caplog.text
 
 
+def test_a_failure_that_stop_tells_of_is_not_reported(
+    ours: tuple[Scheduler, Cooperator], caplog: pytest.LogCaptureFixture
+) -> None:
+    """``stop`` of a task that has failed raises ``TaskFailed``, caused by the error: it is told."""
+    scheduler, cooperator = ours
+
+    def failing() -> Iterator[None]:
+        if cooperator.running:
+            raise LookupError("mine")
+        yield
+
+    task = cooperator.cooperate(failing())
+    scheduler.step()
+    with pytest.raises(TaskFailed) as raised:
+        task.stop()
+    assert isinstance(raised.value.__cause__, LookupError)
+    del task
+    gc.collect()
+    assert caplog.text == ""
+
+
 def test_a_finished_task_is_not_kept(ours: tuple[Scheduler, Cooperator]) -> None:
     """The cooperator forgets a task that has ended."""
     scheduler, cooperator = ours

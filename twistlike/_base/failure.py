@@ -482,7 +482,11 @@ _type = type  # Failure.type hides the name inside the class for the type checke
 def _matches(failure: Failure, cls: Any, error: Any) -> bool:
     """Say whether `Failure.check` finds `error`, which is not `cls`, the class itself."""
     if not isinstance(error, type):
-        return error in failure.parents
+        if error in failure.parents:
+            return True
+        # A program for Twisted gives Twisted's name of a class that is shown under ours.
+        isTwisteds = isinstance(error, str) and error.startswith("twisted.")
+        return isTwisteds and f"twistlike{error[len('twisted') :]}" in failure.parents
     if failure._parents is not None or not isinstance(cls, type):
         return issubclass(error, Exception) and qual(error) in failure.parents
     bases = cls.__mro__

@@ -158,6 +158,9 @@ class CooperativeTask(Generic[_Iter]):
         self._finish(TaskStopped, Failure(TaskStopped()))
 
     def _mustGoOn(self) -> None:
+        if self._end is TaskFailed and self._failure is not None:
+            self._claim()  # the caller hears of it here
+            raise TaskFailed from self._failure.value
         if self._end is not None:
             raise self._end
 

@@ -83,7 +83,8 @@ class LoopingCall:
 
     def __init__(self, f: Callable[P, object], *a: P.args, **kw: P.kwargs) -> None:
         # Tests of programs for Twisted (crochet's) start one with None on a clock that stands.
-        if f is not None and not callable(f):
+        function: object = f
+        if function is not None and not callable(function):
             raise TypeError(f"LoopingCall takes a function to call, not {f!r}")
         self.f: Callable[..., object] = f
         self.a: tuple[Any, ...] = a

@@ -140,16 +140,17 @@ class Connection(SocketDescriptor):
                 return False
             pending = self._tempDataBuffer
             if (
-                type(pending) is bytes
-                and self._writing
+                self._writing
                 and not self.disconnecting
                 and not self._writeDisconnecting
-                and self.producer is None
+                and (self.producer is None or (self.streamingProducer and not self.producerPaused))
                 and not self.dataBuffer
             ):
                 if not pending:
                     self._writing = False
                 else:
+                    if not isinstance(pending, bytes):
+                        pending = b"".join(pending)
                     try:
                         sent = self.socket.send(pending)
                     except OSError:
@@ -267,7 +268,11 @@ class Connection(SocketDescriptor):
                 self._tempDataBuffer = data
             else:
                 self._append(self._tempDataBuffer, data)
-            if self.producer is not None:
+            if self.producer is not None and (
+                type(self._tempDataBuffer) is not bytes
+                or self.dataBuffer
+                or len(data) > self.bufferSize
+            ):
                 self._maybePauseProducer()
             if not self._writing:
                 self.startWriting()

@@ -57,13 +57,22 @@ class Server(ServerConnection):
         port = getattr(self.server, "_realPortNumber", None)
         return f"<{type(protocol).__name__} #{self.sessionno} on {port}>"
 
+    # A web server asks for both with each request.
+    _host: Address | None = None
+    _peer: Address | None = None
+
     def getHost(self) -> Address:
         """Return the address of this end. Only while the connection lasts."""
-        return _address(self.socket.getsockname())
+        skt = self.socket
+        if self._host is None:
+            self._host = _address(skt.getsockname())
+        return self._host
 
     def getPeer(self) -> Address:
         """Return the address of the other end."""
-        return _address(self.client)
+        if self._peer is None:
+            self._peer = _address(self.client)
+        return self._peer
 
 
 class Port(StreamPort):

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, cast
 from twistlike.overlay.messages import isOnlyAsked, notFound
 from twistlike.overlay.names import OURS, THEIRS
 from twistlike.overlay.ownership import OURS_OVER_TWISTED, isOursAlone
+from twistlike.overlay.package import COPYRIGHT, fillCopyright, fillPackage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,8 @@ class _Aliases:
         name = fullname[len(THEIRS) + 1 :]
         if self.hasTwisted and name not in OURS_OVER_TWISTED:
             return _theirs(fullname, name, path)
+        if name == COPYRIGHT:
+            return ModuleSpec(fullname, cast("Loader", self))
         if isOursAlone(name):
             # Not None, whoever asks: the next finder would see the file in our package's folder.
             raise notFound(name)
@@ -75,6 +78,9 @@ class _Aliases:
     def exec_module(self, module: ModuleType) -> None:
         """Put our module in the place of the one that the import system made."""
         name = module.__name__
+        if not self.hasTwisted and name in _MADE:
+            _MADE[name](module)
+            return
         ours = _ourName(name)
         importlib.import_module(ours)
         # Not what import_module returns: a module may have replaced itself by any object.
@@ -86,6 +92,9 @@ class _Aliases:
             showAsTwisteds(sys.modules[name])
             afterLoading(name[len(THEIRS) + 1 :])
 
+
+_MADE = {THEIRS: fillPackage, f"{THEIRS}.{COPYRIGHT}": fillCopyright}
+"""Modules that are made, since they tell of Twisted: what fills each."""
 
 aliases = _Aliases()
 
@@ -120,7 +129,10 @@ def loaded() -> list[tuple[str, object]]:
 
 def isOurs(name: str, module: object) -> bool:
     """Return whether a module under one of Twisted's names is one of ours."""
-    return module is sys.modules.get(_ourName(name))
+    spec = getattr(module, "__spec__", None)
+    loader: object = getattr(spec, "loader", None)
+    isMade = loader is aliases and name in _MADE
+    return isMade or module is sys.modules.get(_ourName(name))
 
 
 def _ourName(name: str) -> str:

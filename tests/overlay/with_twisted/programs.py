@@ -11,7 +11,7 @@ import pytest
 
 from tests.oracle import Transcript, runPython
 
-__all__ = ["LOOPS", "inHost", "inRun", "onEachLoop"]
+__all__ = ["LOOPS", "QUIET", "inHost", "inRun", "onEachLoop"]
 
 LOOPS = ["asyncio", "uvloop"]
 

@@ -15,7 +15,7 @@ __all__ = ["ofDeferred", "ofLoopingCall", "ofThreadPool"]
 
 def ofDeferred(short: str) -> None:
     """Warn in Twisted's words of what is deprecated in `internet.defer`."""
-    vars(deprecation)["_text"] = _textOfTwisted
+    setattr(deprecation, "_text", _textOfTwisted)
 
 
 def ofLoopingCall(short: str) -> None:

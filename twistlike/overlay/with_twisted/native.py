@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["countOurs", "fitTransports", "takingBindings"]
 
-INTERFACES = {
+_INTERFACES = {
     "stream:Connection": (
         "ITCPTransport",
         "ITLSTransport",
@@ -45,7 +45,7 @@ INTERFACES = {
 }
 """Our classes, and what they provide of Twisted's interfaces."""
 
-COUNTED = ("BaseClient", "Client", "Connection", "Connector", "Port", "Server")
+_COUNTED = ("BaseClient", "Client", "Connection", "Connector", "Port", "Server")
 """The classes of Twisted's `internet.tcp` that take ours of the same name for theirs."""
 
 _isFitted = False
@@ -61,7 +61,7 @@ def fitTransports() -> None:
     from twisted.python import log
     from zope.interface import classImplements
 
-    for where, names in INTERFACES.items():
+    for where, names in _INTERFACES.items():
         home, _, name = where.partition(":")
         kind = getattr(import_module(f"twistlike._transports.{home}"), name)
         classImplements(kind, *[getattr(interfaces, each) for each in names])
@@ -76,9 +76,9 @@ def fitTransports() -> None:
 
 
 class _AlsoOurs(ABCMeta):
-    """The class of what takes instances of our classes for its own.
+    """The class of classes that take instances of ours for their own.
 
-    It inherits from `ABCMeta`, which classes of other metaclasses can be mixed with.
+    It is one of `abc`'s, so that programs may mix these classes with abstract ones.
 
     Attributes:
         counted: Class: the classes whose instances it takes for its own.
@@ -88,7 +88,8 @@ class _AlsoOurs(ABCMeta):
 
     def __instancecheck__(cls, instance: Any) -> bool:
         """Return whether something is an instance of the class, or of one that it takes."""
-        return cls.__subclasscheck__(type(instance))
+        taken = _AlsoOurs.counted.get(cls, ())
+        return type.__instancecheck__(cls, instance) or isinstance(instance, taken)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
         """Return whether a class inherits from this class, or from one that it takes."""
@@ -106,7 +107,7 @@ def countOurs(short: str) -> None:
     """
     theirs: Any = sys.modules[f"twisted.{short}"]
     ours = import_module("twistlike.internet.tcp")
-    for name in COUNTED:
+    for name in _COUNTED:
         kind = getattr(theirs, name, None)
         if type(kind) is type:
             shown = {"__module__": kind.__module__, "__doc__": kind.__doc__}
@@ -182,7 +183,8 @@ def _startTLS(self: Any, ctx: Any, normal: bool = True) -> None:
             super().connectionLost(reason)
 
     connection = self
-    factory = TLSMemoryBIOFactory(ctx, self._hasConnected is bool(normal), None)
+    none: Any = None  # the protocol is there already
+    factory = TLSMemoryBIOFactory(ctx, self._hasConnected is bool(normal), none)
     attach(StartedTLS(factory, self.protocol, False), self)
     alsoProvides(self, ISSLTransport)
 
