@@ -18,6 +18,7 @@ import contextlib
 import gc
 import importlib
 import json
+import linecache
 import os
 import select
 import signal
@@ -200,6 +201,8 @@ if __name__ == "__main__":
         os.environ.clear()
         os.environ.update(environment)
         sys.path[0] = os.path.dirname(filename)
+        if not os.path.exists(filename):  # tracebacks show its lines, as those of "python -c"
+            linecache.cache[filename] = (len(program), None, program.splitlines(True), filename)
         main = sys.modules["__main__"] = ModuleType("__main__")
         main.__dict__.update(__file__=filename, __builtins__=__builtins__)
         exec(compile(program, filename, "exec"), main.__dict__)
