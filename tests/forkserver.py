@@ -178,7 +178,6 @@ def _serve(server: socket.socket) -> list[Any] | None:
         pid = os.fork()
         if pid == 0:
             os.setsid()
-            server.close()
             for target, descriptor in enumerate(descriptors, start=1):
                 os.dup2(descriptor, target)
                 os.close(descriptor)
@@ -196,7 +195,9 @@ if __name__ == "__main__":
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    if (asked := _serve(socket.socket(fileno=int(sys.argv[1])))) is not None:
+    with socket.socket(fileno=int(sys.argv[1])) as listening:
+        asked = _serve(listening)
+    if asked is not None:
         program, filename, sys.argv, environment = asked
         os.environ.clear()
         os.environ.update(environment)

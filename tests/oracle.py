@@ -72,6 +72,14 @@ class Transcript:
         """The lines of the standard output, normalised."""
         return normalise(self.stdout).splitlines()
 
+    @property
+    def reports(self) -> str:
+        """The standard error, without what asyncio's debug mode says of a machine that is busy."""
+        lines = self.stderr.splitlines(keepends=True)
+        return "".join(
+            line for line in lines if not re.match(r"Executing <.* took \S+ seconds", line)
+        )
+
 
 class Hung(AssertionError):
     """A process did not end within its time. It was asked for its stacks and killed.

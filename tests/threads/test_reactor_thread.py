@@ -47,7 +47,7 @@ def runOn(loop: str, debug: str, program: str) -> Transcript:
 def assertRuns(loop: str, debug: str, program: str, stdout: str = "") -> None:
     """Run a program that ends well, and says nothing but what is expected."""
     transcript = runOn(loop, debug, program)
-    assert (transcript.returncode, transcript.stderr) == (0, "")
+    assert (transcript.returncode, transcript.reports) == (0, "")
     assert transcript.stdout == textwrap.dedent(stdout).lstrip("\n")
 
 
