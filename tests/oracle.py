@@ -41,14 +41,14 @@ Platform = Literal["twisted", "twistlike"]
 OPTIONS = ["-X", "faulthandler", "-X", "utf8", "-B"]
 
 # What many programs import, and what does nothing at a process's exit that the order matters to.
-MODULES = (
+MODULES: tuple[str, ...] = (
     *("contextlib", "dataclasses", "enum", "heapq", "inspect", "linecache", "random", "re"),
     *("selectors", "signal", "socket", "ssl", "subprocess", "tempfile", "traceback"),
     *("typing_extensions", "warnings", "weakref", "zope.interface"),
 )
 
 # Of Twisted, in a program for it: all but a reactor.
-TWISTEDS = (
+TWISTEDS: tuple[str, ...] = (
     *("twisted.internet.defer", "twisted.internet.endpoints", "twisted.internet.protocol"),
     *("twisted.internet.task", "twisted.internet.threads", "twisted.logger"),
     *("twisted.protocols.basic", "twisted.python.failure", "twisted.python.log"),

@@ -269,7 +269,7 @@ def test_every_call_either_runs_or_raises_while_the_inbox_closes() -> None:
 
             def hammer(
                 base: int,
-                rig: Rig = rig,
+                rig: InboxRig = rig,
                 refused: list[int] = refused,
                 start: threading.Barrier = start,
             ) -> None:
