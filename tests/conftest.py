@@ -55,6 +55,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """Have pytest's last round of garbage collection find what any test has left."""
+    gc.unfreeze()
+
+
 def available() -> int:
     """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):

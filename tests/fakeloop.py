@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,3 +101,25 @@ class FakeLoop:
         self.closed = True
         self._ready.clear()
         self._later.clear()
+
+
+class Rig:
+    """A part of a reactor on a loop that is stepped by hand, and what has happened.
+
+    Attributes:
+        out: What the part's calls have noted.
+        errors: What was reported: the error, and the function that raised it.
+        fatal: The types of errors that are not to be swallowed.
+        loop: The loop.
+    """
+
+    def __init__(self) -> None:
+        self.out: list[Any] = []
+        self.errors: list[tuple[BaseException, object]] = []
+        self.fatal: type[BaseException] | tuple[()] = ()
+        self.loop = FakeLoop()
+
+    def failed(self, error: BaseException, function: Callable[..., object]) -> BaseException | None:
+        """Note an error, as a reactor reports it."""
+        self.errors.append((error, function))
+        return error if isinstance(error, self.fatal) else None

@@ -18,6 +18,7 @@ import contextlib
 import gc
 import importlib
 import json
+import linecache
 import os
 import select
 import signal
@@ -177,7 +178,6 @@ def _serve(server: socket.socket) -> list[Any] | None:
         pid = os.fork()
         if pid == 0:
             os.setsid()
-            server.close()
             for target, descriptor in enumerate(descriptors, start=1):
                 os.dup2(descriptor, target)
                 os.close(descriptor)
@@ -195,11 +195,15 @@ if __name__ == "__main__":
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    if (asked := _serve(socket.socket(fileno=int(sys.argv[1])))) is not None:
+    with socket.socket(fileno=int(sys.argv[1])) as listening:
+        asked = _serve(listening)
+    if asked is not None:
         program, filename, sys.argv, environment = asked
         os.environ.clear()
         os.environ.update(environment)
         sys.path[0] = os.path.dirname(filename)
+        if not os.path.exists(filename):  # tracebacks show its lines, as those of "python -c"
+            linecache.cache[filename] = (len(program), None, program.splitlines(True), filename)
         main = sys.modules["__main__"] = ModuleType("__main__")
         main.__dict__.update(__file__=filename, __builtins__=__builtins__)
         exec(compile(program, filename, "exec"), main.__dict__)

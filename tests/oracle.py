@@ -41,14 +41,14 @@ Platform = Literal["twisted", "twistlike"]
 OPTIONS = ["-X", "faulthandler", "-X", "utf8", "-B"]
 
 # What many programs import, and what does nothing at a process's exit that the order matters to.
-MODULES = (
+MODULES: tuple[str, ...] = (
     *("contextlib", "dataclasses", "enum", "heapq", "inspect", "linecache", "random", "re"),
     *("selectors", "signal", "socket", "ssl", "subprocess", "tempfile", "traceback"),
     *("typing_extensions", "warnings", "weakref", "zope.interface"),
 )
 
 # Of Twisted, in a program for it: all but a reactor.
-TWISTEDS = (
+TWISTEDS: tuple[str, ...] = (
     *("twisted.internet.defer", "twisted.internet.endpoints", "twisted.internet.protocol"),
     *("twisted.internet.task", "twisted.internet.threads", "twisted.logger"),
     *("twisted.protocols.basic", "twisted.python.failure", "twisted.python.log"),
@@ -71,6 +71,14 @@ class Transcript:
     def lines(self) -> list[str]:
         """The lines of the standard output, normalised."""
         return normalise(self.stdout).splitlines()
+
+    @property
+    def reports(self) -> str:
+        """The standard error, without what asyncio's debug mode says of a machine that is busy."""
+        lines = self.stderr.splitlines(keepends=True)
+        return "".join(
+            line for line in lines if not re.match(r"Executing <.* took \S+ seconds", line)
+        )
 
 
 class Hung(AssertionError):

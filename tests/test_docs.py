@@ -12,7 +12,7 @@ from types import FunctionType
 
 import pytest
 
-from tests.oracle import ROOT, runPython
+from tests.oracle import ROOT, runProgram, runPython
 from tests.test_shape import FACE, MODULES, fullName, literalAll, modules, room, tree
 
 
@@ -50,9 +50,10 @@ def test_the_python_in_the_documents_runs(where: str, text: str, tmp_path: Path)
     """Each block named python is a program that ends well; Twisted's run by the command line."""
     script = tmp_path / "snippet.py"
     script.write_text(text, encoding="utf-8")
-    isTwisteds = re.search(r"^(from|import) twisted\b", text, re.MULTILINE)
-    command = ["-m", "twistlike", "run"] if isTwisteds else []
-    transcript = runPython(["-W", "error", *command, str(script)])
+    if re.search(r"^(from|import) twisted\b", text, re.MULTILINE):
+        transcript = runPython(["-W", "error", "-m", "twistlike", "run", str(script)])
+    else:
+        transcript = runProgram(text, ["-W", "error"], script)
     assert (transcript.returncode, transcript.stderr) == (0, ""), where
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import pytest
 
 import twistlike
-from tests.oracle import ROOT, runPython
+from tests.oracle import ROOT, runProgram, runPython
 from twistlike import overlay
 
 PACKAGE = ROOT / "twistlike"
@@ -437,7 +437,7 @@ def publicNames(module: ast.Module, constants: bool) -> set[str]:
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name != "pytest_plugin"])
 def test_each_module_imports_alone_and_starts_nothing(name: str) -> None:
-    """In a fresh interpreter an import makes no loop and no thread and touches no signal."""
+    """Imported before any other of ours, it makes no loop and no thread and touches no signal."""
     program = f"""
         import signal, sys, threading
         handlers = [signal.getsignal(each) for each in signal.valid_signals()]
@@ -450,7 +450,7 @@ def test_each_module_imports_alone_and_starts_nothing(name: str) -> None:
             assert not loops, loops
             assert asyncio.events._event_loop_policy is None
     """
-    transcript = runPython(["-W", "error", "-c", textwrap.dedent(program)])
+    transcript = runProgram(textwrap.dedent(program), ["-W", "error"])
     assert (transcript.returncode, transcript.stderr) == (0, "")
 
 

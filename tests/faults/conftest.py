@@ -49,7 +49,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     cases = dict.fromkeys(case for item in session.items if (case := _caseOf(item)) is not None)
     if isGrouped(session.config):
-        runner.plan(session.config.stash[BATCHES], cases)
+        batches = session.config.stash[BATCHES]
+        runner.plan(batches, cases)
     elif not hasattr(session.config, "workerinput"):  # any test may be given to any worker
         runner.plan(runner.divide(cases), cases, ahead=True)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracle import Transcript, runPython
+from tests.oracle import Transcript, runProgram, runPython
 from tests.waits import WAIT
 from twistlike._pool import worker
 from twistlike.python.threadpool import ThreadPool
@@ -21,10 +21,10 @@ from twistlike.python.threadpool import ThreadPool
 posix = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
 
 
-def runProgram(program: str, timeout: float = 20) -> Transcript:
+def runWithPool(program: str, timeout: float = 20) -> Transcript:
     """Run a program that uses a pool in a process of its own. Warnings are errors."""
     start = "import threading, time, sys\nfrom twistlike.python.threadpool import *\n"
-    return runPython(["-W", "error", "-c", start + textwrap.dedent(program)], timeout=timeout)
+    return runProgram(start + textwrap.dedent(program), ["-W", "error"], timeout=timeout)
 
 
 # ---- what jobs leave behind ----------------------------------------------------------------------
@@ -35,7 +35,7 @@ def test_no_cycles() -> None:
 
     In a process of its own, where no thread of an earlier test lets go of anything meanwhile.
     """
-    done = runProgram("""
+    done = runWithPool("""
         import gc
 
         pool = ThreadPool(0, 2)
@@ -197,7 +197,7 @@ def test_worker_killed_while_idle() -> None:
     """
     An idle worker that is killed is replaced; at most one of the next jobs is hit, and it errbacks.
     """
-    transcript = runProgram(
+    transcript = runWithPool(
         KILL
         + """
 pool = ThreadPool(1, 1, "k"); pool.start()
@@ -232,7 +232,7 @@ def test_workers_killed_under_load() -> None:
     While workers are killed at random each job has one outcome, its own or the SystemExit, and no
     permit is lost.
     """
-    transcript = runProgram(
+    transcript = runWithPool(
         KILL
         + """
 import random
@@ -320,7 +320,7 @@ def test_submitting_from_finalizers_and_signal_handlers() -> None:
     __del__ in a garbage collection of whatever thread, and a signal handler, may submit: no
     deadlock, no loss.
     """
-    transcript = runProgram(
+    transcript = runWithPool(
         """
         import gc, signal
         gc.set_threshold(10)
@@ -363,7 +363,7 @@ def test_submitting_from_finalizers_and_signal_handlers() -> None:
 
 def test_signal_that_raises_in_a_submitter() -> None:
     """KeyboardInterrupt at random points of callInThread loses no worker and no permit."""
-    transcript = runProgram(
+    transcript = runWithPool(
         """
         import signal
         def onSignal(*_):
@@ -440,7 +440,7 @@ def test_fork_with_a_live_pool() -> None:
     In a forked child the pool has no workers and no jobs of the parent's, and works; the parent is
     unharmed.
     """
-    transcript = runProgram(
+    transcript = runWithPool(
         """
         import os, warnings
         warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork with threads
@@ -472,7 +472,7 @@ def test_fork_before_the_start() -> None:
     A pool that has not been started has no thread, not even one that looks after its jobs: so a
     program can become a daemon, and starts the pool with its jobs there.
     """
-    transcript = runProgram(
+    transcript = runWithPool(
         """
         import os
         pool = ThreadPool(0, 2)
@@ -497,7 +497,7 @@ def test_forks_under_load() -> None:
     20 forks while 4 threads hammer the pool: no child inherits a held lock, each can use the pool
     and make one.
     """
-    transcript = runProgram(
+    transcript = runWithPool(
         """
         import os, warnings
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -536,7 +536,7 @@ def test_forks_under_load() -> None:
 @posix
 def test_fork_in_a_worker() -> None:
     """A worker that forks: its job goes on in the child, and the parent's pool works on."""
-    transcript = runProgram(
+    transcript = runWithPool(
         """
         import os, warnings
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -558,7 +558,7 @@ def test_fork_in_a_worker() -> None:
 
 def test_exit_with_an_idle_pool() -> None:
     """A pool that nobody stopped does not keep the interpreter from ending, and says nothing."""
-    transcript = runProgram(
+    transcript = runWithPool(
         "pool = ThreadPool(3, 5); pool.start(); pool.submit(int).result(9); print('end')", timeout=5
     )
     assert (transcript.stdout, transcript.stderr, transcript.returncode) == ("end\n", "", 0)
@@ -566,13 +566,13 @@ def test_exit_with_an_idle_pool() -> None:
 
 def test_exit_of_a_pool_that_never_started() -> None:
     """Jobs that waited for a start that never came are dropped in silence."""
-    transcript = runProgram("pool = ThreadPool(); pool.callInThread(print, 'never')", timeout=5)
+    transcript = runWithPool("pool = ThreadPool(); pool.callInThread(print, 'never')", timeout=5)
     assert (transcript.stdout, transcript.stderr, transcript.returncode) == ("", "", 0)
 
 
 def test_exit_finishes_what_is_queued() -> None:
     """Jobs that end soon are run to their end, and so are those behind them."""
-    transcript = runProgram(
+    transcript = runWithPool(
         """
         pool = ThreadPool(0, 1); pool.start()
         pool.callInThread(time.sleep, 0.3)
@@ -586,7 +586,7 @@ def test_exit_with_a_stuck_worker() -> None:
     """
     A worker that is stuck for ever is named with its stack and left behind; what is queued fails.
     """
-    transcript = runProgram(
+    transcript = runWithPool(
         """
         pool = ThreadPool(0, 1, "p"); pool.start(); pool.exitTimeout = 0.3
         def stuckForEver(): threading.Event().wait()
@@ -608,7 +608,7 @@ def test_exit_limit_by_default() -> None:
 
 def test_exit_while_others_submit() -> None:
     """atexit handlers and late threads that submit neither hang nor crash the exit."""
-    transcript = runProgram(
+    transcript = runWithPool(
         """
         import atexit
         pool = ThreadPool(0, 2); pool.start()

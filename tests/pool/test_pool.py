@@ -150,9 +150,9 @@ def test_most_recently_used_worker_first(makePool: MakePool) -> None:
         pool.callInThread(gate)
         gate.awaitEntered()
     for gate in (gates[1], gates[0], gates[2]):
-        before = len(pool._workers.idle)
+        count = len(pool._workers.idle) + 1
         gate.open()
-        waitFor(lambda before=before: len(pool._workers.idle) != before)
+        waitFor(lambda count=count: len(pool._workers.idle) == count)  # type: ignore[misc]
     last = pool._workers.idle[-1].thread
     assert last is not None
     results = Results()

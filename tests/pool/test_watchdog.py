@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.oracle import runPython
+from tests.oracle import runProgram
 
 PROGRAM = """
 import ctypes, logging, sys, threading, time
@@ -105,7 +105,7 @@ print("ended")
 )
 def test_the_watchdog_survives(how: str) -> None:
     """Whatever a log's filter, its handler or an onWedged does, pools are looked after."""
-    transcript = runPython(["-W", "error", "-c", PROGRAM, how])
+    transcript = runProgram(PROGRAM, ["-W", "error"], args=[how])
     assert transcript.stdout == "7\n7\n7\nended\n", transcript.stderr
     told = transcript.stderr.count("ZeroDivisionError: by the user\n")
     assert told == (1 if "raises" in how else 0), transcript.stderr
@@ -144,6 +144,6 @@ gate.set()
 for pool in [*pools, other]:
     pool.stop()
 """
-    transcript = runPython(["-W", "error", "-c", program])
+    transcript = runProgram(program, ["-W", "error"])
     assert transcript.stdout == "7\n"
     assert transcript.stderr.count("ZeroDivisionError: in a look") == 1

@@ -6,34 +6,27 @@ import contextvars
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakeloop import FakeLoop
+from tests.fakeloop import FakeLoop, Rig
 from twistlike._reactor import inbox as inboxModule
 from twistlike._reactor.inbox import Inbox
 from twistlike.internet.error import ReactorNotRunning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 
-class Rig:
+class InboxRig(Rig):
     """An inbox on a loop that is stepped by hand, and what happened."""
 
     def __init__(self) -> None:
-        self.errors: list[tuple[BaseException, object]] = []
-        self.fatal: type[BaseException] | tuple[()] = ()
-        self.out: list[Any] = []
-        self.loop = FakeLoop()
+        super().__init__()
         self.inbox = Inbox(self.failed)
 
-    def failed(self, error: BaseException, function: Callable[..., object]) -> BaseException | None:
-        self.errors.append((error, function))
-        return error if isinstance(error, self.fatal) else None
-
-    def open(self) -> Rig:
+    def open(self) -> InboxRig:
         self.inbox.bind(self.loop)  # type: ignore[arg-type]
         self.loop.turn()
         return self
@@ -44,7 +37,7 @@ class Rig:
 
 def test_calls_run_in_the_order_in_which_they_were_posted() -> None:
     """Calls run in the order in which they were posted, on the loop's next turn."""
-    rig = Rig().open()
+    rig = InboxRig().open()
     for number in range(100):
         rig.post(number)
     assert rig.out == []
@@ -54,7 +47,7 @@ def test_calls_run_in_the_order_in_which_they_were_posted() -> None:
 
 def test_one_wakeup_for_a_batch() -> None:
     """However many calls are posted before the loop's turn, it is woken once."""
-    rig = Rig().open()
+    rig = InboxRig().open()
     for number in range(100):
         rig.post(number)
     assert rig.loop.wakeups == 1
@@ -65,7 +58,7 @@ def test_one_wakeup_for_a_batch() -> None:
 
 def test_calls_posted_before_the_start_are_kept() -> None:
     """What is posted while there is no loop runs, in order, on its first turn."""
-    rig = Rig()
+    rig = InboxRig()
     rig.post(1)
     rig.loop.call_soon(rig.out.append, "asked for before")
     rig.inbox.bind(rig.loop)  # type: ignore[arg-type]
@@ -79,7 +72,7 @@ def test_calls_posted_before_the_start_are_kept() -> None:
 
 def test_a_call_posted_by_a_call_runs_on_a_later_turn() -> None:
     """One batch a turn: a call that posts itself for ever leaves the loop's turns to others."""
-    rig = Rig().open()
+    rig = InboxRig().open()
 
     def again() -> None:
         rig.out.append("again")
@@ -94,7 +87,7 @@ def test_a_call_posted_by_a_call_runs_on_a_later_turn() -> None:
 
 def test_a_batch_is_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch that takes too long leaves the rest to the next turn, still in order."""
-    rig = Rig().open()
+    rig = InboxRig().open()
     clock = [0.0]
     monkeypatch.setattr(inboxModule, "monotonic", lambda: clock[0])
 
@@ -112,7 +105,7 @@ def test_a_batch_is_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_error_is_reported_and_the_rest_runs() -> None:
     """A call that raises is reported with its function; the calls after it run."""
-    rig = Rig().open()
+    rig = InboxRig().open()
 
     def bad() -> None:
         raise SystemExit(3)
@@ -127,7 +120,7 @@ def test_an_error_is_reported_and_the_rest_runs() -> None:
 
 def test_an_error_of_a_contexts_run_is_reported_and_the_rest_runs() -> None:
     """Also where a caller has posted a context's ``run`` itself, with nothing for it to run."""
-    rig = Rig().open()
+    rig = InboxRig().open()
     empty = contextvars.Context().run
     empty(rig.inbox.post, contextvars.Context().run, (), {})
     empty(rig.post, 1)
@@ -138,7 +131,7 @@ def test_an_error_of_a_contexts_run_is_reported_and_the_rest_runs() -> None:
 
 def test_what_must_leave_the_loop_leaves_it_after_the_batch() -> None:
     """An error that the owner returns is raised out of the loop's turn, when the batch is done."""
-    rig = Rig().open()
+    rig = InboxRig().open()
     rig.fatal = KeyboardInterrupt
 
     def interrupted() -> None:
@@ -153,7 +146,7 @@ def test_what_must_leave_the_loop_leaves_it_after_the_batch() -> None:
 
 def test_an_interrupt_between_two_calls_loses_none() -> None:
     """A signal's exception that comes out of the reporting leaves the rest to another turn."""
-    rig = Rig()
+    rig = InboxRig()
 
     def interrupted(error: BaseException, function: object) -> None:
         raise KeyboardInterrupt
@@ -170,7 +163,7 @@ def test_an_interrupt_between_two_calls_loses_none() -> None:
 
 def test_a_lost_wakeup_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the loop swallows a wakeup, a call 0.3 s later brings both through."""
-    rig = Rig().open()
+    rig = InboxRig().open()
     clock = [10.0]
     monkeypatch.setattr(inboxModule, "monotonic", lambda: clock[0])
     rig.loop.dropWakeups = True
@@ -184,7 +177,7 @@ def test_a_lost_wakeup_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_contexts_are_propagated_and_isolated() -> None:
     """A call runs in its poster's context; what it sets there no other call sees."""
-    rig = Rig().open()
+    rig = InboxRig().open()
     variable = contextvars.ContextVar("variable", default="none")
     seen: list[str] = []
 
@@ -205,7 +198,7 @@ def test_contexts_are_propagated_and_isolated() -> None:
 
 def test_closing_runs_what_is_there_and_refuses_the_rest() -> None:
     """Closing runs the calls that were accepted; later ones raise and never run."""
-    rig = Rig().open()
+    rig = InboxRig().open()
     rig.post(1)
     rig.inbox.end()
     assert rig.out == [1]
@@ -217,7 +210,7 @@ def test_closing_runs_what_is_there_and_refuses_the_rest() -> None:
 
 def test_a_call_posted_by_the_last_calls_is_refused() -> None:
     """A call that is posted from within the last drain raises there, and is not run later."""
-    rig = Rig().open()
+    rig = InboxRig().open()
 
     def late() -> None:
         with pytest.raises(ReactorNotRunning):
@@ -238,7 +231,7 @@ def test_arguments_are_not_compared_when_a_call_is_taken_back() -> None:
 
         __hash__ = None  # type: ignore[assignment]
 
-    rig = Rig().open()
+    rig = InboxRig().open()
     rig.inbox.end()
     for _ in range(2):
         with pytest.raises(ReactorNotRunning):
@@ -247,7 +240,7 @@ def test_arguments_are_not_compared_when_a_call_is_taken_back() -> None:
 
 def test_a_closed_loop_refuses() -> None:
     """Once the loop was closed by somebody else, a call raises instead of vanishing."""
-    rig = Rig().open()
+    rig = InboxRig().open()
     rig.loop.close()
     with pytest.raises(ReactorNotRunning):
         rig.post(1)
@@ -255,7 +248,7 @@ def test_a_closed_loop_refuses() -> None:
 
 def test_an_inbox_can_be_opened_again() -> None:
     """After its end an inbox can serve another loop."""
-    rig = Rig().open()
+    rig = InboxRig().open()
     rig.inbox.end()
     rig.loop = FakeLoop()
     rig.open()
@@ -270,13 +263,13 @@ def test_every_call_either_runs_or_raises_while_the_inbox_closes() -> None:
     sys.setswitchinterval(1e-6)
     try:
         for _ in range(30):
-            rig = Rig().open()
+            rig = InboxRig().open()
             refused: list[int] = []
             start = threading.Barrier(5)
 
             def hammer(
                 base: int,
-                rig: Rig = rig,
+                rig: InboxRig = rig,
                 refused: list[int] = refused,
                 start: threading.Barrier = start,
             ) -> None:
@@ -302,7 +295,7 @@ def test_every_call_either_runs_or_raises_while_the_inbox_closes() -> None:
 
 def test_a_signal_handler_may_post_into_an_interrupted_post() -> None:
     """A signal handler may post while the very same thread is inside post: there is no lock."""
-    rig = Rig().open()
+    rig = InboxRig().open()
     before = signal.signal(signal.SIGALRM, lambda *_: rig.post("signal"))
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)

@@ -42,7 +42,7 @@ def runRound(seed: int, variant: str, seconds: float) -> str:
         found = runPython(arguments, timeout=LIMIT + seconds, env=debug)
     except Hung as hung:
         return str(hung)
-    if found.returncode == 0 and not found.stderr:
+    if found.returncode == 0 and not found.reports:
         return ""
     return f"return code {found.returncode}\n{found.stdout}{found.stderr}"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracle import Transcript, runPython
+from tests.oracle import Transcript, runProgram
 from twistlike.internet import threads
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.defer import Deferred, fail, succeed
@@ -41,13 +41,13 @@ def runOn(loop: str, debug: str, program: str) -> Transcript:
         setLoopFactory(uvloop.new_event_loop)
         """
     text = textwrap.dedent(head) + textwrap.dedent(program)
-    return runPython(["-W", "error", "-c", text], env={"PYTHONASYNCIODEBUG": debug})
+    return runProgram(text, ["-W", "error"], env={"PYTHONASYNCIODEBUG": debug})
 
 
 def assertRuns(loop: str, debug: str, program: str, stdout: str = "") -> None:
     """Run a program that ends well, and says nothing but what is expected."""
     transcript = runOn(loop, debug, program)
-    assert (transcript.returncode, transcript.stderr) == (0, "")
+    assert (transcript.returncode, transcript.reports) == (0, "")
     assert transcript.stdout == textwrap.dedent(stdout).lstrip("\n")
 
 

@@ -500,7 +500,7 @@ def test_descriptors_that_are_closed_under_a_reactor(loop: str, debug: str, tmp_
         pytest.importorskip("uvloop")
     program = ["-W", "error", "-c", CLOSED_UNDER_A_REACTOR, str(tmp_path), loop]
     transcript = runPython(program, env={"PYTHONASYNCIODEBUG": debug})
-    assert (transcript.stdout, transcript.stderr) == ("[1, 2, 3] []\n", "")
+    assert (transcript.stdout, transcript.reports) == ("[1, 2, 3] []\n", "")
 
 
 def test_only_after_calm(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,5 +81,5 @@ def _run(
 
 
 def _checked(transcript: Transcript) -> str:
-    assert (transcript.returncode, transcript.stderr) == (0, ""), transcript.stderr
+    assert (transcript.returncode, transcript.reports) == (0, ""), transcript.stderr
     return transcript.stdout
