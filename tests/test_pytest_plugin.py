@@ -33,7 +33,7 @@ class RunTests:
         self.pytester.makepyfile(text)
         plugins = ["twistlike.pytest_plugin", "pytest_asyncio.plugin", "anyio.pytest_plugin"]
         chosen = [word for plugin in (*plugins, "no:cacheprovider") for word in ("-p", plugin)]
-        return self.pytester.runpytest_subprocess(*chosen, *arguments, timeout=50)
+        return self.pytester.runpytest_subprocess(*chosen, *arguments, timeout=100)
 
 
 def test_tests_run_on_the_reactor(runTests: RunTests) -> None:
