@@ -22,6 +22,7 @@ from typing import Literal
 from tests.forkserver import ForkServer
 
 __all__ = [
+    "LIMIT",
     "ROOT",
     "Hung",
     "Transcript",
@@ -36,6 +37,9 @@ ROOT = Path(__file__).resolve().parent.parent
 """The project's folder: the processes find ``twistlike`` here."""
 
 Platform = Literal["twisted", "twistlike"]
+
+LIMIT = 100.0
+"""Seconds until a program is killed: it hangs. Others take a fraction, on a busy machine too."""
 
 # Of each interpreter.
 OPTIONS = ["-X", "faulthandler", "-X", "utf8", "-B"]
@@ -102,7 +106,7 @@ def run(
     on: Platform,
     *,
     args: Sequence[str] = (),
-    timeout: float = 30,
+    timeout: float = LIMIT,
     env: Mapping[str, str] | None = None,
     overlay: bool = False,
 ) -> Transcript:
@@ -143,7 +147,7 @@ def runProgram(
     script: Path | str = "<string>",
     args: Sequence[str] = (),
     *,
-    timeout: float = 30,
+    timeout: float = LIMIT,
     env: Mapping[str, str] | None = None,
 ) -> Transcript:
     """Run a program in a process of its own, for tests of what a running program does.
@@ -192,7 +196,7 @@ def assertSame(
     program: str,
     *,
     args: Sequence[str] = (),
-    timeout: float = 30,
+    timeout: float = LIMIT,
     env: Mapping[str, str] | None = None,
     overlay: bool = False,
 ) -> Transcript:
@@ -233,7 +237,7 @@ def normalise(text: str) -> str:
 def runPython(
     arguments: Sequence[str],
     *,
-    timeout: float = 30,
+    timeout: float = LIMIT,
     env: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
 ) -> Transcript:

@@ -44,4 +44,4 @@ class RunTests:
         self.pytester.makeini(f"[pytest]\nfilterwarnings = error\n{ini}")
         self.pytester.makepyfile(text)
         chosen = [word for plugin in (*plugins, "no:cacheprovider") for word in ("-p", plugin)]
-        return self.pytester.runpytest_subprocess(*chosen, *arguments, timeout=50)
+        return self.pytester.runpytest_subprocess(*chosen, *arguments, timeout=100)

@@ -89,7 +89,7 @@ def test_the_commands_in_the_documents_run(where: str, text: str) -> None:
             continue
         words = shlex.split(line, comments=True)
         assert words[0] == "python", f"{where}: {line}"
-        transcript = runPython(words[1:], cwd=ROOT, timeout=50)
+        transcript = runPython(words[1:], cwd=ROOT, timeout=100)
         assert transcript.returncode == 0, f"{where}: {line}\n{transcript.stderr}"
 
 

@@ -90,7 +90,7 @@ OUTPUTS = {
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_an_integration_does_what_it_says(name: str) -> None:
     """Each example with somebody else's framework ends well, and prints what it should."""
-    transcript = runPython(["-W", "error", str(ROOT / "examples" / f"{name}.py")], timeout=50)
+    transcript = runPython(["-W", "error", str(ROOT / "examples" / f"{name}.py")], timeout=100)
     assert (transcript.stdout, transcript.stderr) == (OUTPUTS[name], "")
     assert transcript.returncode == 0
 
@@ -186,12 +186,12 @@ def test_fastapi_loses_no_request_at_sigterm() -> None:
         for client in clients:
             client.start()
         for _ in clients:
-            assert firstAnswers.acquire(timeout=20)
+            assert firstAnswers.acquire(timeout=60)
         server.send_signal(signal.SIGTERM)
         for client in clients:
             client.join(30)
             assert not client.is_alive()
-        output, errors = server.communicate(timeout=20)
+        output, errors = server.communicate(timeout=60)
     finally:
         server.kill()
         server.communicate()

@@ -253,5 +253,7 @@ def test_help_needs_no_standard_input(folder: Path) -> None:
     """The command line works where standard input is closed."""
     command = f"{sys.executable} -m twistlike run script.py <&-"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, timeout=30)
+    done = subprocess.run(
+        command, shell=True, cwd=folder, env=env, capture_output=True, timeout=100
+    )
     assert (done.returncode, done.stderr) == (0, b"")

@@ -341,4 +341,4 @@ assert "logging" not in sys.modules
 
 def test_no_loop_is_needed() -> None:
     """Deferreds and coroutines over them work in a process that never imports asyncio."""
-    subprocess.run([sys.executable, "-c", _WITHOUT_LOOP], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", _WITHOUT_LOOP], check=True, timeout=100)

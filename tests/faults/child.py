@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.faults.harness import RECORD, Host, Program, Variant, programOf
 
 # How long a thread of a fault may take to end when the fault is over, in seconds.
-THREADS_END = 2.0
+THREADS_END = 20.0
 
 # asyncio's debug mode says so of each callback that takes longer than 0.1 s.
 SLOW = re.compile(r"Executing <.*> took \d+\.\d+ seconds", re.DOTALL)

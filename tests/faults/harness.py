@@ -29,12 +29,12 @@ T = TypeVar("T")
 
 # Seconds after which a fault hangs. Each takes a fraction of it, also on a machine that is busy.
 # Less of it is wanted where many are expected to hang: when the code is broken by hand.
-LIMIT = float(os.environ.get("FAULTS_LIMIT", "30"))
+LIMIT = float(os.environ.get("FAULTS_LIMIT", "60"))
 
 
 # What takes longer, in seconds, has waited. Less than the limit of a fault, and than what it might
 # wait for; what does not wait takes a fraction of it, also on a machine that is busy.
-AT_ONCE = LIMIT / 2
+AT_ONCE = LIMIT / 4
 
 
 @dataclass(frozen=True)

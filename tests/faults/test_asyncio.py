@@ -414,7 +414,7 @@ def test_idle_exit_with_a_lying_lock(host: Host) -> None:
     worker.wakeLock = Liar()  # type: ignore[assignment]
     waitFor(lambda: pool.stats().idle == 1)
     for number in range(20):
-        assert pool.submit(int, str(number)).result(5) == number
+        assert pool.submit(int, str(number)).result(20) == number
     assert lies[0] == 3
     pool.stop()
 

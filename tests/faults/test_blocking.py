@@ -79,7 +79,7 @@ def test_block_reactor_stops(host: Host) -> None:
     begin = host.run(main)
     for thread in threading.enumerate():
         if thread is not threading.main_thread():
-            thread.join(5)
+            thread.join(20)
     error, end = outcomes
     assert isinstance(error, ReactorNotRunning), error
     assert end - begin < 1
@@ -111,7 +111,7 @@ def test_block_reactor_ends_just_then(host: Host) -> None:
         thread.start()
 
     host.run(main, reactor, stop=False)
-    thread.join(5)
+    thread.join(20)
     assert not thread.is_alive()
     assert isinstance(outcomes[0], ReactorNotRunning)
 

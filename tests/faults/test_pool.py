@@ -459,7 +459,7 @@ def test_watchdog_from_the_reactor(host: Host) -> None:
     host.run(main)
     for thread in threading.enumerate():
         if thread.name == "PoolWatchdog":
-            thread.join(2)
+            thread.join(20)
             assert not thread.is_alive()
 
 

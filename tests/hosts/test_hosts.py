@@ -38,7 +38,7 @@ def left():
 def host(program: str, *flags: str, **env: str) -> Transcript:
     """Run a host; it must end well and have nothing to complain about."""
     done = runPython(
-        [*flags, "-W", "error", "-c", GUEST + textwrap.dedent(program)], timeout=60, env=env
+        [*flags, "-W", "error", "-c", GUEST + textwrap.dedent(program)], timeout=100, env=env
     )
     assert done.stderr == ""
     assert done.returncode == 0
@@ -241,7 +241,7 @@ def test_ipythons_running_loop() -> None:
                 """
             ),
         ],
-        timeout=60,
+        timeout=100,
         env={"IPYTHONDIR": "/tmp/ipython-of-tests"},
     )
     assert done.returncode == 0, done.stderr
@@ -272,7 +272,7 @@ def test_pytest_asyncio_with_a_loop_for_each_test(tmp_path: Path) -> None:
     options = ["-W", "error", "-o", "asyncio_default_fixture_loop_scope=function"]
     done = runPython(
         ["-m", "pytest", "-q", "-p", "no:cacheprovider", *options, path, f"--rootdir={tmp_path}"],
-        timeout=60,
+        timeout=100,
     )
     assert done.returncode == 0, done.stdout
     assert "6 passed" in done.stdout

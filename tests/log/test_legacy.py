@@ -654,7 +654,7 @@ def test_redirected_output_does_not_log_forever() -> None:
         print("printed")
         log.msg("logged")
     """
-    transcript = run(program, "twistlike", timeout=20)
+    transcript = run(program, "twistlike")
     assert transcript.returncode == 0
     assert "printed" in transcript.stderr
     assert transcript.stderr.count("logged") == 1

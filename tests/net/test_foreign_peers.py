@@ -58,7 +58,7 @@ def running(command: list[str], number: int) -> Iterator[None]:
         yield
     finally:
         peer.terminate()
-        peer.communicate(timeout=20)
+        peer.communicate(timeout=60)
 
 
 class HTTP(LineReceiver):
@@ -149,7 +149,7 @@ def test_curl_asks_several_times_on_one_connection(kind: str) -> None:
             answers = await gatherResults([Deferred.fromCoroutine(each) for each in asked])
             assert answers == [b"GET /%d 0\n" % n for n in range(5)]
 
-    onReactor(kind, main, timeout=50)
+    onReactor(kind, main, timeout=100)
 
 
 @pytest.mark.parametrize("kind", LOOPS)
@@ -170,7 +170,7 @@ def test_curl_asks_over_tls(kind: str, tmp_path: Path) -> None:
             answers = await curl(reactor, "--cacert", str(trusted), f"{url}/a", f"{url}/b")
             assert answers == b"GET /a 0\nGET /b 0\n"
 
-    onReactor(kind, main, timeout=50)
+    onReactor(kind, main, timeout=100)
 
 
 class Redis(LineReceiver):
@@ -245,7 +245,7 @@ def test_redis_is_asked(kind: str, tmp_path: Path) -> None:
                 assert await client.ask(b"QUIT") == b"OK"
                 assert isinstance(await client.lost, ConnectionDone)
 
-        onReactor(kind, main, timeout=50)
+        onReactor(kind, main, timeout=100)
 
 
 @pytest.mark.parametrize("kind", LOOPS)
@@ -279,7 +279,7 @@ def test_a_client_that_redis_throws_out_comes_back(kind: str, tmp_path: Path) ->
             factory.stopTrying()
             connector.disconnect()
 
-        onReactor(kind, main, timeout=50)
+        onReactor(kind, main, timeout=100)
 
 
 NGINX = """
@@ -344,7 +344,7 @@ def test_a_proxy_in_front(proxy: str, kind: str, tmp_path: Path) -> None:
         await port.stopListening()
 
     with peer:
-        onReactor(kind, main, timeout=50)
+        onReactor(kind, main, timeout=100)
 
 
 class Line(Protocol):

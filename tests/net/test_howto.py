@@ -18,7 +18,7 @@ def _text(name: str, loop: str) -> str:
 
 @cache
 def _twisteds(name: str) -> Transcript:
-    return run(_text(name, ""), "twisted", timeout=15)
+    return run(_text(name, ""), "twisted")
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -28,7 +28,7 @@ def test_program(name: str, loop: str) -> None:
     if loop == "uvloop":
         pytest.importorskip("uvloop")
     theirs = _twisteds(name)
-    ours = run(_text(name, LOOPS[loop]), "twistlike", timeout=15)
+    ours = run(_text(name, LOOPS[loop]), "twistlike")
     assert ours.lines == theirs.lines, ours.stderr
     assert theirs.lines
     assert ours.returncode == theirs.returncode == 0, theirs.stderr

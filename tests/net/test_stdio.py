@@ -79,7 +79,7 @@ def runBoth(tmp_path: Path, mode: str, source: str, stdout: Any = subprocess.PIP
             ["/bin/sh", "-c", line[source], str(text), *command],
             stdout=stdout,
             stderr=subprocess.PIPE,
-            timeout=20,
+            timeout=100,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             text=True,
         )

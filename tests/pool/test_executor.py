@@ -188,7 +188,7 @@ def test_contract_in_another_interpreter(name: str) -> None:
     """At the interpreter's end jobs finish; after it a RuntimeError says so, whatever the pool."""
     head = LAST if name == "test_submit_after_interpreter_shutdown" else ""
     program = f"{head}\nfrom tests.pool.test_executor import AsExecutor\n"
-    transcript = runPython(["-c", program + textwrap.dedent(PROGRAMS[name])], timeout=20)
+    transcript = runPython(["-c", program + textwrap.dedent(PROGRAMS[name])])
     if head:
         said = "RuntimeError: cannot schedule new futures after interpreter shutdown"
         assert transcript.stdout.splitlines() == [said] * 12, transcript

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracle import Transcript, runProgram, runPython
+from tests.oracle import LIMIT, Transcript, runProgram, runPython
 from tests.waits import WAIT
 from twistlike._pool import worker
 from twistlike.python.threadpool import ThreadPool
@@ -21,7 +21,7 @@ from twistlike.python.threadpool import ThreadPool
 posix = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
 
 
-def runWithPool(program: str, timeout: float = 20) -> Transcript:
+def runWithPool(program: str, timeout: float = LIMIT) -> Transcript:
     """Run a program that uses a pool in a process of its own. Warnings are errors."""
     start = "import threading, time, sys\nfrom twistlike.python.threadpool import *\n"
     return runProgram(start + textwrap.dedent(program), ["-W", "error"], timeout=timeout)
@@ -353,7 +353,7 @@ def test_submitting_from_finalizers_and_signal_handlers() -> None:
         gc.set_threshold(0); gc.collect(); gc.collect()
         time.sleep(0)
         for _ in range(made):
-            assert ran.acquire(timeout=5)
+            assert ran.acquire(timeout=20)
         pool.stop()
         print("ok", made > 100)
         """
@@ -517,9 +517,9 @@ def test_forks_under_load() -> None:
             child = os.fork()
             if child == 0:
                 import faulthandler; faulthandler.dump_traceback_later(5, exit=True)
-                good = pool.submit(pow, 2, 3).result(4) == 8
+                good = pool.submit(pow, 2, 3).result(20) == 8
                 other = ThreadPool(0, 1)
-                good = good and other.submit(pow, 2, 3).result(4) == 8
+                good = good and other.submit(pow, 2, 3).result(20) == 8
                 pool.stop(); other.stop()
                 os._exit(0 if good else 1)
             assert os.waitpid(child, 0)[1] == 0
@@ -528,7 +528,7 @@ def test_forks_under_load() -> None:
         pool.stop()
         print("ok")
         """,
-        timeout=40,
+        timeout=LIMIT,
     )
     assert (transcript.stdout, transcript.stderr) == ("ok\n", "")
 
@@ -619,7 +619,7 @@ def test_exit_while_others_submit() -> None:
                 except PoolStoppedError:
                     return
         threading.Thread(target=late, daemon=True).start()
-        atexit.register(lambda: print(pool.submit(pow, 2, 3).result(5)))
+        atexit.register(lambda: print(pool.submit(pow, 2, 3).result(20)))
         """,
         timeout=9,
     )

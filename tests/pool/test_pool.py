@@ -1086,7 +1086,7 @@ def test_watchdog_warns_once_and_names_what_blocks(
     assert "3 jobs wait in pool slow" in text
     assert "2 workers" in text
     assert text.count("_open.wait") == 2
-    assert "PoolThread-slow-0 has run tests.pool.test_pool.Gate for" in text
+    assert "PoolThread-slow-0 has run tests.waits.Gate for" in text
 
 
 def test_watchdog_needs_no_thread_while_the_pool_copes(makePool: MakePool) -> None:

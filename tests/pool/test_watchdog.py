@@ -41,7 +41,7 @@ if "handler" in how:
     logger.addHandler(Handler())
 
 def eventually(condition):
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.001)
@@ -54,10 +54,10 @@ full.start()
 def fill():
     with full.compensated(act if "onWedged" in how else None):
         inside.set()
-        gate.wait(9)
+        gate.wait(60)
 
 full.callInThread(fill)
-assert inside.wait(5)
+assert inside.wait(20)
 full.callInThread(int)
 if how == "kill":
     def dogs():
@@ -68,20 +68,20 @@ if how == "kill":
         ctypes.c_ulong(first.ident), ctypes.py_object(SystemExit))
     eventually(lambda: first not in dogs())
 else:
-    assert entered.wait(5)
+    assert entered.wait(20)
 
 # Another one needs a spare worker, which only the watchdog starts.
 for _ in range(3):
     other = ThreadPool(0, 1)
     other.start()
-    ask = lambda: other.submit(int, "7").result(5)
-    print(other.submit(ask).result(5))
+    ask = lambda: other.submit(int, "7").result(20)
+    print(other.submit(ask).result(20))
     other.stop()
 
 time.sleep(0.2)  # ten rounds, in which nothing is said twice
 gate.set()
 full.callInThread(leave.set)
-leave.wait(5)
+leave.wait(20)
 full.stop()
 eventually(lambda: not watchdog._watched and len(watchdog._token) == 1)
 print("ended")
@@ -133,13 +133,13 @@ gate = threading.Event()
 pools = [ThreadPool(0, 1) for _ in range(2)]
 for pool in pools:
     pool.start()
-    pool.callInThread(gate.wait, 9)
+    pool.callInThread(gate.wait, 60)
     pool.callInThread(int)
 while len(looks) < 5:
     time.sleep(0.01)
 other = ThreadPool(0, 1)
 other.start()
-print(other.submit(lambda: other.submit(int, "7").result(5)).result(5))
+print(other.submit(lambda: other.submit(int, "7").result(20)).result(20))
 gate.set()
 for pool in [*pools, other]:
     pool.stop()

@@ -386,7 +386,7 @@ def test_a_ported_program_runs(tmp_path: Path) -> None:
         "twisted.internet.task.react(main)\n",
         encoding="utf-8",
     )
-    expected = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=30)
+    expected = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=100)
     assert port(path, "--write").returncode == 0
     transcript = runPython(["-W", "error", "-S", str(path)])
     assert (transcript.stdout, transcript.stderr) == (expected.stdout, "")

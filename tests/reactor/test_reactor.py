@@ -1239,7 +1239,7 @@ def test_a_reactor_that_nobody_wants_is_collected() -> None:
         gc.collect()
         assert gone() is None
         for worker in workers:
-            worker.join(5)
+            worker.join(20)
             assert not worker.is_alive()
 
     asyncio.run(main())

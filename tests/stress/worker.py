@@ -290,7 +290,7 @@ class Round:
         gc.collect()
         for thread in threading.enumerate():
             if thread is not threading.main_thread():
-                thread.join(5)
+                thread.join(20)
         assert threading.active_count() == before, threading.enumerate()
         # What was posted before a start that never came is kept, for a next one: run it.
         self.host.run(nothing, self.reactor)

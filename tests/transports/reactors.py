@@ -29,7 +29,7 @@ def newLoop(kind: str) -> asyncio.AbstractEventLoop:
     return loop
 
 
-def onReactor(kind: str, main: Callable[[Any], Awaitable[Any]], timeout: float = 20) -> Any:
+def onReactor(kind: str, main: Callable[[Any], Awaitable[Any]], timeout: float = 60) -> Any:
     """Run a coroutine function with a reactor, and return what it returns.
 
     Args:

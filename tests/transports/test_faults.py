@@ -6,13 +6,13 @@ from textwrap import dedent
 
 import pytest
 
-from tests.oracle import Transcript, run
+from tests.oracle import LIMIT, Transcript, run
 from tests.transports.programs import HEADER, LOOPS
 
 WATCHING = ["asyncio", "uvloop", "debug"]
 
 
-def ours(program: str, loop: str, *, timeout: float = 30) -> Transcript:
+def ours(program: str, loop: str, *, timeout: float = LIMIT) -> Transcript:
     """Run a program for twistlike on a kind of loop; it must end well."""
     if loop == "uvloop":
         pytest.importorskip("uvloop")
@@ -293,7 +293,7 @@ def test_many_connections(loop: str) -> None:
         task.react(lambda reactor: defer.ensureDeferred(main()))
         """,
         loop,
-        timeout=60,
+        timeout=LIMIT,
     )
     assert done.stdout.splitlines() == ["True", "0"]
 

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.oracle import Transcript, run
+from tests.oracle import LIMIT, Transcript, run
 from tests.transports.programs import HEADER, LOOPS
 
 FACTORIES = {
@@ -18,7 +18,7 @@ FACTORIES = {
 """What makes a loop of a kind for a host, in a program that begins with `LOOPS`."""
 
 
-def ours(program: str, loop: str, *parts: str, timeout: float = 30) -> Transcript:
+def ours(program: str, loop: str, *parts: str, timeout: float = LIMIT) -> Transcript:
     """Run a program for twistlike on a kind of loop; it must end well."""
     if loop == "uvloop":
         pytest.importorskip("uvloop")
@@ -191,7 +191,7 @@ def test_SystemExit_of_dataReceived_ends_a_host(loop: str) -> None:
             asking.close()
         """.replace("FACTORY", FACTORIES[loop])
     parts = (LOOPS[loop], HEADER, EXITS.replace("RAISED", "SystemExit(7)"), program)
-    done = run("\n".join(dedent(each) for each in parts), "twistlike", timeout=30)
+    done = run("\n".join(dedent(each) for each in parts), "twistlike")
     assert done.stdout.splitlines() == ["lost SystemExit", "0 b''"], done.stderr
     assert done.returncode == 7
 

@@ -929,7 +929,7 @@ def test_openssls_client_speaks_and_may_not_renegotiate(folder: Path) -> None:
         script = 'printf "%s\\n" "$0"; sleep 0.5'
         feed = subprocess.Popen(["/bin/sh", "-c", script, text.decode()], stdout=subprocess.PIPE)
         with feed:
-            return subprocess.run(command, stdin=feed.stdout, capture_output=True, timeout=20)
+            return subprocess.run(command, stdin=feed.stdout, capture_output=True, timeout=60)
 
     async def main(reactor: Any) -> None:
         from twistlike.internet.threads import deferToThreadPool

@@ -73,7 +73,7 @@ def test_handshakes_that_stall_by_the_hundred(loop: str) -> None:
         """,
         loop,
         tls(),
-        timeout=50,
+        timeout=100,
     )
     assert done.stdout.splitlines()[0] == "b'well'"
     assert "Traceback" not in done.stderr

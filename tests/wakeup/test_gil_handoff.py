@@ -271,10 +271,10 @@ for _ in range(30):
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(worker.thread.ident), ctypes.py_object(SystemExit))
     pool.callInThread(int)
-    worker.thread.join(5)
+    worker.thread.join(20)
     assert not worker.thread.is_alive()
     assert lock() is None
-    assert pool.submit(int).result(5) == 0
+    assert pool.submit(int).result(20) == 0
 pool.stop()
 print("ok")
 """

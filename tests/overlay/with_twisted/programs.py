@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle import Transcript, runPython
+from tests.oracle import LIMIT, Transcript, runPython
 
 __all__ = ["LOOPS", "QUIET", "inHost", "inRun", "onEachLoop"]
 
@@ -41,7 +41,7 @@ def inRun(
     program: str,
     loop: str,
     *arguments: str,
-    timeout: float = 40,
+    timeout: float = LIMIT,
     env: Mapping[str, str] | None = None,
 ) -> str:
     """Run a program by `python -m twistlike run`; it must succeed and say nothing on stderr.
@@ -59,7 +59,7 @@ def inRun(
     return _run(["-m", "twistlike", "run", "--loop", loop], program, arguments, timeout, env)
 
 
-def inHost(program: str, loop: str, *, timeout: float = 40) -> str:
+def inHost(program: str, loop: str, *, timeout: float = LIMIT) -> str:
     """Run a program that calls `runHost(main)`, in the same way; `main` is a coroutine function."""
     return _run([], textwrap.dedent(HOST) + textwrap.dedent(program), [loop], timeout, None)
 
