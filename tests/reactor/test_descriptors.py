@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.oracle import assertSame
+from tests.transports.reactors import newLoop
 from twistlike.internet.asyncioreactor import Reactor
 from twistlike.internet.error import ConnectionFdescWentAway, ConnectionLost, WrongThreadError
 from twistlike.internet.interfaces import IReactorFDSet
@@ -285,3 +286,49 @@ def test_a_reactor_can_be_made_for_a_loop() -> None:
     assert found == [loop]
     assert not loop.is_closed()
     loop.close()
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_an_error_that_is_taken_is_not_the_end(kind: str) -> None:
+    """A UDP socket that was refused goes on to be watched: uvloop stops at an error by itself."""
+    loop = newLoop(kind)
+    reactor = Reactor(loop)
+    heard: list[bytes] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        nobody = peer.getsockname()
+
+    class Datagrams:
+        def __init__(self) -> None:
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.socket.setblocking(False)
+            self.socket.connect(nobody)
+
+        def fileno(self) -> int:
+            return self.socket.fileno()
+
+        def doRead(self) -> None:
+            try:
+                heard.append(self.socket.recv(100))
+            except ConnectionRefusedError:
+                heard.append(b"refused")
+                if len(heard) == 2:
+                    peer.bind(nobody)
+                    peer.sendto(b"taken", self.socket.getsockname())
+                else:
+                    self.socket.send(b"to nobody")
+            else:
+                reactor.stop()
+
+        def connectionLost(self, reason: Failure) -> None:
+            raise AssertionError(reason)
+
+    watched = Datagrams()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer, watched.socket:
+        reactor.addReader(watched)
+        reactor.callWhenRunning(watched.socket.send, b"to nobody")
+        reactor.callLater(10, reactor.stop)
+        reactor.run(installSignalHandlers=False)
+        reactor.removeAll()
+    loop.close()
+    assert heard == [b"refused", b"refused", b"taken"]

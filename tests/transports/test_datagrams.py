@@ -15,9 +15,11 @@ import pytest
 from tests.oracle import Transcript, run
 from tests.transports.datagram_programs import DATAGRAM_HEADER, DATAGRAM_PROGRAMS, ON_ASYNCIO
 from tests.transports.programs import LOOPS
+from tests.transports.reactors import KINDS, onReactor
 from tests.waits import until
 from twistlike.internet import reactor
 from twistlike.internet.address import IPv4Address
+from twistlike.internet.defer import Deferred
 from twistlike.internet.error import WrongThreadError
 from twistlike.internet.protocol import DatagramProtocol
 from twistlike.logger import capturedLogs
@@ -309,3 +311,40 @@ def test_a_coroutine_function_is_reported() -> None:
     texts = [str(event["log_failure"].value) for event in events if "log_failure" in event]
     assert len(texts) == 1
     assert "coroutine function" in texts[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("pause", [True, False])
+def test_a_refused_datagram_leaves_a_port_that_hears(kind: str, pause: bool) -> None:
+    """Several are refused, one after the other or at once: what comes afterwards is received."""
+
+    class Refused(Side):
+        def connectionRefused(self) -> None:
+            self.heard.put_nowait((b"refused", None))
+
+    async def main(reactor: Any) -> None:
+        side = Refused()
+        async with reactor.listenUDP(0, side, interface="127.0.0.1") as port:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+                peer.bind(("127.0.0.1", 0))
+                nobody = peer.getsockname()
+            port.connect(*nobody)
+            for _ in range(3):
+                port.write(b"to nobody")
+                if pause:
+                    assert await task(side.heard.get()) == (b"refused", None)
+            if not pause:
+                assert await task(side.heard.get()) == (b"refused", None)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+                peer.bind(nobody)
+                peer.connect(("127.0.0.1", port.getHost().port))
+                for number in range(3):
+                    peer.send(b"%d" % number)
+                    while (heard := (await task(side.heard.get()))[0]) == b"refused":
+                        pass
+                    assert heard == b"%d" % number
+
+    def task(waiting: Any) -> Any:
+        return Deferred.fromFuture(asyncio.ensure_future(waiting))
+
+    onReactor(kind, main)

@@ -163,27 +163,24 @@ class Descriptors(Part):
     def _isReady(self, selectable: Any, reading: bool) -> None:
         """Hear from the loop that there is something to read, or room to write."""
         # A copy each time: what one call sets in the context, the next one must not see.
-        context = self._of(reading)[selectable][1].copy()
+        number, watched = self._of(reading)[selectable][:2]
+        context = watched.copy()
+        isUvloop = type(self._loop).__module__.partition(".")[0] == "uvloop"
+        # Before the call: what is called may take the error, as a UDP socket's recv does.
+        hasError = isUvloop and _hasError(number)
         fatal: BaseException | None = context.run(self._call, selectable, reading)
-        if type(self._loop).__module__.partition(".")[0] == "uvloop":
+        if hasError:
             self._watchAgain(selectable, reading)
         if fatal is not None:
             raise fatal
 
     def _watchAgain(self, selectable: Any, reading: bool) -> None:
-        """Watch an object anew whose connection has been reset.
+        """Watch an object anew whose connection has been reset, or a datagram of which refused.
 
         Of a descriptor with an error uvloop tells once, and then never again, though there may be
-        more to read before it.
+        more to read before it or after it.
         """
-        import select  # only for loops of uvloop
-
-        if selectable not in self._of(reading) or (selectable, reading) in self._polled:
-            return
-        number = self._of(reading)[selectable][0]
-        events = select.poll()
-        events.register(number, 0)
-        if events.poll(0):  # an error or a hang-up, which poll tells without being asked
+        if selectable in self._of(reading) and (selectable, reading) not in self._polled:
             self._unwatch(selectable, reading)
             self._watch(selectable, reading)
 
@@ -218,3 +215,12 @@ class Descriptors(Part):
         except BaseException as error:
             return self._onError(error, getattr(selectable, method, selectable))
         return None
+
+
+def _hasError(descriptor: int) -> bool:
+    """Return whether a descriptor has an error or a hang-up: poll tells of these unasked."""
+    import select  # only for loops of uvloop
+
+    events = select.poll()
+    events.register(descriptor, 0)
+    return bool(events.poll(0))

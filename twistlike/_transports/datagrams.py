@@ -140,6 +140,12 @@ class BaseDatagramPort(BasePort):
         self._call(self.protocol.datagramReceived, data, address)
 
     def _refused(self) -> None:
+        """Hear that nobody took an earlier datagram, from a call that has taken the error."""
+        net = self._net
+        if self._reading and net.loop is not None and net.canWatch and not net.tellsAlways:
+            # uvloop watches no longer what has had an error. It does not matter who has seen that.
+            self.stopReading()
+            self.startReading()
         if self._isConnected:
             self._call(self.protocol.connectionRefused)
 
