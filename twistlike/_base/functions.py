@@ -12,6 +12,7 @@ from typing import Any
 __all__ = [
     "ASYNC",
     "checkClock",
+    "checkFactory",
     "checkFunction",
     "describe",
     "describeWithPlace",
@@ -123,3 +124,26 @@ def _codeOf(function: object) -> Any:
     if type(target) is MethodType:
         target = target.__func__
     return target.__code__ if type(target) is FunctionType else None
+
+
+def checkFactory(factory: object, caller: str) -> None:
+    """Refuse what makes no protocols.
+
+    Args:
+        factory: What a user wants to have asked for a protocol.
+        caller: The name of the function that was given it.
+
+    Raises:
+        TypeError: If it has no `buildProtocol`, or is the class of a factory.
+    """
+    if not callable(getattr(factory, "buildProtocol", None)):
+        name = (factory if isinstance(factory, type) else type(factory)).__qualname__
+        kind = f"the class {name}" if isinstance(factory, type) else f"an object of type {name}"
+        raise TypeError(
+            f"{caller} takes a factory of protocols, not {kind}: for a protocol write"
+            " Factory.forProtocol(...) with its class"
+        )
+    if isinstance(factory, type):
+        raise TypeError(
+            f"{caller} takes a factory, not its class: make one, {factory.__qualname__}()"
+        )

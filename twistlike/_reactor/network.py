@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import WrongThreadError
+from twistlike._base.functions import checkFactory
 from twistlike._reactor.network_names import NameMethods
 from twistlike._reactor.network_process import ProcessMethods
 from twistlike._reactor.network_tls import TLSMethods
@@ -65,6 +66,7 @@ class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
         from twistlike._transports.tcp import Port
 
         self._inOurThread("listenTCP")
+        checkFactory(factory, "listenTCP")
         listening = Port(port, factory, backlog, interface, self)
         listening.startListening()
         return listening
@@ -97,6 +99,7 @@ class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
         from twistlike._transports.tcp import Connector
 
         self._inOurThread("connectTCP")
+        checkFactory(factory, "connectTCP")
         connector = Connector(host, port, factory, timeout, bindAddress, self)
         connector.connect()
         return connector
@@ -130,6 +133,7 @@ class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
         from twistlike._transports.unix import Port
 
         self._inOurThread("listenUNIX")
+        checkFactory(factory, "listenUNIX")
         listening = Port(address, factory, backlog, mode, self, wantPID)
         listening.startListening()
         return listening
@@ -158,6 +162,7 @@ class Network(NameMethods, DatagramNetwork, ProcessMethods, TLSMethods):
         from twistlike._transports.unix import Connector
 
         self._inOurThread("connectUNIX")
+        checkFactory(factory, "connectUNIX")
         connector = Connector(address, factory, timeout, self, checkPID)
         connector.connect()
         return connector

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.functions import checkFactory
+
 if TYPE_CHECKING:
     from twistlike._transports.interfaces import IProtocolFactory
     from twistlike._transports.tcp import Connector, Port
@@ -60,6 +62,7 @@ class TLSMethods:
         from twistlike._transports.tls import TLSMemoryBIOFactory
 
         self._inOurThread("listenSSL")
+        checkFactory(factory, "listenSSL")
         wrapped: Any = TLSMemoryBIOFactory(contextFactory, False, factory)
         return self.listenTCP(port, wrapped, backlog, interface)
 
@@ -93,5 +96,6 @@ class TLSMethods:
         from twistlike._transports.tls import TLSMemoryBIOFactory
 
         self._inOurThread("connectSSL")
+        checkFactory(factory, "connectSSL")
         wrapped = TLSMemoryBIOFactory(contextFactory, True, factory)
         return self.connectTCP(host, port, wrapped, timeout, bindAddress)
