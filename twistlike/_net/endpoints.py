@@ -444,7 +444,14 @@ def connectProtocol(endpoint: IStreamClientEndpoint, protocol: P) -> Deferred[P]
 
     Returns:
         A Deferred with the protocol, once it is connected. Cancelling gives the attempt up.
+
+    Raises:
+        TypeError: It is the class of a protocol.
     """
+    if isinstance(protocol, type):
+        raise TypeError(
+            f"connectProtocol takes a protocol, not its class: make one, {protocol.__qualname__}()"
+        )
 
     class OneShotFactory(Factory[Any]):
         noisy = False

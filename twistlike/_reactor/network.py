@@ -148,9 +148,11 @@ class Network:
             WrongThreadError: In another thread than the loop's.
         """
         with LoadingForPort(interface, port):
+            from twistlike._transports.factories import LISTENS, checkFactory
             from twistlike._transports.tls import TLSMemoryBIOFactory
 
         self._inOurThread("listenSSL")
+        checkFactory(factory, LISTENS, "listenSSL")
         wrapped: Any = TLSMemoryBIOFactory(contextFactory, False, factory)
         return self.listenTCP(port, wrapped, backlog, interface)
 
@@ -181,9 +183,11 @@ class Network:
             TypeError: There is no context for a client to be had.
             WrongThreadError: In another thread than the loop's.
         """
+        from twistlike._transports.factories import CONNECTS, checkFactory
         from twistlike._transports.tls import TLSMemoryBIOFactory
 
         self._inOurThread("connectSSL")
+        checkFactory(factory, CONNECTS, "connectSSL")
         wrapped = TLSMemoryBIOFactory(contextFactory, True, factory)
         return self.connectTCP(host, port, wrapped, timeout, bindAddress)
 
