@@ -6,7 +6,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from twistlike._base.failure import Failure
-from twistlike._base.naming import showAs
+from twistlike._base.naming import callAs, showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
     COLLECT,
@@ -294,7 +294,6 @@ class _Gathered(DeferredList):
 
     __slots__ = ("_results",)
 
-    _shownAs = "DeferredList"
     _shownName = "gatherResults"
 
     @property
@@ -355,8 +354,6 @@ class _Race(Collector[Any]):
     """What `race` returns."""
 
     __slots__ = ("_failures", "_won")
-
-    _shownAs = "Deferred"
 
     def __init__(self, ds: Sequence[Deferred[Any]]) -> None:
         self._start("race", ds)
@@ -447,3 +444,5 @@ showAs(
         "race",
     ],
 )
+callAs(DeferredList, _Gathered)
+callAs(Deferred, _Race)

@@ -27,7 +27,7 @@ from twistlike._base.deprecation import warnDeprecated
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure, withTraceback
 from twistlike._base.functions import describeWithPlace, withoutArguments
-from twistlike._base.naming import showAs
+from twistlike._base.naming import callAs, showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
     NON_DEFERRED_TYPES,
@@ -89,8 +89,6 @@ class _Unfinished(Deferred[Any]):
 
     __slots__ = ("again", "cancelling")
 
-    _shownAs = "Deferred"
-
     cancelling: bool
     again: bool
 
@@ -108,8 +106,6 @@ class CoroutineDeferred(Deferred[_T]):
         "loop",
         "thread",
     )
-
-    _shownAs = "Deferred"
 
     # None once the coroutine has ended.
     _send: Any  # the coroutine's send, bound once because it is called for each step
@@ -627,6 +623,7 @@ def _valueOf(error: Any, coro: Any) -> Any:
     return error.value
 
 
+callAs(Deferred, CoroutineDeferred, _Unfinished)
 showAs(
     "twistlike.internet.defer",
     globals(),

@@ -732,7 +732,7 @@ class Deferred(DeferredFields[_T]):
         return state.source if isinstance(state, ChainSource) else None
 
     def __str__(self) -> str:
-        name = self._shownAs or type(self).__name__
+        name = type(self).__name__
         inner = self._chainedTo
         if inner is not None:
             return f"<{name} at 0x{id(self):x} waiting on Deferred at 0x{id(inner):x}>"

@@ -75,7 +75,6 @@ class DeferredFields(_Awaitable[_T]):
     _orphaned: bool = False
 
     debug: bool = False
-    _shownAs: str = ""  # the name of the class in texts, where it is not the class's own
 
 
 attributesOf: Any = vars(DeferredFields)["__dict__"].__get__

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twistlike._base.error import WrongThreadError
+from twistlike._base.naming import callAs
 from twistlike._defer.deferred import Deferred
 from twistlike._eventloop import current
 from twistlike._reactor.current import currentReactor
@@ -43,8 +44,6 @@ class ItemDeferred(Deferred[T]):
     """A Deferred of an item that is given back if the task that waits for it is cancelled."""
 
     __slots__ = ("_awaiting", "_item")
-
-    _shownAs = "Deferred"
 
     def __init__(self, canceller: Callable[[Deferred[Any]], None]) -> None:
         super().__init__(canceller)
@@ -134,3 +133,6 @@ def reactorOfThisThread(name: str, instead: str) -> Reactor:
             )
         life.acceptWork(name)
     return reactor
+
+
+callAs(Deferred, ItemDeferred)

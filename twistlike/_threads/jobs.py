@@ -70,8 +70,6 @@ class OutstandingDeferred(Deferred[T]):
 
     __slots__ = ("outstanding", "poster")
 
-    _shownAs = "Deferred"
-
     poster: ThreadsafePoster
     outstanding: set[Outstanding]
 
