@@ -263,7 +263,11 @@ class Inbox(Part):
             # Race: a poster finds no waker. It appends before it looks for it, we look for calls
             # once it is installed.
             self._waker = wakerFor(loop, self.drain, self._latest)
-            self.drain(self._wakeup)
+            try:
+                self.drain(self._wakeup)
+            except BaseException:
+                self._ask(self._waker)  # a signal's exception may have come before all was run
+                raise
 
     def end(self) -> None:
         """Refuse further calls, and run those that are there. Does nothing the second time."""
