@@ -161,6 +161,8 @@ LONG: dict[str, str] = {
     "_defer.deferred:callback": "a firing; half of it is what runs a waiter alone: taken out, each "
     "await would make one call more",
     "_reactor.reactor": "one class, whose methods are Twisted's and only hand on",
+    "_reactor.lifecycle": "the life of a reactor, whole: its states and what each change does",
+    "_timers.queue": "a timer and the queue of them: each knows the entries of the other",
     "_transports.stream:_readReady": "an echo of 3 us: taken apart, it would take two calls more",
     "_pool.workers": "the workers, whole: their permits, wakeups and ends hang together",
     "_pool.worker:_work": "the loop of a worker: taken apart, each job would make one call more",

@@ -138,6 +138,8 @@ def eachHit(
     thread: Callable[[str], bool] | None = None,
     kind: type[BaseException] = Hit,
     least: int = 1,
+    first: int = 1,
+    every: int = 1,
 ) -> Iterator[Hits]:
     """Yield `Hits` for the first point, the second and so on, until there is none any more.
 
@@ -146,8 +148,10 @@ def eachHit(
         thread: As for `Hits`.
         kind: As for `Hits`.
         least: How many points there must be at the least.
+        first: At which point to begin.
+        every: At how many points further to go on: an operation with many is not hit at each.
     """
-    for step in range(1, MOST_STEPS):
+    for step in range(first, MOST_STEPS, every):
         hits = Hits(step, where, thread, kind)
         yield hits
         if not hits.reached:
@@ -233,16 +237,23 @@ if sys.version_info >= (3, 12):
         _current = None
 
 else:
+    _current: Hits | None = None
+
+    def _profile(frame: Any, event: str, _: object) -> None:
+        hits = _current
+        if hits is not None and event in ("call", "c_return") and hits._counts(frame.f_code):
+            hits._point(frame.f_code, frame.f_lineno, event)
+
+    threading.setprofile(_profile)  # for all threads that start from now on
 
     def _begin(hits: Hits) -> None:
-        def profile(frame: Any, event: str, _: object) -> None:
-            if event in ("call", "c_return") and hits._counts(frame.f_code):
-                hits._point(frame.f_code, frame.f_lineno, event)
-
-        if hits._thread is not None:
-            threading.setprofile(profile)  # for threads that start from now on
-        sys.setprofile(profile)
+        global _current
+        _current = hits
+        if hits._here.counts:
+            sys.setprofile(_profile)
 
     def _end() -> None:
-        sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        global _current
+        _current = None
+        if threading.current_thread() is threading.main_thread():
+            sys.setprofile(None)

@@ -67,5 +67,10 @@ def repair(error: BaseException, function: Any, args: tuple[Any, ...]) -> None:
     """Repair what an exception out of a posted function may have left undone, if it says how."""
     if type(function) is MethodType:
         function, args = function.__func__, (function.__self__, *args)
-    if type(function) is FunctionType and (repairing := function.__dict__.get(_REPAIR)) is not None:
+    if type(function) is FunctionType:
+        repairing = function.__dict__.get(_REPAIR)
+    else:
+        # Of the class: an object's own answer may be anybody's code.
+        repairing, args = getattr(type(function), _REPAIR, None), (function,)
+    if repairing is not None:
         repairing(error, *args)

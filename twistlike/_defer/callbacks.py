@@ -268,6 +268,7 @@ def collectOne(current: Deferred[Any], result: Any, index: int, collector: Any) 
         noted = collector._collect(result, index, failed)
     except BaseException as error:
         failed, noted = True, False
+        _interrupted(error, COLLECT, collector)
         current.result = _failureOf(error)
     if noted and noted is not KEEP:
         current.result = None
@@ -290,7 +291,8 @@ def _unwind(stack: list[_Frame] | None, following: Deferred[Any] | None) -> _Fra
                 return following, False, None
         if not stack:
             return None
-        frame = stack.pop()
+        frame = stack[-1]
+        del stack[-1]
         if frame[1]:
             return frame
         # One that was left while it was not running. Something may have run it since.
@@ -315,10 +317,10 @@ def runCallbacks(current: Any, result: Any) -> None:
     inner: Any
     outer: Any
     while True:
+        done = 0  # how many entries have run
         entries: Any = current._callbacks
         if type(entries) is not list:
             entries = () if entries is None else _listed(current)
-        done = 0  # how many of them have run
         for entry in entries:
             done += 1
             try:
@@ -371,6 +373,12 @@ def runCallbacks(current: Any, result: Any) -> None:
             except BaseException as error:
                 if type(error) is TypeError:
                     error = _explain(error, current, entry, failed)
+                if type(entry) is tuple and entry[0] in _WAITERS:
+                    callback, errback, extra = entry
+                    following = _interrupted(error, callback, extra)
+                    if following is not None:
+                        result = current.result = _failureOf(error)
+                        break
                 result = current.result = _failureOf(error)
                 failed = raised = True
                 continue
@@ -415,7 +423,8 @@ def runCallbacks(current: Any, result: Any) -> None:
             if not stack:
                 break
             if stack[-1][1]:
-                current, _, result = stack.pop()
+                current, _, result = stack[-1]
+                del stack[-1]  # no call: where it returns a signal's exception may come
                 current.result = taken = result
                 failed = type(result) not in NON_DEFERRED_TYPES and issubclass(
                     type(result), Failure
@@ -428,6 +437,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                 current._callbacks = None
             else:
                 del entries[:done]
+                done = 0
             if callback is CONTINUE:
                 outer = following
                 outer.result = result
@@ -488,6 +498,24 @@ def runCallbacks(current: Any, result: Any) -> None:
     # variables. None of them may lead back to a Deferred that holds the exception.
     entries = entry = extra = current = following = outer = inner = result = None
     taken = frame = stack = None
+
+
+_WAITERS = (CONTINUE, RESUME, KEEP, COLLECT)
+
+
+def _interrupted(error: BaseException, kind: Any, waiter: Any) -> Any:
+    """Let somebody who waits fail, as a signal's exception came in the middle of telling him.
+
+    Returns:
+        what `_resume` would.
+    """
+    if kind is CONTINUE:
+        return waiter
+    if kind is not COLLECT:
+        return waiter._interrupted(error)
+    if not waiter.called:
+        waiter._fire(Failure.fromException(error))
+    return None
 
 
 def _explain(

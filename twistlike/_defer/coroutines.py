@@ -16,10 +16,11 @@ Where a loop runs, a stand-in (see `_standin`) is the current task during each s
 # In CoroutineDeferred._resume, where each name costs, "before" is set where it is read.
 from __future__ import annotations
 
+import sys
 from _thread import get_ident
 from contextvars import copy_context
 from functools import wraps
-from types import CoroutineType, GeneratorType
+from types import CodeType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from twistlike._base.error import WrongThreadError
@@ -36,9 +37,10 @@ from twistlike._defer.callbacks import (
 from twistlike._defer.cancelling import cancelFor, reportCanceller
 from twistlike._defer.debug import DebugInfo, currentStack
 from twistlike._defer.deferred import Deferred
-from twistlike._defer.errors import CancelledError, NotACoroutineError
+from twistlike._defer.errors import AlreadyCalledError, CancelledError, NotACoroutineError
 from twistlike._defer.futures import classHas, isFuture, outcomeOf
 from twistlike._defer.nesting import runIfReady
+from twistlike._defer.recovery import recover
 from twistlike._defer.task_future import whenTaskWaits
 from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
@@ -167,7 +169,11 @@ class CoroutineDeferred(Deferred[_T]):
                     self._waitingOn._giveBack(outcome)
                 outcome = standIn._takeCancel()
                 self._atBorder = True
-            before = current.swapTask(loop, standIn)
+            try:
+                before = current.swapTask(loop, standIn)
+            except BaseException:  # a signal's, where the call returned
+                current.swapTask(loop, _taskOfCaller(CoroutineDeferred._resume.__code__))
+                raise
         try:
             while True:
                 if type(outcome) in NON_DEFERRED_TYPES or not issubclass(type(outcome), Failure):
@@ -213,12 +219,40 @@ class CoroutineDeferred(Deferred[_T]):
             outcome = self._failed(error, send.__self__)
         finally:
             if loop is not None:
-                current.swapTask(loop, before)  # type: ignore[possibly-undefined]
+                try:
+                    current.swapTask(loop, before)  # type: ignore[possibly-undefined]
+                except BaseException:  # a signal's: before 3.12 that is a function of Python
+                    current.swapTask(loop, before)  # type: ignore[possibly-undefined]
+                    raise
         try:
             return self._end(outcome)
         finally:
             standIn = None
             del self, outcome  # see the end of runCallbacks
+
+    def _interrupted(self, error: BaseException) -> Deferred[Any] | None:
+        """Fail: a signal's exception came where this was about to go on, or had just ended.
+
+        Returns:
+            what `_resume` would.
+        """
+        if issubclass(type(error), AlreadyCalledError):
+            return None  # no signal's: somebody else has fired it
+        failure = Failure.fromException(error)
+        if self._send is not None:
+            return self._end(failure)
+        if not self.called:
+            self.called = True
+            self.result = failure
+        elif type(self._state) is _Unfinished:
+            self.result = failure
+            if self._state.cancelling:
+                return None
+            self.paused -= 1
+            self._state = self._state._state
+        elif self._state is not None or self.paused:
+            return None
+        return self
 
     def _end(self, outcome: Any) -> Deferred[Any] | None:
         """Take the coroutine's result."""
@@ -336,9 +370,15 @@ class CoroutineDeferred(Deferred[_T]):
     def _wake(self, outcome: Any = None) -> None:
         """Go on after something of asyncio's."""
         self._waitingOn = None
-        if self._resume(outcome) is not None:
-            runIfReady(self)
-        del self, outcome
+        try:
+            if self._resume(outcome) is not None:
+                runIfReady(self)
+        except BaseException as error:  # a signal's
+            if self._interrupted(error) is not None:
+                runIfReady(self)
+            raise
+        finally:
+            del self, outcome
 
     # Cancelling
 
@@ -350,6 +390,24 @@ class CoroutineDeferred(Deferred[_T]):
         self._checkThread()
         # The innermost coroutine of those that wait for each other: not by recursion.
         line: list[CoroutineDeferred[Any]] = []
+        try:
+            self._cancelInnermost(line)
+            for driver in reversed(line):
+                driver._haveCancelled()
+        except BaseException:  # a signal's: they may be cancelled again
+            for driver in (*line, self):
+                if type(driver._state) is _Unfinished:
+                    driver._state.cancelling = False
+            for driver in reversed(line):
+                driver._haveCancelled()
+            raise
+
+    def _cancelInnermost(self, line: list[CoroutineDeferred[Any]]) -> None:
+        """Cancel what the last waits for of those coroutines that wait for each other.
+
+        Args:
+            line: gets these coroutines, this one first.
+        """
         inner: Any = self
         circular = False
         while issubclass(type(inner), CoroutineDeferred):
@@ -378,8 +436,6 @@ class CoroutineDeferred(Deferred[_T]):
                 last._cancelAtBorder(inner)
         except BaseException as error:
             last._orphan(Failure.fromException(error))
-        for driver in reversed(line):
-            driver._haveCancelled()
 
     def _checkThread(self) -> None:
         """Raise WrongThreadError if the coroutine, or what waits for it, is in another thread."""
@@ -406,11 +462,13 @@ class CoroutineDeferred(Deferred[_T]):
             False if this has fired otherwise, and so cannot be cancelled.
         """
         if not self.called:
+            unfinished = _Unfinished()
+            unfinished._state = self._state
+            unfinished.cancelling = unfinished.again = False
+            # No call from here on: a signal's exception finds it as it was, or as it will be.
             self.called = True
             self.paused += 1
-            fed = self._state
-            self.result = self._state = _Unfinished()
-            self._state._state = fed
+            self.result = self._state = unfinished
         elif type(self._state) is not _Unfinished or self._send is None:
             return False
         self._state.cancelling = True
@@ -425,7 +483,12 @@ class CoroutineDeferred(Deferred[_T]):
             if self.result is not state:
                 self._state = None
                 self.paused -= 1
-                runCallbacks(self, self.result)  # as in Twisted, also if it was paused meanwhile
+                try:
+                    # As in Twisted, also if it was paused meanwhile.
+                    runCallbacks(self, self.result)
+                except BaseException as error:  # a signal's
+                    recover(error, self)
+                    raise
 
     def _orphan(self, failure: Failure) -> None:
         """Fail, because the canceller of what is waited for raised, as Twisted's do."""
@@ -455,6 +518,14 @@ class CoroutineDeferred(Deferred[_T]):
         waiting = self._waitingOn
         if issubclass(type(waiting), Deferred) and not cancelFor(waiting, self):
             self._wake()
+
+
+def _taskOfCaller(code: CodeType) -> TaskProxy | None:
+    """Return the stand-in of the coroutine that runs further out, if there is one."""
+    frame = sys._getframe(1).f_back
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return None if frame is None else frame.f_locals["standIn"]
 
 
 def isCancel(error: BaseException) -> bool:

@@ -60,7 +60,7 @@ class DebugInfo:
         return text
 
     def __del__(self) -> None:
-        failure = self.failResult
+        failure = getattr(self, "failResult", None)  # a signal's exception may have hit __init__
         if failure is None or isCancelOfAsyncio(failure.value):
             return
         message = "Unhandled error in Deferred:"

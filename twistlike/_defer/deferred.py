@@ -46,6 +46,7 @@ from twistlike._defer.errors import (
 )
 from twistlike._defer.fields import DeferredFields, attributesOf
 from twistlike._defer.nesting import NEAR, run, runIfReady, runNested
+from twistlike._defer.recovery import recover, recoverWaiter
 from twistlike._defer.task_future import FutureAdapter
 from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
@@ -433,29 +434,35 @@ class Deferred(DeferredFields[_T]):
                 self.result = result
                 kind, index, waiter = self._callbacks
                 self._callbacks = None
-                if kind is COLLECT:
-                    self._state = RUNNING
-                    collectOne(self, result, index, waiter)
-                    del self, result, state, waiter  # see the end of runCallbacks
-                    return
-                nesting[0] = depth + 1
-                if kind is CONTINUE:
-                    handOn(self, result, waiter)
-                else:
-                    self._state = RUNNING
-                    try:
-                        following = waiter._resume(result)
-                    except BaseException as error:
-                        kind = following = None
-                        self.result = Failure.fromException(error)
-                    if following is not None and not following.paused:
-                        runCallbacks(following, following.result)
-                    if kind is RESUME:
-                        self.result = None
-                    self._state = None
-                    if self._callbacks is not None or kind is None:
-                        runCallbacks(self, self.result)
-                    following = None
+                try:
+                    if kind is COLLECT:
+                        self._state = RUNNING
+                        collectOne(self, result, index, waiter)
+                        del self, result, state, waiter  # see the end of runCallbacks
+                        return
+                    nesting[0] = depth + 1
+                    if kind is CONTINUE:
+                        handOn(self, result, waiter)
+                    else:
+                        self._state = RUNNING
+                        try:
+                            following = waiter._resume(result)
+                        except BaseException as error:
+                            following = waiter._interrupted(error)
+                            kind = None
+                            self.result = Failure.fromException(error)
+                        if following is not None and not following.paused:
+                            runCallbacks(following, following.result)
+                        if kind is RESUME:
+                            self.result = None
+                        self._state = None
+                        if self._callbacks is not None or kind is None:
+                            runCallbacks(self, self.result)
+                        following = None
+                except BaseException as error:  # a signal's
+                    nesting[0] = depth
+                    recoverWaiter(error, self, kind, index, waiter)
+                    raise
                 nesting[0] = depth
                 del self, result, state, waiter  # see the end of runCallbacks
                 return
@@ -469,7 +476,12 @@ class Deferred(DeferredFields[_T]):
             self._callbacks is not None or type(result) not in NON_DEFERRED_TYPES
         ) and not self.paused:
             nesting[0] = depth + 1
-            runCallbacks(self, result)
+            try:
+                runCallbacks(self, result)
+            except BaseException as error:  # a signal's
+                nesting[0] = depth
+                recover(error, self)
+                raise
             nesting[0] = depth
             del self, result  # see the end of runCallbacks
 

@@ -142,7 +142,11 @@ class DeferredLock(_ConcurrencyPrimitive):
             self.waiting.append(d)
         else:
             self.locked = True
-            d.callback(self)
+            try:
+                d.callback(self)
+            except BaseException:  # a signal's: the caller does not get it
+                self.locked = False
+                raise
         return d
 
     def release(self) -> None:
@@ -182,7 +186,11 @@ class DeferredSemaphore(_ConcurrencyPrimitive):
         d: Deferred[Any] = Deferred(canceller=self._cancelAcquire)
         if self.tokens:
             self.tokens -= 1
-            d.callback(self)
+            try:
+                d.callback(self)
+            except BaseException:  # a signal's: the caller does not get it
+                self.tokens += 1
+                raise
         else:
             self.waiting.append(d)
         return d
@@ -249,9 +257,11 @@ class DeferredQueue(Generic[_T]):
             QueueUnderflow: too many wait already.
         """
         if self.pending:
-            return succeed(self.pending.pop(0))
+            d = succeed(self.pending[0])
+            del self.pending[0]  # no call, so no signal's exception comes before the return
+            return d
         if self.backlog is None or len(self.waiting) < self.backlog:
-            d: Deferred[_T] = Deferred(canceller=self._cancelGet)
+            d = Deferred(canceller=self._cancelGet)
             self.waiting.append(d)
             return d
         raise QueueUnderflow

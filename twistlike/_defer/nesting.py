@@ -17,6 +17,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from twistlike._defer.callbacks import nesting, runCallbacks
+from twistlike._defer.recovery import recover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +90,9 @@ def runNested(deferred: Any, cancel: Callable[[Any], object] | None = None) -> N
             runCallbacks(deferred, deferred.result)
         else:
             cancel(deferred)
+    except BaseException as error:  # a signal's
+        recover(error, deferred)
+        raise
     finally:
         del deferred  # see the end of runCallbacks
         try:
@@ -138,7 +142,12 @@ def run(deferred: Deferred[Any]) -> None:
     depth = nesting[0]
     if depth < NEAR:
         nesting[0] = depth + 1
-        runCallbacks(deferred, deferred.result)
+        try:
+            runCallbacks(deferred, deferred.result)
+        except BaseException as error:  # a signal's
+            nesting[0] = depth
+            recover(error, deferred)
+            raise
         nesting[0] = depth
     else:
         runNested(deferred)

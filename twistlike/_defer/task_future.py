@@ -9,6 +9,7 @@ from _thread import get_ident
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.failure import Failure
 from twistlike._defer.cancelling import cancelFor
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class FutureAdapter:
 
     def _resume(self, outcome: Any) -> None:
         """Take the outcome, and let the task go on in the loop's next turn."""
+        isHere = self.thread == get_ident()
+        # From here on no signal's exception comes before the loop has been asked.
         self.outcome = outcome
         self._deferred = None
         wakeup = self._wakeup
@@ -69,13 +72,18 @@ class FutureAdapter:
         if wakeup is None:
             return
         try:
-            if self.thread == get_ident():
+            if isHere:
                 self.loop.call_soon(wakeup, self, context=self._context)
             else:
                 self.loop.call_soon_threadsafe(wakeup, self, context=self._context)
         except RuntimeError:
             if not self.loop.is_closed():  # on a closed loop, the task has ended or never will
                 raise
+
+    def _interrupted(self, error: BaseException) -> None:
+        """Let the task fail, unless it has been told: a signal's exception came before that."""
+        if self._deferred is not None:
+            self._resume(Failure.fromException(error))
 
     # What the task calls
 

@@ -27,7 +27,7 @@ from contextvars import Context
 from enum import Enum
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from twistlike._base.failure import Failure
 from twistlike._base.functions import describe, haveRoom
@@ -578,6 +578,7 @@ class Workers:
 
     def _failQueued(self, error: BaseException) -> None:
         calls: list[str] = []
+        item: Any
         try:
             # `for`: no signal's exception comes between taking a job and having it.
             for item in iter(self.queue.popleft, None):
@@ -600,6 +601,7 @@ class Workers:
 
     def cancelQueued(self) -> None:
         """Cancel what is queued and can be cancelled; drop what cannot."""
+        item: Any
         try:
             for item in iter(self.queue.popleft, None):
                 try:

@@ -219,8 +219,12 @@ class Inbox(Part):
                     if self._waker is waker:  # else it was closed, perhaps opened anew, meanwhile
                         self._closed = True
                     self._takeBack(calls, call)
-                elif self._remove(calls, call) or not isinstance(error, Exception):
-                    raise  # it will not run; or a signal's exception, which nobody may swallow
+                else:
+                    removed = self._remove(calls, call)
+                    if calls:
+                        self._askForOthers(waker)
+                    if removed or not isinstance(error, Exception):
+                        raise  # it will not run; or a signal's exception: nobody may swallow that
         elif (waiting := len(calls)) > CALLS_A_LOOK:
             # Race: the loop may have forgotten this wakeup by now; then nobody looks at it.
             wakeup.quiet = waiting + CALLS_A_LOOK
@@ -237,6 +241,8 @@ class Inbox(Part):
         They run from the loop's next turn on, after what it was asked for before this.
         """
         self._open(loop)
+        loop.call_soon(self._install, loop, context=Context())
+        # Once more, as a signal's exception may come where the first one begins.
         loop.call_soon(self._install, loop, context=Context())
 
     def unbind(self) -> None:
@@ -261,7 +267,11 @@ class Inbox(Part):
             # Race: a poster finds no waker. It appends before it looks for it, we look for calls
             # once it is installed.
             self._waker = wakerFor(loop, self.drain, self._latest)
-            self.drain(self._wakeup)
+            try:
+                self.drain(self._wakeup)
+            except BaseException:
+                self._ask(self._waker)  # a signal's exception may have come before all was run
+                raise
 
     def end(self) -> None:
         """Refuse further calls, and run those that are there. Does nothing the second time."""
@@ -341,21 +351,18 @@ class Inbox(Part):
             # Set before the asking: the loop may drain, and clear it, before the call returns.
             self._wakeup = wakeup
             waker.wake(wakeup)
-        except RuntimeError:  # no room on the stack, or the loop is closed
-            if self._wakeup is wakeup:
-                self._wakeup = NONE  # nothing is pending: the next call asks
-            raise
         except BaseException:
-            # Perhaps a signal's: others, that saw a wakeup pending, rely on this one. Once too
-            # often does no harm, and a real error comes again.
-            self._wakeup = wakeup = _Wakeup(0, monotonic())
-            try:
-                waker.wake(wakeup)
-            except BaseException:
-                if self._wakeup is wakeup:
-                    self._wakeup = NONE
-                raise
+            # A signal's exception, or no room on the stack: nothing is pending, the next call asks.
+            if self._wakeup is wakeup:
+                self._wakeup = NONE
             raise
+
+    def _askForOthers(self, waker: LoopWaker) -> None:
+        """Ask once more: others that saw the interrupted wakeup pending rely on it."""
+        try:
+            self._ask(waker)
+        except Exception:
+            return  # no signal's, then: the next call asks
 
     def _latest(self) -> _Wakeup:
         """Return the wakeup that was asked for last."""

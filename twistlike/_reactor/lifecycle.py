@@ -396,11 +396,14 @@ class LifeCycle:
         loop = self.loop
         if loop is None or self.state not in STARTED:
             raise ReactorNotRunning(f"stop() was called, but the reactor is {self.state.value}")
+        # Twice, and before the state changes: a signal's exception may come in the middle of this,
+        # or where the first one begins. The second one finds the end under way.
+        callSoon = loop.call_soon_threadsafe if wake else loop.call_soon
+        callSoon(self._startShutdown, context=Context())
+        callSoon(self._startShutdown, context=Context())
         self.state = State.STOPPING
         if self.attached and not self._hostEnds:
             self._noteStop()
-        callSoon = loop.call_soon_threadsafe if wake else loop.call_soon
-        callSoon(self._startShutdown, context=Context())
 
     def _noteStop(self) -> None:
         """Note where a reactor is stopped whose host goes on, for the errors of later uses."""
@@ -451,9 +454,16 @@ class LifeCycle:
         await ended
 
     def _startShutdown(self) -> None:
-        self._ending = token = object()
-        self._shutdown = ensureDeferred(self._shutDown(token))
-        self._shutdown.addErrback(self._shutdownFailed)
+        if self._ending is not None or self.state not in (*STARTED, State.STOPPING):
+            return
+        self.state = State.STOPPING
+        try:
+            self._ending = token = object()
+            self._shutdown = ensureDeferred(self._shutDown(token))
+            self._shutdown.addCallbacks(self._shutdownEnded, self._shutdownFailed)
+        except BaseException as error:  # a signal's, before the first step waits for something
+            self._shutdownFailed(Failure.fromException(error))
+            raise
 
     def _shutdownSteps(self) -> tuple[Step, ...]:
         """Return the steps of an orderly end. What a step returns is waited for."""
@@ -478,6 +488,7 @@ class LifeCycle:
             self._noteEnd,
             *[part.unbind for part in reversed(self._parts)],
             self._leaveLoop,
+            self._leaveLoop,  # twice: interrupted at its first line, the loop would run on
             self._tellEnded,
         )
 
@@ -502,6 +513,11 @@ class LifeCycle:
             self.state = State.ENDED
             self._shutdown = self._ending = None
             runEach(self._finishSteps(), self._stepFailed)
+
+    def _finishAgain(self) -> None:
+        """Do what an interrupted `finish` has left undone."""
+        if self.state in (State.STOPPING, State.ENDED):
+            self.finish()
 
     def _waitForBefore(self) -> Awaitable[object]:
         before = self._events.before("shutdown")
@@ -561,11 +577,15 @@ class LifeCycle:
             except RuntimeError:
                 pass  # the loop is closed: the host has ended
 
+    def _shutdownEnded(self, ignored: object) -> None:
+        self._finishAgain()  # the last step may have been interrupted
+
     def _shutdownFailed(self, failure: Failure) -> None:
         # An exception came between two steps: a signal's.
-        self._report(failure, "the reactor's end was broken off")
-        if self.state is State.STOPPING:
-            self.finish()
+        try:
+            self._report(failure, "the reactor's end was broken off")
+        finally:
+            self._finishAgain()
 
     # ---- fork ------------------------------------------------------------------------------------
 

@@ -80,4 +80,14 @@ def runEach(
         try:
             step()
         except BaseException as error:
+            if not isinstance(error, Exception):
+                _runAgain(step)
             onError(error, step)
+
+
+def _runAgain(step: Callable[[], object]) -> None:
+    """Run a step once more, as a signal's exception may have come before its first line."""
+    try:
+        step()
+    except BaseException:
+        return  # what it raised at first is reported

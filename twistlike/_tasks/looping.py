@@ -17,6 +17,7 @@ from __future__ import annotations
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
+from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._defer.coroutines import fromAwaitable
@@ -219,8 +220,21 @@ class LoopingCall:
             AssertionError: If it does not run.
         """
         run = self._mustRun("called")
-        self._dropCall()
-        self._callOnce(run)
+        try:
+            self._dropCall()
+            self._callOnce(run)
+        except WrongThreadError:
+            raise  # nothing has changed
+        except BaseException as error:  # a signal's: the loop does not end in silence
+            self._failed(Failure.fromException(error), run)
+            raise
+
+    @staticmethod
+    def _repair(error: BaseException, call: LoopingCall) -> None:
+        """Fail, if a signal's exception came where the clock made the call."""
+        run = call._run
+        if run is not None and (call.call is None or not call.call.active()):
+            call._failed(Failure.fromException(error), run)
 
     def __repr__(self) -> str:
         name = getattr(self.f, "__qualname__", None) or repr(self.f)

@@ -17,10 +17,12 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
+from twistlike._base.interrupts import finish
 from twistlike._base.naming import showAs
 from twistlike._defer.deferred import Deferred, fail, succeed
 from twistlike._log.report import report
@@ -392,8 +394,7 @@ class _Producer(Generic[T]):
             self._rest = None
         return True
 
-    def _ended(self, failure: Failure | None) -> None:
-        """Have come to the end, by itself, or by an error, or because nobody wants more."""
+    def _tellEnd(self, failure: Failure | None) -> None:
         with self.queue._lock:
             self._state = _State.DONE
             self._iterator = self._source = self._call = self._job = None
@@ -403,6 +404,14 @@ class _Producer(Generic[T]):
                 self.queue._finish(None)
             else:
                 self.queue._finish(failure)
+
+    def _ended(self, failure: Failure | None) -> None:
+        """Have come to the end, by itself, or by an error, or because nobody wants more."""
+        try:
+            self._tellEnd(failure)
+        except BaseException:  # a signal's: the reader is told all the same
+            finish(partial(self._tellEnd, failure))
+            raise
         try:
             self._reactor._inbox.put((self._isOver,))
         except ReactorNotRunning:

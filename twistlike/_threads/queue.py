@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twistlike._base.error import TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
+from twistlike._base.interrupts import MAX_INTERRUPTS, finish
 from twistlike._base.naming import showAs
 from twistlike._defer.callbacks import NON_DEFERRED_TYPES
 from twistlike._defer.deferred import Deferred, fail, succeed
@@ -48,10 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["QueueClosed", "ThreadsafeQueue"]
 
 T = TypeVar("T")
-
-# How many exceptions of signals one repair bears: more than come one upon the other even at a
-# signal each millisecond on a machine that is busy (7 were seen).
-MAX_HITS = 1_000
 
 # The queues that are alive, by id, for the child of a fork. A plain dict, as in the pool: its
 # operations are atomic.
@@ -302,17 +299,23 @@ class ThreadsafeQueue(Generic[T]):
 
         Thread: any; also in signal handlers and `__del__`.
         """
-        with self._lock:
-            try:
-                item = self._items[0]
-                del self._items[0]
-            except IndexError:
-                if self._closed:
-                    raise self._closedError(QueueClosed) from None
-                raise QueueUnderflow("the queue is empty") from None
-            if self._putters:
-                self._settleAfter(item)
-            return item
+        item: Any = NOTHING
+        try:
+            with self._lock:
+                try:
+                    item = self._items[0]
+                    del self._items[0]
+                except IndexError:
+                    if self._closed:
+                        raise self._closedError(QueueClosed) from None
+                    raise QueueUnderflow("the queue is empty") from None
+                if self._putters:
+                    self._settle()
+            return item  # type: ignore[no-any-return]
+        except BaseException:
+            if item is not NOTHING:  # hit by a signal's exception, or killed
+                self._undo(NOTHING, item)
+            raise
 
     def putNoWait(self, obj: T) -> None:
         """Put an item.
@@ -336,8 +339,16 @@ class ThreadsafeQueue(Generic[T]):
 
         Thread: any; also in signal handlers and `__del__`.
         """
+        try:
+            with self._lock:
+                self._closed = True
+                self._settle()
+        except BaseException:
+            finish(self._settleClosed)  # a signal's exception leaves nobody waiting
+            raise
+
+    def _settleClosed(self) -> None:
         with self._lock:
-            self._closed = True
             self._settle()
 
     # ---- inside ----------------------------------------------------------------------------------
@@ -408,7 +419,8 @@ class ThreadsafeQueue(Generic[T]):
                     if not served:
                         items.appendleft(item)
                 elif putters and self._closed:
-                    putters.popleft().serve(Failure(QueueClosed("the queue was closed meanwhile")))
+                    failure = Failure(QueueClosed("the queue was closed meanwhile"))
+                    self._serveFailure(putters, failure)
                 elif putters and (size is None or len(items) < size):
                     putter = putters[0]
                     del putters[0]
@@ -423,13 +435,23 @@ class ThreadsafeQueue(Generic[T]):
                     if served:
                         items.append(putter.item)
                 elif getters and self._closed:
-                    getter = getters.popleft()
-                    error = self._closedError(getter.closedError)
-                    getter.serve(error if isinstance(error, Failure) else Failure(error))
+                    error = self._closedError(getters[0].closedError)
+                    failure = error if isinstance(error, Failure) else Failure(error)
+                    self._serveFailure(getters, failure)
                 else:
                     return
         except IndexError:
             self._settle()  # a call in the middle of this one has been quicker
+
+    def _serveFailure(self, line: deque[Any], failure: Failure) -> None:
+        """Let the first of a line fail. Under the lock."""
+        waiter = line[0]
+        del line[0]
+        try:
+            waiter.serve(failure)
+        except BaseException:
+            line.appendleft(waiter)  # a signal's exception: to be served twice does no harm
+            raise
 
     def _forget(self, waiter: object) -> None:
         """Serve somebody no more. Under the lock."""
@@ -452,7 +474,7 @@ class ThreadsafeQueue(Generic[T]):
         the last of them.
         """
         error: BaseException | None = None
-        for _ in range(MAX_HITS):
+        for _ in range(MAX_INTERRUPTS):
             try:
                 with self._lock:
                     self._forget(waiter)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from twistlike._base.error import ReactorNotRunning, TimeoutError
 from twistlike._base.failure import Failure
+from twistlike._base.interrupts import repairedBy
 from twistlike._base.naming import showAs
 from twistlike._log.report import report
 from twistlike._reactor.current import currentReactor, defaultReactor
@@ -190,6 +191,7 @@ class ReactorThread:
                 raise TimeoutError(string=_describeStuck(run.thread, life.shutdownTimeout))
         run.thread.join(FORCED_END)  # it has only to return
 
+    @repairedBy(lambda _, thread: thread._stopOnce())
     def _stopOnce(self) -> None:
         try:
             self.reactor.stop()

@@ -12,6 +12,7 @@ from time import time as wallClock
 from typing import TYPE_CHECKING
 
 from twistlike._base.failure import tracebackOf, withTraceback
+from twistlike._base.interrupts import repair
 from twistlike._eventloop import current
 from twistlike._eventloop.factory import clockOf
 from twistlike._timers.queue import TimerQueue, markCancelled
@@ -231,6 +232,8 @@ class LoopTimers(TimerQueue):
                 except BaseException as error:
                     if not call.called:
                         self.putBack(call)  # a signal's exception came before it was made
+                    else:
+                        repair(error, function, ())
                     assert function is not None
                     if (traceback := tracebackOf(error)) is not None:
                         # Without our own frame, that of call.run(): the reporter drops one, too.
