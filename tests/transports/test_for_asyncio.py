@@ -76,9 +76,10 @@ def test_a_port_is_open_for_a_block(kind: str) -> None:
             assert datagrams.connected
         assert not datagrams.connected
         end = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-        async with await end.listen(ServerFactory.forProtocol(Echo)) as port:
-            assert port.connected
-        assert not port.connected
+        listening: Any = await end.listen(ServerFactory.forProtocol(Echo))
+        async with listening as same:
+            assert same.connected
+        assert not listening.connected
 
     onReactor(kind, main)
 
