@@ -8,7 +8,6 @@ Programs in processes of their own import this, too; it needs nothing of twistli
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
@@ -36,6 +35,8 @@ def waitFor(condition: Callable[[], object], within: float = WAIT) -> None:
 
 async def until(condition: Callable[[], object], within: float = WAIT) -> None:
     """Do what ``waitFor`` does, while the loop runs."""
+    import asyncio  # programs without a loop do not import it
+
     for _ in _looks(condition, within):
         await asyncio.sleep(PAUSE)
 

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from twistlike.internet.defer import Deferred
+
 _T = TypeVar("_T")
 
 KINDS = ["standard", "debug", "eager", "uvloop"]
@@ -27,6 +29,11 @@ def _newLoop(kind: str) -> asyncio.AbstractEventLoop:
             pytest.skip("eager tasks came with CPython 3.12")
         loop.set_task_factory(factory)
     return loop
+
+
+async def wait(deferred: Deferred[Any]) -> Any:
+    """Await a Deferred: a coroutine for what takes one."""
+    return await deferred
 
 
 def run(kind: str, main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.defer.loops import KINDS, run
+from tests.defer.loops import KINDS, run, wait
 from twistlike.internet.defer import (
     CancelledError,
     Deferred,
@@ -31,10 +31,6 @@ def soon(value: Any = "result") -> Deferred[Any]:
     fire = d.errback if isinstance(value, BaseException) else d.callback
     asyncio.get_running_loop().call_soon(fire, value)
     return d
-
-
-async def wait(d: Deferred[Any]) -> Any:
-    return await d
 
 
 def refusedElsewhere(d: Deferred[str]) -> bool:

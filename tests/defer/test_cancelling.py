@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.defer.loops import KINDS, run
+from tests.defer.loops import KINDS, run, wait
 from twistlike.internet.defer import (
     CancelledError,
     Deferred,
@@ -30,11 +30,7 @@ from twistlike.internet.task import Clock
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
-LIMIT = 10.0  # seconds until something hangs
-
-
-async def wait(deferred: Deferred[Any]) -> Any:
-    return await deferred
+LIMIT = 30.0  # seconds until something hangs
 
 
 def asTask(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:

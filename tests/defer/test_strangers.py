@@ -15,7 +15,7 @@ from unittest.mock import AsyncMock, MagicMock, Mock
 
 import pytest
 
-from tests.defer.loops import KINDS, run
+from tests.defer.loops import KINDS, run, wait
 from tests.oracle import runPython
 from twistlike.internet import reactor, threads
 from twistlike.internet.defer import (
@@ -44,10 +44,6 @@ from twistlike.python.failure import Failure
 def kind(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
-
-
-async def wait(deferred: Deferred[Any]) -> Any:
-    return await deferred
 
 
 # Exceptions

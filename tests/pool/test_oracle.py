@@ -5,21 +5,10 @@ from __future__ import annotations
 from tests.oracle import assertSame
 
 START = """
-import threading, time
+import threading
+from tests.waits import Gate, waitFor
 from twisted.python.threadpool import ThreadPool
 from twisted.python.failure import Failure
-
-class Gate:
-    def __init__(self):
-        self.entered = threading.Semaphore(0); self.letGo = threading.Event()
-    def __call__(self):
-        self.entered.release(); self.letGo.wait(10)
-
-def until(true):
-    deadline = time.monotonic() + 10
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    return true()
 
 def show(what, pool):
     print(what, pool.min, pool.max, pool.name, pool.workers, len(pool.waiters), len(pool.working),
@@ -37,27 +26,27 @@ show("new", pool)
 pool.callInThread(print, "queued before the start")
 show("queued", pool)
 pool.start()
-until(lambda: len(pool.waiters) == 1)
+waitFor(lambda: len(pool.waiters) == 1)
 show("started", pool)
 gate = Gate()
 pool.callInThread(gate)
-gate.entered.acquire()
+gate.awaitEntered()
 show("busy", pool)
 pool.startAWorker()
-until(lambda: len(pool.waiters) == 1)
+waitFor(lambda: len(pool.waiters) == 1)
 show("one more", pool)
 pool.stopAWorker()
-until(lambda: pool.workers == 1)
+waitFor(lambda: pool.workers == 1)
 show("one less", pool)
 pool.adjustPoolsize(2, 4)
-until(lambda: pool.workers == 2)
+waitFor(lambda: pool.workers == 2)
 show("adjusted", pool)
 pool.adjustPoolsize(None, None)
 pool.adjustPoolsize(0, 0)
-until(lambda: pool.workers == 1)
+waitFor(lambda: pool.workers == 1)
 show("nothing allowed", pool)
-gate.letGo.set()
-until(lambda: pool.workers == 0)
+gate.open()
+waitFor(lambda: pool.workers == 0)
 pool.stop()
 show("stopped", pool)
 """

@@ -8,6 +8,7 @@ from tests.oracle import runProgram
 
 PROGRAM = """
 import ctypes, logging, sys, threading, time
+from tests.waits import waitFor
 from twistlike._pool import watchdog
 from twistlike.python.threadpool import ThreadPool, currentPool
 
@@ -40,12 +41,6 @@ if "filter" in how:
 if "handler" in how:
     logger.addHandler(Handler())
 
-def eventually(condition):
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
-
 # A pool that is full: it is warned of, or wedged.
 gate, inside = threading.Event(), threading.Event()
 full = ThreadPool(0, 1, "full", maxSpare=0, queueWarnAfter=0.02)
@@ -62,11 +57,11 @@ full.callInThread(int)
 if how == "kill":
     def dogs():
         return [t for t in threading.enumerate() if t.name == "PoolWatchdog" and t.is_alive()]
-    eventually(dogs)
+    waitFor(dogs)
     first, = dogs()
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(first.ident), ctypes.py_object(SystemExit))
-    eventually(lambda: first not in dogs())
+    waitFor(lambda: first not in dogs())
 else:
     assert entered.wait(20)
 
@@ -83,7 +78,7 @@ gate.set()
 full.callInThread(leave.set)
 leave.wait(20)
 full.stop()
-eventually(lambda: not watchdog._watched and len(watchdog._token) == 1)
+waitFor(lambda: not watchdog._watched and len(watchdog._token) == 1)
 print("ended")
 """
 

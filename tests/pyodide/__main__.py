@@ -45,7 +45,7 @@ def main() -> int:
     script = Path(__file__).with_name("run.mjs")
     packages = sysconfig.get_paths()["purelib"]
     arguments = [str(script), str(pyodide), str(ROOT), packages]
-    return subprocess.run([*tool("node"), *arguments], timeout=600).returncode
+    return subprocess.run([*tool("node"), *arguments], timeout=1800).returncode
 
 
 if __name__ == "__main__":
