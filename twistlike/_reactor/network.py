@@ -154,7 +154,9 @@ class Network:
         self._inOurThread("listenSSL")
         checkFactory(factory, LISTENS, "listenSSL")
         wrapped: Any = TLSMemoryBIOFactory(contextFactory, False, factory)
-        return self.listenTCP(port, wrapped, backlog, interface)
+        listening = self.listenTCP(port, wrapped, backlog, interface)
+        listening._type = "TLS"
+        return listening
 
     def connectSSL(
         self,

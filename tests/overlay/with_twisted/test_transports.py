@@ -295,7 +295,7 @@ def test_a_reactor_in_a_greenlet(loop: str) -> None:
 
 
 def test_a_web_server_on_a_loop_that_cannot_watch_sockets() -> None:
-    """`twisted.web` and its Agent work on a loop's own transports, as on Windows' Proactor loop."""
+    """`twisted.web` and its Agent work on a loop's transports: Windows' Proactor loop has such."""
     program = """
         from twistlike import overlay
         overlay.install()
