@@ -575,3 +575,6 @@ def fire(self: Any, result: Any) -> None:
     # variables. None of them may lead back to a Deferred that holds the exception.
     entries = entry = extra = self = following = inner = result = None
     taken = frame = stack = None
+
+
+fire.__name__, fire.__qualname__ = "callback", "Deferred.callback"  # as users know it

@@ -410,9 +410,14 @@ class Deferred(DeferredFields[_T]):
     if TYPE_CHECKING:
 
         def callback(self, result: _T | Failure) -> None:
-            """See `fire`."""
+            """Fire: have the callbacks called, now, with the result.
+
+            Raises:
+                AlreadyCalledError: it has fired.
+                WrongThreadError: something on an asyncio loop in another thread waits for it.
+            """
     else:
-        callback = fire
+        callback = fire  # it is the loop that runs callbacks as well, see there
 
     def _fireNested(self) -> None:
         """Run the callbacks, deep inside of other runs, or in debug mode."""
