@@ -30,7 +30,7 @@ is. `bindThread` hands this on to what will fire the Deferred: the end of a chai
 `chainDeferred`, the parts of a list.
 """
 
-# pyright: reportPossiblyUnboundVariable=false
+# pyright: reportPossiblyUnboundVariable=false, reportOptionalMemberAccess=false
 # In fire, where each name costs, "following" and "inner" are set where they are read.
 from __future__ import annotations
 
@@ -312,8 +312,7 @@ def fire(self: Any, result: Any) -> None:
     if not self.called:
         if self._state is not None:
             # _checkThread, without the call: what a coroutine or a task awaits comes here.
-            inner = self._state.thread
-            if inner is not None and inner != get_ident():
+            if self._state.thread is not None and self._state.thread != get_ident():
                 self._checkThread()
             entries = self._callbacks
             if type(entries) is tuple and depth < _mostNested and not self.paused:
