@@ -182,10 +182,8 @@ LONG: dict[str, str] = {
     "_defer.deferred": "the Deferred, whole: 90 lines are overloads for type checkers",
     "_defer.coroutines:_resume": "a step of a coroutine: taken apart, each await would make one "
     "call more",
-    "_defer.callbacks:runCallbacks": "the loop that runs callbacks: taken apart, each callback "
-    "would make one call more, which costs as much as running it",
-    "_defer.deferred:callback": "a firing; half of it is what runs a waiter alone: taken out, each "
-    "await would make one call more",
+    "_defer.callbacks:fire": "a firing, and the loop that runs callbacks: taken apart, each would "
+    "make one call more, which costs as much as running a callback",
     "_reactor.network": "one class, whose methods are Twisted's and only hand on",
     "_reactor.reactor": "one class, whose methods are Twisted's and only hand on",
     "_transports.stream:_readReady": "an echo of 3 us: taken apart, it would take two calls more",

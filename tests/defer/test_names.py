@@ -96,3 +96,11 @@ def test_exceptions_have_the_same_bases(name: str) -> None:
         if name == "TimeoutError":
             names[1:1] = ["TimeoutError", "OSError"]  # ours is the builtin one as well
         assert [base.__name__ for base in ourClass.__mro__] == names
+
+
+def test_a_method_written_elsewhere_is_named_as_one() -> None:
+    """`callback` is a function of another module: names, texts and help call it what users do."""
+    assert ours.Deferred.callback.__qualname__ == "Deferred.callback"
+    assert ours.Deferred.callback.__name__ == "callback"
+    assert "AlreadyCalledError" in (ours.Deferred.callback.__doc__ or "")
+    assert "Deferred.callback" in repr(ours.Deferred[int]().callback)

@@ -10,6 +10,7 @@ import logging
 import threading
 import xmlrpc.client
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock, Mock
 
@@ -150,7 +151,8 @@ def test_exceptions_that_refuse(kind: str, error: type[Exception]) -> None:
                 except error:
                     continue
             raise AssertionError(end)
-        for several, expected in ((gatherResults, FirstError), (race, FailureGroup)):
+        gather = partial(gatherResults, consumeErrors=True)
+        for several, expected in ((gather, FirstError), (race, FailureGroup)):
             many: Any = several
             async with asyncio.timeout(10):
                 try:

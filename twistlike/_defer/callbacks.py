@@ -12,13 +12,13 @@ None, or the arguments. Four kinds of entries are not calls of somebody's functi
 - `(COLLECT, index, collector)`: a `DeferredList` or a race notes the result of that index.
 
 Mostly a coroutine, a task, a `DeferredList` or another Deferred is the only one that waits. Then
-its entry stands in the place of the list, the waiter itself or `CONTINUES` in `_state`, and
-`Deferred.callback` runs the entry without the loop.
+its entry stands in the place of the list, the waiter itself or `CONTINUES` in `_state`, and `fire`
+runs the entry without the loop. A list's entry is only the index then, as lists have many parts.
 
-`runCallbacks` runs a fired Deferred's entries. What an entry sets going (a Deferred that continues,
-a coroutine that ended and so fired its own Deferred) comes back to the same loop, which keeps those
-that it has not finished on a stack of its own. So a chain of any length runs at once and without
-recursion.
+`fire` is `Deferred.callback`. It also goes on with one that has fired before (`AGAIN`). What an
+entry sets going (a Deferred that continues, a coroutine that ended and so fired its own Deferred)
+comes back to the same loop, which keeps those that it has not finished on a stack of its own. So a
+chain of any length runs at once and without recursion.
 
 A callback may also fire another Deferred itself: that run is inside of this one. See `nesting`.
 
@@ -30,31 +30,34 @@ is. `bindThread` hands this on to what will fire the Deferred: the end of a chai
 `chainDeferred`, the parts of a list.
 """
 
-# pyright: reportPossiblyUnboundVariable=false
-# In runCallbacks, where each name costs, "following" and "inner" are set where they are read.
+# pyright: reportPossiblyUnboundVariable=false, reportOptionalMemberAccess=false
+# In fire, where each name costs, "following" and "inner" are set where they are read.
 from __future__ import annotations
 
+from _thread import get_ident
 from types import MappingProxyType, MethodType, NoneType
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
-from twistlike._base.reflect import safe_repr
 from twistlike._defer.debug import DebugInfo
 from twistlike._defer.fields import DeferredFields
+from twistlike._defer.mistakes import explain, warnSelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from twistlike._defer.deferred import Deferred
 
-    # What runCallbacks has not finished: the Deferred, whether it counts as running, and then its
+    # What fire has not finished: the Deferred, whether it counts as running, and then its
     # result.
     _Frame = tuple[Deferred[Any], bool, Any]
 
 __all__ = [
+    "AGAIN",
     "COLLECT",
     "CONTINUE",
     "KEEP",
+    "NEAR",
     "NON_DEFERRED_TYPES",
     "NO_KEYWORDS",
     "PASS",
@@ -65,11 +68,11 @@ __all__ = [
     "bindThread",
     "chain",
     "chainEnd",
-    "collectOne",
-    "handOn",
+    "fire",
+    "listed",
     "nesting",
     "removeEntry",
-    "runCallbacks",
+    "setMostNested",
 ]
 
 
@@ -92,9 +95,10 @@ COLLECT = _Marker("COLLECT")
 CONTINUE = _Marker("CONTINUE")
 RESUME = _Marker("RESUME")
 KEEP = _Marker("KEEP")
-PENDING = _Marker("PENDING")  # in runCallbacks: the result is a Deferred that is to be waited for
+PENDING = _Marker("PENDING")  # in fire: the result is a Deferred that is to be waited for
 CONTINUES = _Marker("CONTINUES")  # in Deferred._state: another one is alone to take over the result
-RUNNING = _Marker("RUNNING")  # in Deferred._state: runCallbacks is at it
+RUNNING = _Marker("RUNNING")  # in Deferred._state: its callbacks are being run
+AGAIN = _Marker("AGAIN")  # as the result given to `fire`: it has fired, go on with its callbacks
 
 # Looked up once: an attribute that is a class's method is made anew each time.
 _failureOf = Failure.fromException
@@ -135,14 +139,14 @@ def chain(outer: Deferred[Any], inner: Deferred[Any]) -> None:
     outer.paused += 1
     outer._state = inner
     if outer._callbacks is not None:
-        for entry in _listed(outer):
+        for entry in listed(outer):
             if type(entry) is tuple and _bindFor(entry, inner):
                 break
     entry = (CONTINUE, CONTINUE, outer)
     if inner._callbacks is None:
         inner._callbacks = [entry]
     else:
-        _listed(inner).append(entry)
+        listed(inner).append(entry)
 
 
 def _bindFor(entry: Any, inner: Deferred[Any]) -> bool:
@@ -166,11 +170,16 @@ def _bindFor(entry: Any, inner: Deferred[Any]) -> bool:
     return True
 
 
-def _listed(deferred: DeferredFields[Any]) -> list[Any]:
-    """Return the entries of a Deferred that has some, as the list that it has from now on."""
+def listed(deferred: DeferredFields[Any]) -> list[Any]:
+    """Return the entries of a Deferred that has some, as the list that it has from now on.
+
+    Whatever changes the `_state` of a Deferred with an entry that is a number calls this before.
+    """
     callbacks = deferred._callbacks
     if type(callbacks) is tuple:
         callbacks = deferred._callbacks = [callbacks]
+    elif type(callbacks) is int:
+        callbacks = deferred._callbacks = [(COLLECT, callbacks, deferred._state)]
     entries: list[Any] = callbacks
     return entries
 
@@ -180,7 +189,7 @@ def addWaiter(deferred: Deferred[Any], entry: Any) -> None:
     if deferred._callbacks is None:
         deferred._callbacks = entry
     else:
-        callbacks = _listed(deferred)
+        callbacks = listed(deferred)
         last = callbacks[-1] if callbacks else None
         if type(last) is tuple and last[0] is RESUME:
             # Two that wait in a row both get the outcome. (In Twisted the second gets None.)
@@ -195,6 +204,9 @@ def removeEntry(deferred: Deferred[Any], target: Any) -> None:
     entries = deferred._callbacks
     if type(entries) is tuple:
         if entries[2] is target:
+            deferred._callbacks = None
+    elif type(entries) is int:
+        if deferred._state is target:
             deferred._callbacks = None
     elif entries is not None:
         for index, entry in enumerate(entries):
@@ -234,6 +246,8 @@ def bindThread(deferred: DeferredFields[Any], waiter: Any) -> None:
             if before is None:
                 deferred._state = waiter
             elif before.thread is None:
+                if type(deferred._callbacks) is int:
+                    listed(deferred)
                 deferred._state = waiter
                 if hasattr(before, "bind"):
                     todo.extend(before.bind(deferred, waiter))
@@ -247,38 +261,22 @@ def bindThread(deferred: DeferredFields[Any], waiter: Any) -> None:
 # runNested corrects.
 nesting = [0]
 
+NEAR = 8
+"""From this many nested runs on, the stack is looked at; again after as many more."""
 
-def handOn(current: Deferred[Any], result: Any, outer: Deferred[Any]) -> None:
-    """Run the only entry of a Deferred that has fired: that of one that takes the result over."""
-    current.result = current._state = None
-    outer.result = result
-    outer.paused -= 1
-    outer._state = None
-    if not outer.paused and (
-        outer._callbacks is not None or type(result) not in NON_DEFERRED_TYPES
-    ):
-        runCallbacks(outer, result)
-    del current, result, outer  # see the end of runCallbacks
+# From how many nested runs on a firing takes the longer way. In debug mode each does, to be noted:
+# one comparison is enough for both.
+_mostNested = NEAR
 
 
-def collectOne(current: Deferred[Any], result: Any, index: int, collector: Any) -> None:
-    """Run the only entry of a Deferred that has fired: that of a collector."""
-    failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
-    try:
-        noted = collector._collect(result, index, failed)
-    except BaseException as error:
-        failed, noted = True, False
-        current.result = _failureOf(error)
-    if noted and noted is not KEEP:
-        current.result = None
-    current._state = None
-    if current._callbacks is not None or (failed and not noted):
-        runCallbacks(current, current.result)  # it sees to it that an error is reported
-    del current, result, collector  # see the end of runCallbacks
+def setMostNested(most: int) -> None:
+    """Set from how many nested runs on a firing takes the longer way."""
+    global _mostNested
+    _mostNested = most
 
 
 def _unwind(stack: list[_Frame] | None, following: Deferred[Any] | None) -> _Frame | None:
-    """Return what `runCallbacks` runs next, if it cannot simply run what comes next."""
+    """Return what `fire` runs next, if it cannot simply run what comes next."""
     while True:
         if following is not None:
             if following.paused:
@@ -297,11 +295,99 @@ def _unwind(stack: list[_Frame] | None, following: Deferred[Any] | None) -> _Fra
         following = frame[0] if frame[0]._callbacks is not None else None
 
 
-def runCallbacks(current: Any, result: Any) -> None:
-    """Run the callbacks of a Deferred that has fired and is neither paused nor running.
+def fire(self: Any, result: Any) -> None:
+    """Fire: have the callbacks called, now, with the result.
 
-    This is where the time goes, so it is one function: a call costs as much as half a callback.
+    Raises:
+        AlreadyCalledError: it has fired.
+        WrongThreadError: something on an asyncio loop in another thread waits for it.
     """
+    # This is Deferred.callback, and where the time goes. So it is one function, as a call costs
+    # half as much as a callback, and `self` is the Deferred whose callbacks run: others follow.
+    depth = nesting[0]
+    callback: Any
+    entries: Any
+    following: Any
+    inner: Any
+    if not self.called:
+        if self._state is not None:
+            # _checkThread, without the call: what a coroutine or a task awaits comes here.
+            if self._state.thread is not None and self._state.thread != get_ident():
+                self._checkThread()
+            entries = self._callbacks
+            if type(entries) is tuple and depth < _mostNested and not self.paused:
+                # What the loop below does, for a waiter alone, at half of its cost.
+                callback, errback, extra = entries
+                self._callbacks = None
+                self.called = True
+                self._canceller = None
+                if callback is not CONTINUE:
+                    self.result = result
+                    self._state = RUNNING
+                    nesting[0] = depth + 1
+                    try:
+                        following = extra._resume(result)
+                    except BaseException as error:
+                        following = None
+                        callback = KEEP  # and reported below
+                        self._callbacks = self._callbacks or []
+                        self.result = _failureOf(error)
+                    nesting[0] = depth
+                    if callback is RESUME:
+                        self.result = None
+                    if following is not None and not following.paused:
+                        fire(following, AGAIN)
+                    self._state = None
+                    if self._callbacks is not None:
+                        fire(self, AGAIN)
+                    del self, result, entries, extra, following  # see the end
+                    return
+                # A Deferred that has fired before goes on with this result.
+                self.result = self._state = None
+                self = extra
+                self.paused -= 1
+            elif type(entries) is int:
+                if depth < _mostNested and not self.paused:
+                    # The same for a list alone.
+                    extra = self._state
+                    self._callbacks = self._canceller = None
+                    self.called = True
+                    self.result = result
+                    self._state = RUNNING
+                    failed = type(result) not in NON_DEFERRED_TYPES and issubclass(
+                        type(result), Failure
+                    )
+                    try:
+                        noted = extra._collect(result, entries, failed)
+                    except BaseException as error:
+                        failed, noted = True, False
+                        self.result = _failureOf(error)
+                    if noted and noted is not KEEP:
+                        self.result = None
+                    self._state = None
+                    if self._callbacks is not None or (failed and not noted):
+                        fire(self, AGAIN)  # it sees to it that an error is reported
+                    del self, result, extra  # see the end
+                    return
+                listed(self)
+            self._state = None
+        self.called = True
+        self._canceller = None
+        self.result = result
+        if depth >= _mostNested:
+            self._fireNested()
+            return
+        if self.paused or (self._callbacks is None and type(result) in NON_DEFERRED_TYPES):
+            return
+    elif result is AGAIN:
+        if depth >= NEAR:
+            self._runNested()
+            return
+        result = self.result
+    else:
+        self._firedAgain()
+        return
+    nesting[0] = depth + 1
     stack: list[_Frame] | None
     taken: Any  # an error that somebody who waits has got: not to be reported
     stack = taken = None
@@ -309,15 +395,11 @@ def runCallbacks(current: Any, result: Any) -> None:
     raised = failed = False
     if type(result) not in NON_DEFERRED_TYPES:
         failed = issubclass(type(result), Failure)
-    current._state = RUNNING
-    callback: Any
-    following: Any
-    inner: Any
-    outer: Any
+    self._state = RUNNING
     while True:
-        entries: Any = current._callbacks
+        entries = self._callbacks
         if type(entries) is not list:
-            entries = () if entries is None else _listed(current)
+            entries = () if entries is None else listed(self)
         done = 0  # how many of them have run
         for entry in entries:
             done += 1
@@ -325,7 +407,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                 if type(entry) is not tuple:
                     if failed:
                         continue
-                    result = current.result = entry(result)
+                    result = self.result = entry(result)
                     if type(result) in NON_DEFERRED_TYPES:
                         continue
                 else:
@@ -334,20 +416,22 @@ def runCallbacks(current: Any, result: Any) -> None:
                         following = extra._resume(result)
                         if following is not None:
                             break
-                        result = current.result = None
+                        result = self.result = None
                         failed = False
                         continue
                     if extra is None:
-                        function = errback if failed else callback
-                        if function is PASS:
+                        if failed:
+                            callback = errback
+                        if callback is PASS:
                             continue
-                        result = current.result = function(result)
+                        result = self.result = callback(result)
                     elif type(extra) is tuple:
-                        function = errback if failed else callback
-                        if function is PASS:
+                        if failed:
+                            callback = errback
+                        if callback is PASS:
                             continue
-                        args, keywords = extra[failed]
-                        result = current.result = function(result, *args, **keywords)
+                        extra = extra[failed]
+                        result = self.result = callback(result, *extra[0], **extra[1])
                     else:
                         if callback is CONTINUE:
                             following = extra
@@ -362,7 +446,7 @@ def runCallbacks(current: Any, result: Any) -> None:
                             if noted is KEEP:
                                 taken = result
                             elif noted:
-                                result = current.result = None
+                                result = self.result = None
                                 failed = False
                         continue
                     if type(result) in NON_DEFERRED_TYPES:
@@ -370,8 +454,8 @@ def runCallbacks(current: Any, result: Any) -> None:
                         continue
             except BaseException as error:
                 if type(error) is TypeError:
-                    error = _explain(error, current, entry, failed)
-                result = current.result = _failureOf(error)
+                    error = explain(error, self, entry, failed)
+                result = self.result = _failureOf(error)
                 failed = raised = True
                 continue
             # Of the class: an object's own answer may be anybody's code.
@@ -384,17 +468,17 @@ def runCallbacks(current: Any, result: Any) -> None:
                 if type(result) in NON_DEFERRED_TYPES:  # two calls of isinstance less
                     failed = False
                 elif issubclass(type(result), DeferredFields):
-                    if result is current:
-                        result = _warnSelf(entry, failed, result)
-                        if result is not current:
-                            current.result = result
+                    if result is self:
+                        result = warnSelf(entry, failed, result)
+                        if result is not self:
+                            self.result = result
                             failed = True
                             continue
                     callback = PENDING
                     break
                 else:
                     failed = issubclass(type(result), Failure)
-                current.result = result
+                self.result = result
                 inner.result = None
                 if inner._debugInfo is not None:
                     inner._debugInfo.failResult = None
@@ -402,21 +486,22 @@ def runCallbacks(current: Any, result: Any) -> None:
             failed = issubclass(type(result), Failure)
         else:
             # All have run. An error that is left is reported if nobody comes for it.
-            current._callbacks = current._state = None
+            self._callbacks = self._state = None
             if not failed:
-                if current._debugInfo is not None:
-                    current._debugInfo.failResult = None
+                if self._debugInfo is not None:
+                    self._debugInfo.failResult = None
                 if stack is None:
+                    nesting[0] = depth
                     return
             elif result is not taken:
-                if current._debugInfo is None:
-                    current._debugInfo = DebugInfo()
-                current._debugInfo.failResult = result  # pyright: ignore[reportAttributeAccessIssue]
+                if self._debugInfo is None:
+                    self._debugInfo = DebugInfo()
+                self._debugInfo.failResult = result  # pyright: ignore[reportAttributeAccessIssue]
             if not stack:
                 break
             if stack[-1][1]:
-                current, _, result = stack.pop()
-                current.result = taken = result
+                self, _, result = stack.pop()
+                self.result = taken = result
                 failed = type(result) not in NON_DEFERRED_TYPES and issubclass(
                     type(result), Failure
                 )
@@ -425,111 +510,70 @@ def runCallbacks(current: Any, result: Any) -> None:
 
         if callback is not None:
             if done == len(entries):
-                current._callbacks = None
+                self._callbacks = None
             else:
                 del entries[:done]
             if callback is CONTINUE:
-                outer = following
-                outer.result = result
-                outer.paused -= 1
-                outer._state = None
-                current.result = current._state = None
-                if current._debugInfo is not None:
-                    current._debugInfo.failResult = None
-                if current._callbacks is not None:
+                following.result = result
+                following.paused -= 1
+                following._state = None
+                self.result = self._state = None
+                if self._debugInfo is not None:
+                    self._debugInfo.failResult = None
+                if self._callbacks is not None:
                     if stack is None:
                         stack = []
-                    stack.append((current, False, None))
-                if not outer.paused:
-                    current = outer
-                    current._state = RUNNING
+                    stack.append((self, False, None))
+                if not following.paused:
+                    self = following
+                    self._state = RUNNING
                     taken = None
                     continue
             elif callback is PENDING:
-                if current._debugInfo is not None:
-                    current._debugInfo.failResult = None
-                if current._callbacks is None and current is not inner:
-                    current.paused += 1
-                    current._state = inner
+                if self._debugInfo is not None:
+                    self._debugInfo.failResult = None
+                if self._callbacks is None and self is not inner:
+                    self.paused += 1
+                    self._state = inner
                     if inner._callbacks is not None:
-                        _listed(inner).append((CONTINUE, CONTINUE, current))
+                        listed(inner).append((CONTINUE, CONTINUE, self))
                     elif inner.called:
-                        inner._callbacks = [(CONTINUE, CONTINUE, current)]
+                        inner._callbacks = [(CONTINUE, CONTINUE, self)]
                     else:
-                        inner._callbacks = (CONTINUE, CONTINUE, current)
+                        inner._callbacks = (CONTINUE, CONTINUE, self)
                         if inner._state is None:
                             inner._state = CONTINUES
                 else:
-                    chain(current, inner)
+                    chain(self, inner)
                 if not stack:
                     if raised:
                         break
+                    nesting[0] = depth
                     return
                 following = None
             else:
                 if stack is None:
                     stack = []
-                stack.append((current, True, None if callback is RESUME else result))
+                stack.append((self, True, None if callback is RESUME else result))
 
         if following is None or following.paused:
             frame = _unwind(stack, following)
             if frame is None:
                 break
-            current = frame[0]
+            self = frame[0]
             if frame[1]:
-                current.result = taken = frame[2]
+                self.result = taken = frame[2]
         else:
-            current = following
+            self = following
             taken = None
-        result = current.result
+        result = self.result
         failed = type(result) not in NON_DEFERRED_TYPES and issubclass(type(result), Failure)
-        current._state = RUNNING
+        self._state = RUNNING
+    nesting[0] = depth
     # The frames in an exception's traceback hold their callers' frames, and so this one with its
     # variables. None of them may lead back to a Deferred that holds the exception.
-    entries = entry = extra = current = following = outer = inner = result = None
+    entries = entry = extra = self = following = inner = result = None
     taken = frame = stack = None
 
 
-def _explain(
-    error: BaseException, current: Deferred[Any], entry: Any, failed: bool
-) -> BaseException:
-    """Return a better error where what was added as a callback cannot be called."""
-    function = entry[failed] if type(entry) is tuple else entry
-    if callable(function):
-        return error
-    better = TypeError(
-        f"{'an errback' if failed else 'a callback'} of {safe_repr(current)} is"
-        f" {safe_repr(function)}, which cannot be called; defer.setDebugging(True), called before"
-        " the Deferred is made, shows where that was"
-    )
-    better.__cause__ = error
-    return better
-
-
-def _warnSelf(entry: Any, failed: bool, result: Any) -> Any:
-    """Warn of a callback that returned its own Deferred, at the place where that callback ends.
-
-    Returns:
-        the result: that Deferred, or a Failure if the warning is an error.
-    """
-    import warnings  # a mistake is rare, and the module is not free
-
-    function = entry[failed] if type(entry) is tuple else entry
-    code = getattr(function, "__code__", None)
-    filename, last = "<unknown>", 0  # a callable that was not written in Python
-    if code is not None:
-        filename = code.co_filename
-        last = max(line for _, _, line in code.co_lines() if line is not None)
-    try:
-        warnings.warn_explicit(
-            "Callback returned the Deferred it was attached to; this breaks the callback chain and"
-            " will raise an exception in the future.",
-            DeprecationWarning,
-            filename,
-            last,
-            module=getattr(function, "__module__", None),
-            registry=getattr(function, "__globals__", {}).setdefault("__warningregistry__", {}),
-        )
-    except DeprecationWarning as error:
-        return Failure.fromException(error, 0)
-    return result
+fire.__name__, fire.__qualname__ = "callback", "Deferred.callback"  # as users know it

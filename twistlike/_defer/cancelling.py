@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import WrongThreadError
 from twistlike._base.failure import Failure
-from twistlike._defer.callbacks import chainEnd, removeEntry, runCallbacks
+from twistlike._defer.callbacks import AGAIN, chainEnd, fire, removeEntry
 from twistlike._defer.errors import CancelledError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def leaveCircle(deferred: Deferred[Any]) -> None:
     deferred.paused -= 1
     deferred.result = Failure(CancelledError())
     if not deferred.paused:
-        runCallbacks(deferred, deferred.result)
+        fire(deferred, AGAIN)
 
 
 def cancelSurely(deferred: Deferred[Any]) -> bool:

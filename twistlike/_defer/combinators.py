@@ -108,10 +108,11 @@ class Collector(Deferred[_T]):
                 deferred._add((COLLECT, index, self))
                 self._addSource(deferred)
             elif not deferred.called:
-                deferred._callbacks = (COLLECT, index, self)
                 if deferred._state is None:
                     deferred._state = self
+                    deferred._callbacks = index  # one object less for each
                 else:
+                    deferred._callbacks = [(COLLECT, index, self)]
                     self._others.append(deferred)
             elif deferred.paused or deferred._state is not None:
                 deferred._callbacks = (COLLECT, index, self)
@@ -171,7 +172,7 @@ class Collector(Deferred[_T]):
             self.callback(result)
         finally:
             nesting[0] = depth
-            del self, result  # see the end of runCallbacks
+            del self, result  # see the end of fire
 
     def _asCallback(self, result: Any, index: int, succeeded: bool) -> Any:
         """Do what `_collect` does, as a callback."""

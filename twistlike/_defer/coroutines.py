@@ -30,11 +30,13 @@ from twistlike._base.functions import describeWithPlace, withoutArguments
 from twistlike._base.naming import callAs, showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
+    AGAIN,
     NON_DEFERRED_TYPES,
     RESUME,
     addWaiter,
+    fire,
+    listed,
     removeEntry,
-    runCallbacks,
 )
 from twistlike._defer.cancelling import cancelFor, reportCanceller
 from twistlike._defer.debug import DebugInfo, currentStack
@@ -218,7 +220,7 @@ class CoroutineDeferred(Deferred[_T]):
             return self._end(outcome)
         finally:
             proxy = None
-            del self, outcome  # see the end of runCallbacks
+            del self, outcome  # see the end of fire
 
     def _end(self, outcome: Any) -> Deferred[Any] | None:
         """Take the coroutine's result."""
@@ -247,6 +249,8 @@ class CoroutineDeferred(Deferred[_T]):
         if Deferred.debug:
             self._noteInvoker(4)
         if state is not None:
+            if type(self._callbacks) is int:
+                listed(self)
             self._state = None
             if state.thread is not None and state.thread != get_ident():
                 # It waited without a loop, and went on in a thread that is not its waiter's.
@@ -406,6 +410,8 @@ class CoroutineDeferred(Deferred[_T]):
             False if this has fired otherwise, and so cannot be cancelled.
         """
         if not self.called:
+            if type(self._callbacks) is int:
+                listed(self)
             self.called = True
             self.paused += 1
             source = self._state
@@ -425,7 +431,7 @@ class CoroutineDeferred(Deferred[_T]):
             if self.result is not state:
                 self._state = None
                 self.paused -= 1
-                runCallbacks(self, self.result)  # as in Twisted, also if it was paused meanwhile
+                fire(self, AGAIN)  # as in Twisted, also if it was paused meanwhile
 
     def _orphan(self, failure: Failure) -> None:
         """Fail, because the canceller of what is waited for raised, as Twisted's do."""
@@ -479,7 +485,7 @@ def start(coro: Any) -> CoroutineDeferred[Any]:
     try:
         return driver
     finally:
-        del driver  # see the end of runCallbacks
+        del driver  # see the end of fire
 
 
 async def _await(awaitable: Awaitable[_T]) -> _T:

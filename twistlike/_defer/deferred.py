@@ -19,22 +19,22 @@ from twistlike._base.functions import checkClock
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.callbacks import (
+    AGAIN,
     COLLECT,
-    CONTINUE,
     KEEP,
+    NEAR,
     NO_KEYWORDS,
     NON_DEFERRED_TYPES,
     PASS,
-    RESUME,
     RUNNING,
     ChainSource,
     addWaiter,
     bindThread,
-    collectOne,
-    handOn,
+    fire,
+    listed,
     nesting,
     removeEntry,
-    runCallbacks,
+    setMostNested,
 )
 from twistlike._defer.cancelling import cancelSurely, leaveCircle
 from twistlike._defer.debug import DebugInfo, currentStack
@@ -46,7 +46,7 @@ from twistlike._defer.errors import (
     passthru,
 )
 from twistlike._defer.fields import DeferredFields, attributesOf
-from twistlike._defer.nesting import NEAR, run, runIfReady, runNested
+from twistlike._defer.nesting import runIfReady, runNested
 from twistlike._defer.task_future import FutureAdapter
 from twistlike._defer.task_proxy import TaskProxy
 from twistlike._eventloop import current
@@ -67,10 +67,6 @@ _U = TypeVar("_U")
 _V = TypeVar("_V")
 
 _new: Any = object.__new__
-
-# From how many nested runs on a firing takes the longer way. In debug mode each does, to be noted:
-# one comparison is enough for both.
-_mostNested = NEAR
 
 NOT_AWAITED = (
     "{} was iterated over, or went on before it had fired: write `await d`, or `yield d` inside"
@@ -254,13 +250,13 @@ class Deferred(DeferredFields[_T]):
             try:
                 callbacks.append(callback)
             except AttributeError:  # the entry of somebody who waits, see _run
-                self._callbacks = [callbacks, callback]
+                listed(self).append(callback)
         if self.called and self._state is None and not self.paused:
-            run(self)
+            fire(self, AGAIN)
             try:
                 return self
             finally:
-                del self  # see the end of runCallbacks
+                del self  # see the end of fire
         return self
 
     @overload
@@ -299,13 +295,13 @@ class Deferred(DeferredFields[_T]):
             try:
                 callbacks.append(entry)
             except AttributeError:  # the entry of somebody who waits, see _run
-                self._callbacks = [callbacks, entry]
+                listed(self).append(entry)
         if self.called and self._state is None and not self.paused:
-            run(self)
+            fire(self, AGAIN)
             try:
                 return self
             finally:
-                del self  # see the end of runCallbacks
+                del self  # see the end of fire
         return self
 
     @overload
@@ -349,19 +345,21 @@ class Deferred(DeferredFields[_T]):
             try:
                 callbacks.append(entry)
             except AttributeError:  # the entry of somebody who waits, see _run
-                self._callbacks = [callbacks, entry]
+                listed(self).append(entry)
         if self.called and self._state is None and not self.paused:
-            run(self)
+            fire(self, AGAIN)
             try:
                 return self
             finally:
-                del self  # see the end of runCallbacks
+                del self  # see the end of fire
         return self
 
     def chainDeferred(self, d: Deferred[_T]) -> Deferred[None]:
         """Fire another Deferred with this one's result; this one goes on with None."""
         if not d.called:
             if d._state is None or d._state.thread is None:
+                if type(d._callbacks) is int:
+                    listed(d)
                 d._state = ChainSource(self, d._state)
             else:
                 bindThread(self, d._state)
@@ -410,76 +408,31 @@ class Deferred(DeferredFields[_T]):
 
     # Firing
 
-    def callback(self, result: _T | Failure) -> None:
-        """Fire: have the callbacks called, now, with the result.
+    if TYPE_CHECKING:
 
-        Raises:
-            AlreadyCalledError: it has fired.
-            WrongThreadError: something on an asyncio loop in another thread waits for it.
-        """
-        if self.called:
-            self._firedAgain()
-            return
-        depth = nesting[0]
-        state = self._state
-        if state is not None:
-            # _checkThread, without the call: what a coroutine or a task awaits comes here.
-            thread = state.thread
-            if thread is not None and thread != get_ident():
-                self._checkThread()
-            if type(self._callbacks) is tuple and depth < _mostNested and not self.paused:
-                # What runCallbacks does, for a waiter alone, at half of its cost.
-                self.called = True
-                self._canceller = None
-                self.result = result
-                kind, index, waiter = self._callbacks
-                self._callbacks = None
-                if kind is COLLECT:
-                    self._state = RUNNING
-                    collectOne(self, result, index, waiter)
-                    del self, result, state, waiter  # see the end of runCallbacks
-                    return
-                nesting[0] = depth + 1
-                if kind is CONTINUE:
-                    handOn(self, result, waiter)
-                else:
-                    self._state = RUNNING
-                    try:
-                        following = waiter._resume(result)
-                    except BaseException as error:
-                        kind = following = None
-                        self.result = Failure.fromException(error)
-                    if following is not None and not following.paused:
-                        runCallbacks(following, following.result)
-                    if kind is RESUME:
-                        self.result = None
-                    self._state = None
-                    if self._callbacks is not None or kind is None:
-                        runCallbacks(self, self.result)
-                    following = None
-                nesting[0] = depth
-                del self, result, state, waiter  # see the end of runCallbacks
-                return
-            self._state = None
-        self.called = True
-        self._canceller = None
-        self.result = result
-        if depth >= _mostNested:
-            self._fireNested()
-        elif (
-            self._callbacks is not None or type(result) not in NON_DEFERRED_TYPES
-        ) and not self.paused:
-            nesting[0] = depth + 1
-            runCallbacks(self, result)
-            nesting[0] = depth
-            del self, result  # see the end of runCallbacks
+        def callback(self, result: _T | Failure) -> None:
+            """Fire: have the callbacks called, now, with the result.
+
+            Raises:
+                AlreadyCalledError: it has fired.
+                WrongThreadError: something on an asyncio loop in another thread waits for it.
+            """
+    else:
+        callback = fire  # it is the loop that runs callbacks as well, see there
 
     def _fireNested(self) -> None:
         """Run the callbacks, deep inside of other runs, or in debug mode."""
         if Deferred.debug:
             self._noteInvoker(3)
         if not self.paused:
-            run(self)
+            if nesting[0] < NEAR:
+                fire(self, AGAIN)
+            else:
+                runNested(self)
+
+    def _runNested(self) -> None:
+        """Go on with the callbacks, deep inside of other runs."""
+        runNested(self)
 
     def errback(self, fail: Failure | BaseException | None = None) -> None:
         """Fire: have the errbacks called, now, with the error.
@@ -497,7 +450,7 @@ class Deferred(DeferredFields[_T]):
         elif not issubclass(type(fail), Failure):
             fail = Failure(fail)
         try:
-            Deferred.callback(self, fail)  # type: ignore[misc]
+            fire(self, fail)
         finally:
             del self, fail
 
@@ -553,7 +506,7 @@ class Deferred(DeferredFields[_T]):
         if self.called and self._state is not RUNNING:
             # As in Twisted, one that waits for another does so no longer if it is unpaused by hand.
             self._state = None
-            run(self)
+            fire(self, AGAIN)
 
     # Cancelling
 
@@ -753,6 +706,8 @@ class Deferred(DeferredFields[_T]):
         entries = self._callbacks
         if entries is None:
             return []
+        if type(entries) is int:
+            entries = (COLLECT, entries, self._state)
         return [_shown(entry) for entry in (entries if type(entries) is list else [entries])]
 
 
@@ -789,7 +744,7 @@ def succeed(result: _T) -> Deferred[_T]:
     d.paused = 0
     d.result = result
     if type(result) not in NON_DEFERRED_TYPES:
-        runCallbacks(d, result)
+        fire(d, AGAIN)
     return d
 
 
@@ -806,9 +761,8 @@ def fail(result: Failure | BaseException | None = None) -> Deferred[Any]:
 
 def setDebugging(on: bool) -> None:
     """Let Deferreds made from now on remember where they were made and fired, or not."""
-    global _mostNested
     Deferred.debug = bool(on)
-    _mostNested = 0 if on else NEAR
+    setMostNested(0 if on else NEAR)
 
 
 def getDebugging() -> bool:

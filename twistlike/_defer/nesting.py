@@ -16,17 +16,14 @@ from _thread import _local
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from twistlike._defer.callbacks import nesting, runCallbacks
+from twistlike._defer.callbacks import AGAIN, fire, nesting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twistlike._defer.deferred import Deferred
 
-__all__ = ["NEAR", "run", "runIfReady", "runNested"]
-
-NEAR = 8
-"""From this many nested runs on, the stack is looked at; again after as many more."""
+__all__ = ["runIfReady", "runNested"]
 
 # Of the interpreter's frames, which may be 1,000: half of them, so that what callbacks do has room.
 _MOST_FRAMES = 500
@@ -50,7 +47,7 @@ def _stackIsDeep() -> bool:
     return True
 
 
-_RUNS = frozenset((runCallbacks.__code__,))
+_RUNS = frozenset((fire.__code__,))
 
 
 def _countRuns() -> int:
@@ -86,11 +83,11 @@ def runNested(deferred: Any, cancel: Callable[[Any], object] | None = None) -> N
     nesting[0] = 0
     try:
         if cancel is None:
-            runCallbacks(deferred, deferred.result)
+            fire(deferred, AGAIN)
         else:
             cancel(deferred)
     finally:
-        del deferred  # see the end of runCallbacks
+        del deferred  # see the end of fire
         try:
             _runQueue(queue)
         finally:
@@ -124,22 +121,10 @@ def _runQueued(deferred: Any) -> None:
     """Take back the pause of runNested."""
     deferred.paused -= 1
     if not deferred.paused and deferred._state is None:
-        runCallbacks(deferred, deferred.result)
+        fire(deferred, AGAIN)
 
 
 def runIfReady(deferred: Deferred[Any]) -> None:
     """Run the callbacks of a fired Deferred, unless something keeps them from it."""
     if deferred.called and deferred._state is None and not deferred.paused:
-        run(deferred)
-
-
-def run(deferred: Deferred[Any]) -> None:
-    """Run the callbacks of a Deferred that has fired and is neither paused nor running."""
-    depth = nesting[0]
-    if depth < NEAR:
-        nesting[0] = depth + 1
-        runCallbacks(deferred, deferred.result)
-        nesting[0] = depth
-    else:
-        runNested(deferred)
-    del deferred  # see the end of runCallbacks
+        fire(deferred, AGAIN)
