@@ -184,8 +184,11 @@ LONG: dict[str, str] = {
     "call more",
     "_defer.callbacks:fire": "a firing, and the loop that runs callbacks: taken apart, each would "
     "make one call more, which costs as much as running a callback",
+    "_pool.pool": "one class: an executor's methods and those of Twisted's pool, half of it docstrings",
+    "_reactor.lifecycle": "the life of a reactor, whole: its states and what each change does",
     "_reactor.network": "one class, whose methods are Twisted's and only hand on",
     "_reactor.reactor": "one class, whose methods are Twisted's and only hand on",
+    "_timers.queue": "a timer and the queue of them: each knows the entries of the other",
     "_transports.stream:_readReady": "an echo of 3 us: taken apart, it would take two calls more",
     "_pool.workers": "the workers, whole: their permits, wakeups and ends hang together",
     "_pool.worker:_work": "the loop of a worker: taken apart, each job would make one call more",
