@@ -184,7 +184,7 @@ LONG: dict[str, str] = {
     "call more",
     "_defer.callbacks:fire": "a firing, and the loop that runs callbacks: taken apart, each would "
     "make one call more, which costs as much as running a callback",
-    "_pool.pool": "one class: an executor's methods and those of Twisted's pool, half of it docstrings",
+    "_pool.pool": "one class, an executor and Twisted's pool; half of it is docstrings",
     "_reactor.lifecycle": "the life of a reactor, whole: its states and what each change does",
     "_reactor.network": "one class, whose methods are Twisted's and only hand on",
     "_reactor.reactor": "one class, whose methods are Twisted's and only hand on",
