@@ -204,7 +204,7 @@ if __name__ == "__main__":
         if not os.path.exists(filename):  # tracebacks show its lines, as those of "python -c"
             linecache.cache[filename] = (len(program), None, program.splitlines(True), filename)
         gc.unfreeze()  # else the exit frees less than it does
-        # This module goes on as the program's, so that its globals go at the exit as they always do.
+        # This module goes on as the program's: its globals go at the exit as they always do.
         __spec__ = __package__ = __doc__ = None
         __file__, _code = filename, compile(program, filename, "exec", dont_inherit=True)
         for _name in [each for each in globals() if each[:2] != "__" and each != "_code"]:
