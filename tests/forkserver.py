@@ -205,7 +205,7 @@ if __name__ == "__main__":
             linecache.cache[filename] = (len(program), None, program.splitlines(True), filename)
         gc.unfreeze()  # else the exit frees less than it does
         # This module goes on as the program's: its globals go at the exit as they always do.
-        __spec__ = __package__ = __doc__ = None
+        globals().update(__spec__=None, __package__=None, __doc__=None)
         __file__, _code = filename, compile(program, filename, "exec", dont_inherit=True)
         for _name in [each for each in globals() if each[:2] != "__" and each != "_code"]:
             del globals()[_name]
