@@ -28,7 +28,6 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
-from types import ModuleType
 from typing import Any
 
 __all__ = ["Ended", "ForkServer"]
@@ -204,6 +203,11 @@ if __name__ == "__main__":
         sys.path[0] = os.path.dirname(filename)
         if not os.path.exists(filename):  # tracebacks show its lines, as those of "python -c"
             linecache.cache[filename] = (len(program), None, program.splitlines(True), filename)
-        main = sys.modules["__main__"] = ModuleType("__main__")
-        main.__dict__.update(__file__=filename, __builtins__=__builtins__)
-        exec(compile(program, filename, "exec"), main.__dict__)
+        gc.unfreeze()  # else the exit frees less than it does
+        # This module goes on as the program's: its globals go at the exit as they always do.
+        globals().update(__spec__=None, __package__=None, __doc__=None)
+        __file__, _code = filename, compile(program, filename, "exec", dont_inherit=True)
+        for _name in [each for each in globals() if each[:2] != "__" and each != "_code"]:
+            del globals()[_name]
+        del _name
+        exec(globals().pop("_code"))

@@ -31,6 +31,12 @@ PROGRAMS = {
         print(__name__, sys.modules['__main__'].__dict__ is globals(), os.environ['ADDED'])
         print(sys.flags.utf8_mode, sys.stdin.read(), hash('text'), os.getpid() == os.getsid(0))
         """,
+    "the exit's garbage": """
+        class Last:
+            def __del__(self): print('freed')
+        one, two = Last(), Last()
+        one.two, two.one = two, one
+        """,
     "a warning": "import warnings; warnings.warn('said')",
     "pickling": "import pickle\nclass A: pass\nprint(type(pickle.loads(pickle.dumps(A()))) is A)",
     "threads": "import threading; print(threading.enumerate() == [threading.main_thread()])",

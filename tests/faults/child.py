@@ -57,7 +57,8 @@ def runOne(folder: Path, number: int, name: str, host: Host) -> bool:
     module, function = name.split(":")
     program = programOf(getattr(importlib.import_module(module), function))
     assert program is not None, name
-    gc.freeze()  # what was imported is never garbage: the round after a fault is for what it made
+    if not program.alone:  # whose exit frees what an interpreter's frees
+        gc.freeze()  # the round after a fault is for what the fault has made
     err = os.open(folder / f"{number}.err", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     kept = os.dup(1), os.dup(2)
     os.dup2(err, 1)
