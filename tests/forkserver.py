@@ -207,7 +207,8 @@ if __name__ == "__main__":
         # This module goes on as the program's: its globals go at the exit as they always do.
         globals().update(__spec__=None, __package__=None, __doc__=None)
         __file__, _code = filename, compile(program, filename, "exec", dont_inherit=True)
-        for _name in [each for each in globals() if each[:2] != "__" and each != "_code"]:
+        _name = ""
+        for _name in {each for each in globals() if each[:2] != "__"} - {"_code", "_name"}:
             del globals()[_name]
         del _name
         exec(globals().pop("_code"))
