@@ -196,6 +196,12 @@ DIFFERENCES = [
         "already; in Twisted that is None.",
     ),
     Difference(
+        "internet.reactor.listenTCP internet.reactor.connectTCP internet.reactor.listenUNIX "
+        "internet.reactor.connectUNIX internet.reactor.listenUDP internet.reactor.spawnProcess",
+        "What is no factory (its class, a protocol) or no protocol, and arguments of a program "
+        "that are one text, are refused at once, with what to write.",
+    ),
+    Difference(
         "internet.protocol.Protocol.connectionMade internet.protocol.Protocol.dataReceived "
         "protocols.basic.LineReceiver.lineReceived",
         "A `connectionMade` that raises ends its connection, in Twisted the server's stays open.",
@@ -326,6 +332,13 @@ DIFFERENCES = [
         "internet.utils.getProcessOutput internet.utils.getProcessValue "
         "internet.utils.getProcessOutputAndValue",
         "Cancelling what `internet.utils` returns kills the program.",
+    ),
+    Difference(
+        "internet.interfaces.IHalfCloseableProtocol "
+        "internet.reactor.listenSSL internet.reactor.connectSSL",
+        "`loseWriteConnection` on TLS is an end in order, as `loseConnection`: what was written "
+        "arrives, and what the peer sends until it has answered still comes. In Twisted it cuts "
+        "TLS off, so that both sides hear `ConnectionLost`.",
     ),
     Difference(
         "internet.stdio.StandardIO",
