@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 
 from tests.waits import WAIT
@@ -36,10 +37,16 @@ def awaitUnboundReport() -> None:
 
 
 def interruptAfterReport(number: int = signal.SIGINT) -> None:
-    """Have a signal sent to this process once a wait for a loop has been reported."""
+    """Have a signal sent to this process once a wait for a loop has been reported.
+
+    Race: CPython loses sight of a signal that comes when a thread has given up the GIL and is about
+    to sleep on a lock. It sees that with the next one.
+    """
 
     def interrupt() -> None:
         awaitUnboundReport()
-        os.kill(os.getpid(), number)
+        while True:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
 
     threading.Thread(target=interrupt, daemon=True).start()
