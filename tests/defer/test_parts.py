@@ -181,7 +181,7 @@ def test_a_source_is_bound_too() -> None:
     asyncio.run(main())
 
 
-def test_depth() -> None:
+def test_many_lists_in_lists() -> None:
     """Lists in lists to any depth, each one the only part of the next, get the innermost result."""
     innermost: Deferred[int] = Deferred()
     whole: Any = innermost

@@ -6,6 +6,7 @@ failed. A fault that hangs has its threads' stacks written, and the process ends
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import gc
 import importlib
@@ -98,7 +99,9 @@ def checkThreads(before: set[threading.Thread]) -> None:
     """Fail if threads live on that the fault has started."""
     for thread in threading.enumerate():
         if thread not in before:
-            thread.join(THREADS_END)
+            # Where its start was interrupted, it may not have begun: then there is nothing to join.
+            with contextlib.suppress(RuntimeError):
+                thread.join(THREADS_END)
             assert not thread.is_alive(), f"{thread} lives on: {stackOf(thread)}"
 
 
