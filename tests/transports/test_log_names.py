@@ -92,6 +92,116 @@ def test_callbacks_log_under_their_connections_name(loop: str, outer: str) -> No
     assert found == [each for each in dedent(SEEN).split("\n")[1:-1] if "elsewhere" not in each]
 
 
+END = """
+    from contextvars import ContextVar
+    from twisted.internet import protocol, reactor
+    from twisted.python import log
+    place = ContextVar('place', default='nowhere')
+    def see(event):
+        text = event['message'][0] if event['message'] else ''
+        if text.startswith('@'):
+            print(text, event['system'], place.get() if SHOWS_PLACE else '')
+    log.addObserver(see)
+    class Server(protocol.Protocol):
+        def connectionLost(self, reason):
+            log.msg('@server lost')
+    class Client(protocol.Protocol):
+        def connectionMade(self):
+            reactor.callLater(0.05, END)
+        def connectionLost(self, reason):
+            log.msg('@client lost')
+    class Servers(protocol.ServerFactory):
+        protocol = Server
+        noisy = False
+        def stopFactory(self):
+            log.msg('@servers stopped')
+    class Clients(protocol.ClientFactory):
+        protocol = Client
+        noisy = False
+        def clientConnectionLost(self, connector, reason):
+            log.msg('@clients lost')
+    class Datagrams(protocol.DatagramProtocol):
+        noisy = False
+        def stopProtocol(self):
+            log.msg('@datagrams stopped')
+    def begin():
+        place.set('port')
+        port = reactor.listenTCP(0, Servers(), interface='127.0.0.1')
+        place.set('client')
+        reactor.connectTCP('127.0.0.1', port.getHost().port, Clients())
+        place.set('datagrams')
+        reactor.listenUDP(0, Datagrams(), interface='127.0.0.1')
+        place.set('host')
+    """
+ENDED = [
+    "@client lost Client,client client",
+    "@clients lost Client,client client",
+    "@datagrams stopped Datagrams (UDP) datagrams",
+    "@server lost Server,0,127.0.0.1 port",
+    "@servers stopped __main__.Servers port",
+]
+
+
+def test_the_reactors_end_is_logged_under_twisteds_names() -> None:
+    """What is open when the reactor ends hears of that under its own name, as in Twisted."""
+    program = dedent(END).replace("END", "reactor.stop").replace("SHOWS_PLACE", "False")
+    program += "\nreactor.callWhenRunning(begin)\nreactor.run()\n"
+    names = [" ".join(each.split()[:-1]) for each in ENDED]
+    for which in ("twisted", "twistlike"):
+        shown = run(program, which).stdout.splitlines()
+        assert sorted(each.strip() for each in shown) == names, which
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_the_end_of_a_hosts_loop_is_each_connections_own(loop: str) -> None:
+    """Its last callback runs under its name, and in the context in which it was asked for."""
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    program = dedent(END).replace("END", "ended.set").replace("SHOWS_PLACE", "True")
+    program += dedent(
+        """
+        import asyncio
+        async def main():
+            global ended
+            ended = asyncio.Event()
+            begin()
+            await ended.wait()
+        with asyncio.Runner(loop_factory=FACTORY) as runner:
+            runner.run(main())
+        """
+    ).replace("FACTORY", "uvloop.new_event_loop" if loop == "uvloop" else "asyncio.new_event_loop")
+    done = run(("import uvloop\n" if loop == "uvloop" else "") + program, "twistlike")
+    assert done.stderr == ""
+    assert sorted(done.stdout.splitlines()) == ENDED
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_abort_is_logged_under_the_connections_name(loop: str) -> None:
+    """Also when something else than the connection's own callback asks for it."""
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    program = """
+        from twisted.internet import protocol, reactor
+        from twisted.python import log
+        import socket
+        def see(event):
+            if event['message'] and event['message'][0] == '@lost':
+                print(event['system'])
+        log.addObserver(see)
+        class Server(protocol.Protocol):
+            def connectionMade(self):
+                reactor.callLater(0, self.transport.abortConnection)
+            def connectionLost(self, reason):
+                log.msg('@lost')
+                reactor.stop()
+        port = reactor.listenTCP(0, protocol.Factory.forProtocol(Server), interface='127.0.0.1')
+        with socket.create_connection(('127.0.0.1', port.getHost().port)) as peer:
+            reactor.run()
+        """
+    done = run("\n".join([dedent(LOOPS[loop]), dedent(program)]), "twistlike")
+    assert (done.stdout, done.stderr) == ("Server,0,127.0.0.1\n", "")
+
+
 def test_a_thread_does_not_log_under_a_connections_name() -> None:
     """While a callback runs, another thread's events are not this connection's."""
     done = run(

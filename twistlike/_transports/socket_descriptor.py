@@ -306,6 +306,15 @@ class SocketDescriptor(FileDescriptor):
         if fatal is not None:
             raise fatal from None
 
+    def _endNow(self, reason: Failure) -> None:
+        """End for a reason from outside: the reactor's end. What callbacks raise is reported.
+
+        Args:
+            reason: Why, which the protocol is told.
+        """
+        # Whatever ends the reactor has a context of its own, which is not the protocol's.
+        self._context.copy().run(self._lost, reason)
+
     def _lost(self, reason: Failure) -> None:
         caller = now.caller
         now.caller = _Ending(self)

@@ -349,7 +349,7 @@ class Connection(SocketDescriptor):
         self._aborting = True
         self.stopReading()
         self.stopWriting()
-        self._later(self.connectionLost, Failure(ConnectionAborted()))
+        self._later(self._lost, Failure(ConnectionAborted()))
 
     def pauseProducing(self) -> None:
         """Read no more for now; the peer has to wait once the system's buffers are full.

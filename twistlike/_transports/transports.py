@@ -80,9 +80,8 @@ if TYPE_CHECKING:
         def stopWriting(self) -> None:
             """Write no more."""
 
-        def connectionLost(self, reason: Failure) -> object:
-            """End."""
-            ...
+        def _endNow(self, reason: Failure) -> None:
+            """End, as one of its callbacks would; report what that raises."""
 
     class _Readable(Protocol):
         _uncertain: bool
@@ -147,7 +146,7 @@ class Transports:
                 break
             for each in list(self.open):
                 if each in self.open:  # it may have ended together with another one
-                    self.guarded(each.connectionLost, Failure(ConnectionLost()))
+                    each._endNow(Failure(ConnectionLost()))
 
     def afterFork(self) -> None:
         """Leave all that is open to the parent process: this is its forked child.
