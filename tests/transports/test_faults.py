@@ -249,6 +249,7 @@ def test_what_raises_is_reported_and_ends_its_own_connection_alone(loop: str) ->
     assert done.stdout.splitlines() == ["made b''", "build b''", "lost open", "none open"]
     for each in ("connectionMade", "buildProtocol", "connectionLost"):
         assert f"ValueError: in {each}" in done.stderr
+    assert "a call to __main__.Raiser.connectionLost (" in done.stderr  # not to our own one
 
 
 @pytest.mark.parametrize("loop", LOOPS)

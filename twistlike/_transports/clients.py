@@ -256,10 +256,6 @@ class BaseClient(Connection):
         connector, self.connector = self.connector, None
         try:
             super()._tellLost(protocol, reason)
-        except BaseException as error:
-            fatal = self._net.onError(error, protocol.connectionLost)
-            if fatal is not None:
-                raise fatal from None
         finally:
             connector.connectionLost(reason)
 

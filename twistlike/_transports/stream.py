@@ -464,7 +464,13 @@ class Connection(SocketDescriptor):
         closeSocket(self.socket, orderly)
 
     def _tellLost(self, protocol: Any, reason: Failure) -> None:
-        callHook(protocol.connectionLost, reason)
+        tell = protocol.connectionLost
+        try:
+            callHook(tell, reason)
+        except BaseException as error:
+            fatal = self._net.onError(error, tell)  # its report names the protocol's method
+            if fatal is not None:
+                raise fatal from None
 
 
 showAs("twistlike.internet.tcp", globals(), ["Connection"])
