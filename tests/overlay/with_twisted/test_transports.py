@@ -211,6 +211,48 @@ def test_tls_that_begins_later_is_twisteds(loop: str, tmp_path: Path) -> None:
     assert inRun(START_TLS, loop, str(file)) == shown
 
 
+AMP_IN_TASKS = """
+    import asyncio
+    from twisted.internet import defer, endpoints, protocol, reactor
+    from twisted.protocols import amp
+
+    class Check(amp.Command):
+        errors = {ValueError: b"BAD"}
+
+    class Checks(amp.AMP):
+        @Check.responder
+        def check(self):
+            raise ValueError("refused")
+
+    async def main():
+        port = reactor.listenTCP(0, protocol.Factory.forProtocol(Checks), interface="127.0.0.1")
+        end = endpoints.TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
+        client = await endpoints.connectProtocol(end, amp.AMP())
+
+        async def ask():
+            await client.callRemote(Check)
+
+        for _ in range(2):
+            for wait in (
+                lambda: defer.ensureDeferred(ask()),
+                lambda: client.callRemote(Check).asFuture(asyncio.get_running_loop()),
+            ):
+                try:
+                    await wait()
+                except ValueError as error:
+                    print(error)
+        client.transport.loseConnection()
+        await port.stopListening()
+
+    asyncio.run(main())
+"""
+
+
+def test_amps_errors_in_a_hosts_task() -> None:
+    """An error that a task gets as the docs say leaves the connection open for the next call."""
+    assert inRun(AMP_IN_TASKS, "asyncio") == "refused\n" * 4
+
+
 def test_deprecations_in_twisteds_words() -> None:
     """What is deprecated in Twisted warns as it does there, so that filters find it."""
     program = """
