@@ -504,16 +504,20 @@ def test_an_interrupted_wakeup_strands_nobody(program: Run) -> None:
                             assert raised is error
                             ran.append("raised " + repr(error))
                     await asyncio.to_thread(post)
-                async with asyncio.timeout(5):
-                    while len(ran) < 4:
+                async with asyncio.timeout(60):
+                    while not {"None", "RecursionError()"} <= set(ran):
                         await asyncio.sleep(0.001)
-                print(sorted(ran))
+                # The interrupted wakeup is made again, for others: the loop may be quicker than
+                # the poster, who takes the call back. Then it has run, and an error is none.
+                assert ran.count("None") == ran.count("RecursionError()") == 1, ran
+                assert ran.count("raised KeyboardInterrupt()") == 1, ran
+                assert len([each for each in ran if "OSError" in each]) == 1, ran
+                print("each call ran or raised")
             host(main())
             """
         )
     )
-    wanted = ["None", "RecursionError()", "raised KeyboardInterrupt()"]
-    assert out == f"{sorted([*wanted, 'raised OSError(' + repr('refused') + ')'])}\n"
+    assert out == "each call ran or raised\n"
 
 
 def test_near_the_recursion_limit_a_post_either_raises_or_runs(program: Run) -> None:
