@@ -485,24 +485,26 @@ def test_a_step_keeps_the_context_of_its_task(ours: tuple[Scheduler, Cooperator]
     assert var.get() == "later"
 
 
+def failing(cooperator: Cooperator) -> Iterator[None]:
+    """Fail at the first step."""
+    if cooperator.running:
+        raise LookupError("mine")
+    yield
+
+
 def test_a_failure_that_nobody_asks_for_is_reported(
     ours: tuple[Scheduler, Cooperator], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The error of a task without ``whenDone`` is not lost; asked for afterwards, it is handled."""
     scheduler, cooperator = ours
 
-    def failing() -> Iterator[None]:
-        if cooperator.running:
-            raise LookupError("mine")
-        yield
-
-    asked = cooperator.cooperate(failing())
+    asked = cooperator.cooperate(failing(cooperator))
     scheduler.step()
     assert outcomeOf(asked) is LookupError
     del asked
     gc.collect()
     assert caplog.text == ""
-    cooperator.cooperate(failing())
+    cooperator.cooperate(failing(cooperator))
     scheduler.step()
     gc.collect()
     assert "LookupError: mine" in caplog.text
@@ -514,12 +516,7 @@ def test_a_failure_that_stop_tells_of_is_not_reported(
     """``stop`` of a task that has failed raises ``TaskFailed``, caused by the error: it is told."""
     scheduler, cooperator = ours
 
-    def failing() -> Iterator[None]:
-        if cooperator.running:
-            raise LookupError("mine")
-        yield
-
-    task = cooperator.cooperate(failing())
+    task = cooperator.cooperate(failing(cooperator))
     scheduler.step()
     with pytest.raises(TaskFailed) as raised:
         task.stop()

@@ -86,7 +86,7 @@ class BlockingCall(Generic[T]):
         # One token: whoever deletes it brings the outcome. That is atomic, so no lock is needed
         # between the reactor's thread, its end, and the watchdog of a pool. And it is no call: no
         # signal's exception comes between the deletion and the release of the lock, which would
-        # leave the thread asleep for ever.
+        # leave the thread asleep for ever. So `succeed` and `fail` do that each for itself.
         self._open = [True]
         self._value: T | None = None
         self._failure: Failure | None = None

@@ -133,6 +133,7 @@ def tellHeldUp(reactor: object) -> None:
 
     Args:
         reactor: Whose loop it is.
+
     Thread: the one that waits for the call.
     """
     where = ""
