@@ -14,7 +14,7 @@ from twistlike.internet.defer import Deferred
 from twistlike.python.failure import Failure
 
 
-class Rig:
+class EventsRecorder:
     """Events, and what happened."""
 
     def __init__(self) -> None:
@@ -33,87 +33,87 @@ class Rig:
 
 def test_phases_run_in_order() -> None:
     """Before, during, after: whatever the order in which the triggers were added."""
-    rig = Rig()
+    recorder = EventsRecorder()
     for phase in ("after", "before", "during"):
-        rig.add(phase, phase)
-    rig.events.fire("end")
-    assert rig.out == ["before", "during", "after"]
+        recorder.add(phase, phase)
+    recorder.events.fire("end")
+    assert recorder.out == ["before", "during", "after"]
 
 
 def test_triggers_are_used_up() -> None:
     """An event that fires a second time finds no trigger of the first."""
-    rig = Rig()
-    rig.add("during", "once")
-    rig.events.fire("end")
-    rig.events.fire("end")
-    assert rig.out == ["once"]
+    recorder = EventsRecorder()
+    recorder.add("during", "once")
+    recorder.events.fire("end")
+    recorder.events.fire("end")
+    assert recorder.out == ["once"]
 
 
 def test_only_before_is_waited_for() -> None:
     """The Deferreds of the first phase hold the others up; all of them, good or bad."""
-    rig = Rig()
+    recorder = EventsRecorder()
     gates: list[Deferred[Any]] = [Deferred(), Deferred()]
     for gate in gates:
-        rig.events.add("before", "end", lambda gate=gate: gate, (), {})
-    rig.add("during", "during")
-    rig.events.fire("end")
+        recorder.events.add("before", "end", lambda gate=gate: gate, (), {})
+    recorder.add("during", "during")
+    recorder.events.fire("end")
     gates[0].errback(ValueError("bad"))
-    assert rig.out == []
+    assert recorder.out == []
     gates[1].callback(None)
-    assert rig.out == ["during"]
-    assert [text for text, _ in rig.errors] == ["bad"]
+    assert recorder.out == ["during"]
+    assert [text for text, _ in recorder.errors] == ["bad"]
 
 
 def test_awaitables_are_waited_for_too() -> None:
     """A coroutine that a trigger before the event returns is run and waited for."""
-    rig = Rig()
+    recorder = EventsRecorder()
 
     async def main() -> None:
         async def trigger() -> None:
             await asyncio.sleep(0)
-            rig.out.append("slept")
+            recorder.out.append("slept")
 
-        rig.events.add("before", "end", trigger, (), {})
-        await rig.events.before("end")
+        recorder.events.add("before", "end", trigger, (), {})
+        await recorder.events.before("end")
 
     asyncio.run(main())
-    assert rig.out == ["slept"]
+    assert recorder.out == ["slept"]
 
 
 def test_an_error_is_reported_with_its_trigger() -> None:
     """A trigger that raises is reported, and the others run."""
-    rig = Rig()
+    recorder = EventsRecorder()
 
     def bad() -> None:
         raise SystemExit("bad")
 
-    rig.events.add("during", "end", bad, (), {})
-    rig.add("during", "next")
-    rig.events.fire("end")
-    assert rig.errors == [("bad", bad)]
-    assert rig.out == ["next"]
+    recorder.events.add("during", "end", bad, (), {})
+    recorder.add("during", "next")
+    recorder.events.fire("end")
+    assert recorder.errors == [("bad", bad)]
+    assert recorder.out == ["next"]
 
 
 def test_an_awaited_error_is_reported_with_its_traceback() -> None:
     """A coroutine of a trigger that raises is reported with the place where it did."""
-    rig = Rig()
+    recorder = EventsRecorder()
 
     async def bad() -> None:
         raise ValueError("bad")
 
-    rig.events.add("before", "end", bad, (), {})
-    rig.events.fire("end")
-    assert rig.errors == [("bad", bad)]
-    assert 'raise ValueError("bad")' in rig.tracebacks[0]
+    recorder.events.add("before", "end", bad, (), {})
+    recorder.events.fire("end")
+    assert recorder.errors == [("bad", bad)]
+    assert 'raise ValueError("bad")' in recorder.tracebacks[0]
 
 
 def test_each_trigger_runs_in_the_context_in_which_it_was_added() -> None:
     """What is set when a trigger is added it finds; what it sets the next one does not see."""
-    rig = Rig()
+    recorder = EventsRecorder()
     user: contextvars.ContextVar[str] = contextvars.ContextVar("user", default="nobody")
 
     def trigger() -> None:
-        rig.out.append(user.get())
+        recorder.out.append(user.get())
         user.set("leaked")
 
     async def coroutine() -> None:
@@ -121,54 +121,54 @@ def test_each_trigger_runs_in_the_context_in_which_it_was_added() -> None:
 
     def addAll() -> None:
         for function in (trigger, coroutine):
-            rig.events.add("before", "end", function, (), {})
-        rig.events.add("after", "end", trigger, (), {})
+            recorder.events.add("before", "end", function, (), {})
+        recorder.events.add("after", "end", trigger, (), {})
 
     user.set("ann")
     addAll()
     user.set("bob")
     addAll()
-    contextvars.Context().run(rig.events.fire, "end")
-    assert rig.out == ["ann", "ann", "bob", "bob", "ann", "bob"]
+    contextvars.Context().run(recorder.events.fire, "end")
+    assert recorder.out == ["ann", "ann", "bob", "bob", "ann", "bob"]
 
 
 @pytest.mark.parametrize("phase", ["before", "during", "after"])
 def test_a_trigger_may_add_another_to_its_own_phase(phase: str) -> None:
     """A trigger that is added while its phase runs still runs."""
-    rig = Rig()
-    rig.events.add(phase, "end", lambda: rig.add(phase, "added"), (), {})
-    rig.events.fire("end")
-    assert rig.out == ["added"]
+    recorder = EventsRecorder()
+    recorder.events.add(phase, "end", lambda: recorder.add(phase, "added"), (), {})
+    recorder.events.fire("end")
+    assert recorder.out == ["added"]
 
 
 @pytest.mark.parametrize("phase", ["before", "during", "after"])
 def test_a_trigger_may_remove_a_later_one_of_its_own_phase(phase: str) -> None:
     """A trigger that is removed while its phase runs does not run, if it has not yet."""
-    rig = Rig()
-    rig.events.add(phase, "end", lambda: rig.events.remove(handle), (), {})
-    handle = rig.add(phase, "gone")
-    rig.add(phase, "stays")
-    rig.events.fire("end")
-    assert rig.out == ["stays"]
-    assert rig.errors == []
+    recorder = EventsRecorder()
+    recorder.events.add(phase, "end", lambda: recorder.events.remove(handle), (), {})
+    handle = recorder.add(phase, "gone")
+    recorder.add(phase, "stays")
+    recorder.events.fire("end")
+    assert recorder.out == ["stays"]
+    assert recorder.errors == []
 
 
 def test_a_component_may_clear_up_in_its_own_trigger() -> None:
     """A trigger "before" may remove itself, until the phase is over; after that it is not there."""
-    rig = Rig()
+    recorder = EventsRecorder()
     gate: Deferred[None] = Deferred()
 
     def shutDown() -> Deferred[None]:
-        rig.events.remove(handle)
+        recorder.events.remove(handle)
         return gate
 
-    handle = rig.events.add("before", "end", shutDown, (), {})
-    rig.events.fire("end")
-    rig.events.remove(handle)
-    assert rig.errors == []
+    handle = recorder.events.add("before", "end", shutDown, (), {})
+    recorder.events.fire("end")
+    recorder.events.remove(handle)
+    assert recorder.errors == []
     gate.callback(None)
     with pytest.raises(ValueError, match="its event has fired"):
-        rig.events.remove(handle)
+        recorder.events.remove(handle)
 
 
 def test_triggers_that_change_their_event_do_as_in_twisted() -> None:
@@ -196,31 +196,31 @@ def test_triggers_that_change_their_event_do_as_in_twisted() -> None:
 
 def test_a_trigger_can_be_taken_back() -> None:
     """A removed trigger does not run; removing it twice, or something else, is an error."""
-    rig = Rig()
-    handle = rig.add("during", "gone")
-    rig.add("during", "stays")
-    rig.events.remove(handle)
+    recorder = EventsRecorder()
+    handle = recorder.add("during", "gone")
+    recorder.add("during", "stays")
+    recorder.events.remove(handle)
     with pytest.raises(ValueError, match="was removed, or its event has fired"):
-        rig.events.remove(handle)
+        recorder.events.remove(handle)
     with pytest.raises(TypeError, match="not what addSystemEventTrigger returns"):
-        rig.events.remove(5)
-    rig.events.fire("end")
-    assert rig.out == ["stays"]
+        recorder.events.remove(5)
+    recorder.events.fire("end")
+    assert recorder.out == ["stays"]
 
 
 def test_bad_triggers_are_refused() -> None:
     """A phase that does not exist and a trigger that cannot be called are refused at once."""
-    rig = Rig()
+    recorder = EventsRecorder()
     with pytest.raises(KeyError, match="before, during, after"):
-        rig.add("later", "x")
+        recorder.add("later", "x")
     with pytest.raises(TypeError, match="callable"):
-        rig.events.add("during", "end", None, (), {})  # type: ignore[arg-type]
+        recorder.events.add("during", "end", None, (), {})  # type: ignore[arg-type]
 
 
 def test_clear_forgets_everything() -> None:
     """After clear() no trigger of any event is left."""
-    rig = Rig()
-    rig.add("during", "gone")
-    rig.events.end()
-    rig.events.fire("end")
-    assert rig.out == []
+    recorder = EventsRecorder()
+    recorder.add("during", "gone")
+    recorder.events.end()
+    recorder.events.fire("end")
+    assert recorder.out == []

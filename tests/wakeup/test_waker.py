@@ -36,7 +36,7 @@ def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
     made.close()
 
 
-class Rig:
+class WakeRecorder:
     """What was answered, and in which threads."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -77,15 +77,15 @@ def isOpen(number: int) -> bool:
 @pytest.mark.parametrize("kind", ["loop", pytest.param("epoll", marks=epoll)])
 def test_a_thread_wakes_the_loop(loop: asyncio.AbstractEventLoop, kind: str) -> None:
     """A wakeup from another thread is answered in the loop's, while that sleeps."""
-    rig = Rig(loop)
-    waker = ThreadsafeWaker(loop, rig.answer) if kind == "loop" else rig.epollWaker()
-    rig.latest = "rung"
+    recorder = WakeRecorder(loop)
+    waker = ThreadsafeWaker(loop, recorder.answer) if kind == "loop" else recorder.epollWaker()
+    recorder.latest = "rung"
     thread = threading.Timer(0.01, waker.wake, ["rung"])
     thread.start()
-    rig.run()
+    recorder.run()
     thread.join()
-    assert rig.answered == ["rung"]
-    assert rig.threads == [threading.get_ident()]
+    assert recorder.answered == ["rung"]
+    assert recorder.threads == [threading.get_ident()]
 
 
 @epoll
@@ -93,22 +93,22 @@ def test_wakeups_are_answered_together_with_the_latest_token(
     loop: asyncio.AbstractEventLoop,
 ) -> None:
     """Those that have not been answered yet are answered by one call, with the last token."""
-    rig = Rig(loop)
-    waker = rig.epollWaker()
+    recorder = WakeRecorder(loop)
+    waker = recorder.epollWaker()
     for token in ("first", "second"):
-        rig.latest = token
+        recorder.latest = token
         waker.wake(token)
-    rig.run()
-    rig.turn()
-    assert rig.answered == ["second"]
+    recorder.run()
+    recorder.turn()
+    assert recorder.answered == ["second"]
 
 
 @pytest.mark.parametrize("kind", ["loop", pytest.param("epoll", marks=epoll)])
 def test_a_closed_loop_refuses(kind: str) -> None:
     """Nobody answers on a closed loop: a wakeup raises, as the loop's own calls do."""
     loop = asyncio.new_event_loop()
-    rig = Rig(loop)
-    waker = ThreadsafeWaker(loop, rig.answer) if kind == "loop" else rig.epollWaker()
+    recorder = WakeRecorder(loop)
+    waker = ThreadsafeWaker(loop, recorder.answer) if kind == "loop" else recorder.epollWaker()
     loop.close()
     with pytest.raises(RuntimeError, match="closed"):
         waker.wake(None)
@@ -117,11 +117,11 @@ def test_a_closed_loop_refuses(kind: str) -> None:
 @epoll
 def test_a_waker_is_removed_by_letting_go_of_it(loop: asyncio.AbstractEventLoop) -> None:
     """In the loop's thread at once: the loop watches it no longer, and its descriptor is closed."""
-    rig = Rig(loop)
-    wakers = [rig.epollWaker()]
+    recorder = WakeRecorder(loop)
+    wakers = [recorder.epollWaker()]
     number = wakers[0]._descriptor.fileno()
     loop.call_soon(wakers.clear)
-    rig.turn()
+    recorder.turn()
     assert not isOpen(number)
     assert not loop.remove_reader(number)
 
@@ -129,14 +129,14 @@ def test_a_waker_is_removed_by_letting_go_of_it(loop: asyncio.AbstractEventLoop)
 @epoll
 def test_a_waker_is_let_go_of_in_another_thread(loop: asyncio.AbstractEventLoop) -> None:
     """The loop removes it on its next turn. Until then it must not be closed: it is watched."""
-    rig = Rig(loop)
-    wakers = [rig.epollWaker()]
+    recorder = WakeRecorder(loop)
+    wakers = [recorder.epollWaker()]
     number = wakers[0]._descriptor.fileno()
     thread = threading.Thread(target=wakers.clear)
     thread.start()
     thread.join()
     assert isOpen(number)
-    rig.turn()
+    recorder.turn()
     assert not isOpen(number)
     assert not loop.remove_reader(number)
 
@@ -146,7 +146,7 @@ def test_a_waker_is_let_go_of_in_another_thread(loop: asyncio.AbstractEventLoop)
 def test_a_waker_and_a_loop_that_is_closed(order: str) -> None:
     """Neither leaves the descriptor open, whichever goes first."""
     loop = asyncio.new_event_loop()
-    wakers = [Rig(loop).epollWaker()]
+    wakers = [WakeRecorder(loop).epollWaker()]
     number = wakers[0]._descriptor.fileno()
     if order == "waker first":
         wakers.clear()
@@ -159,11 +159,11 @@ def test_a_waker_and_a_loop_that_is_closed(order: str) -> None:
 @epoll
 def test_a_thread_that_wakes_keeps_the_descriptor(loop: asyncio.AbstractEventLoop) -> None:
     """A thread that is about to wake the loop has it in hand, whoever lets go of the waker."""
-    wakers = [Rig(loop).epollWaker()]
+    wakers = [WakeRecorder(loop).epollWaker()]
     number = wakers[0]._descriptor.fileno()
     signal = wakers[0]._signal
     loop.call_soon(wakers.clear)
-    Rig(loop).turn()
+    WakeRecorder(loop).turn()
     assert isOpen(number)
     signal()
     del signal
@@ -173,18 +173,18 @@ def test_a_thread_that_wakes_keeps_the_descriptor(loop: asyncio.AbstractEventLoo
 @epoll
 def test_a_descriptor_that_somebody_else_has_closed(loop: asyncio.AbstractEventLoop) -> None:
     """The loop is woken in its own way. What has the number now is not written to, or closed."""
-    rig = Rig(loop)
-    wakers = [rig.epollWaker()]
+    recorder = WakeRecorder(loop)
+    wakers = [recorder.epollWaker()]
     number = wakers[0]._descriptor.fileno()
     ours, theirs = os.pipe()
     os.dup2(theirs, number)
     thread = threading.Timer(0.01, wakers[0].wake, ["woken"])
     thread.start()
-    rig.run()
+    recorder.run()
     thread.join()
-    assert rig.answered == ["woken"]
+    assert recorder.answered == ["woken"]
     loop.call_soon(wakers.clear)
-    rig.turn()
+    recorder.turn()
     os.close(theirs)
     os.set_blocking(ours, False)
     with pytest.raises(BlockingIOError):
@@ -197,10 +197,10 @@ def test_a_descriptor_that_somebody_else_has_closed(loop: asyncio.AbstractEventL
 @epoll
 def test_the_loop_does_not_keep_who_answers(loop: asyncio.AbstractEventLoop) -> None:
     """A reactor that nobody wants any more does not live as long as its host's loop."""
-    rig = Rig(loop)
-    waker = rig.epollWaker()
-    alive = weakref.ref(rig)
-    del rig, waker
+    recorder = WakeRecorder(loop)
+    waker = recorder.epollWaker()
+    alive = weakref.ref(recorder)
+    del recorder, waker
     gc.collect()
     assert alive() is None
 
@@ -210,8 +210,8 @@ def test_the_loop_does_not_keep_who_answers(loop: asyncio.AbstractEventLoop) -> 
 def test_a_forked_child_leaves_the_parents_selector_alone() -> None:
     """The child shares it, and the loop's pipe: it removes nothing and asks for nothing."""
     loop = asyncio.new_event_loop()
-    rig = Rig(loop)
-    wakers = [rig.epollWaker()]
+    recorder = WakeRecorder(loop)
+    wakers = [recorder.epollWaker()]
     child = os.fork()
     if not child:
         loop.call_soon_threadsafe = lambda *_: os._exit(1)  # type: ignore[method-assign]
@@ -219,9 +219,9 @@ def test_a_forked_child_leaves_the_parents_selector_alone() -> None:
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     wakers[0].wake(None)
-    rig.run()
+    recorder.run()
     loop.close()
-    assert rig.answered == [None]
+    assert recorder.answered == [None]
 
 
 class BadLoop(FakeLoop):
