@@ -25,19 +25,25 @@ MAX_INTERRUPTS = 1_000
 signal each millisecond while another thread holds a lock. Bounded, so that no defect lasts."""
 
 
-def finish(step: Callable[[], object]) -> None:
+def finish(
+    step: Callable[[], object], ownErrors: type[BaseException] | tuple[()] = Exception
+) -> None:
     """Call a function, which may be called again, until no signal's exception comes out of it.
 
+    Args:
+        step: The function.
+        ownErrors: What the function itself may raise: it comes out at once. `()` for a function
+            that raises nothing: then an Exception is a signal's, too.
+
     Raises:
-        BaseException: The last of those exceptions, when it is done. An Exception comes out at
-            once: that is the function's own.
+        BaseException: The last of the signals' exceptions, when the function is done.
     """
     interrupt: BaseException | None = None
     for _ in range(MAX_INTERRUPTS):
         try:
             step()
             break
-        except Exception:
+        except ownErrors:
             raise
         except BaseException as error:
             interrupt = error

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twistlike._base.error import TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
-from twistlike._base.interrupts import MAX_INTERRUPTS, finish
+from twistlike._base.interrupts import finish
 from twistlike._base.naming import showAs
 from twistlike._defer.callbacks import NON_DEFERRED_TYPES
 from twistlike._defer.deferred import Deferred, fail, succeed
@@ -465,26 +465,14 @@ class ThreadsafeQueue(Generic[T]):
         """Have it as if somebody had not been served: who put something, or else got something."""
         waiter = ThreadWaiter(self, put)
         waiter.serve(outcome)
-        self._leave(waiter)
+        finish(lambda: self._leave(waiter), ownErrors=())
 
     def _leave(self, waiter: ThreadWaiter) -> None:
-        """Have it as if a waiter had never come. Thread: any.
-
-        Where signals' exceptions come one upon the other, this goes on until it is done, and raises
-        the last of them.
-        """
-        error: BaseException | None = None
-        for _ in range(MAX_INTERRUPTS):
-            try:
-                with self._lock:
-                    self._forget(waiter)
-                    waiter.giveUp(self._items)
-                    self._settle()  # whatever was hit may have been bringing others together
-                break
-            except BaseException as hit:
-                error = hit
-        if error is not None:
-            raise error
+        """Have it as if a waiter had never come. Thread: any. May be called again."""
+        with self._lock:
+            self._forget(waiter)
+            waiter.giveUp(self._items)
+            self._settle()  # whatever was hit may have been bringing others together
 
     def _wait(self, waiter: ThreadWaiter, line: deque[Any], timeout: float | None) -> Any:
         """Stand in a line, and wait to be served. Thread: the one that waits."""
@@ -509,7 +497,8 @@ class ThreadsafeQueue(Generic[T]):
             result = waiter.outcome()
         except BaseException:
             try:
-                self._leave(waiter)
+                # A lambda, not a partial: making it is no call at which the thread could be hit.
+                finish(lambda: self._leave(waiter), ownErrors=())
             finally:
                 blocked.leave(waiter)
             raise
