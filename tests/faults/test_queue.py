@@ -373,6 +373,29 @@ def test_queue_worker_killed(host: Host) -> None:
     host.run(main)
 
 
+@fault()
+def test_queue_left_although_signals_interrupt(host: Host) -> None:
+    """A waiter leaves although signals raise, an Exception too; the last of those comes out."""
+    hits: list[BaseException] = [ValueError("last"), KeyboardInterrupt("first")]
+
+    class Interrupted(ThreadsafeQueue[int]):
+        def _forget(self, waiter: object) -> None:
+            if hits:
+                raise hits.pop()
+            super()._forget(waiter)
+
+    queue = Interrupted()
+
+    async def main(reactor: Reactor) -> None:
+        error = await deferToThread(errorOf, queue.blockingGet, 0.001)
+        assert repr(error) == "ValueError('last')"
+        assert (hits, waiting(queue)) == ([], 0)
+        queue.putNoWait(1)
+        assert left(queue) == [1], "it went to the one that has left"
+
+    host.run(main)
+
+
 @fault(alone=True)
 def test_queue_before_the_reactor_runs(host: Host) -> None:
     """What waits before the reactor runs is served once it does."""
