@@ -1,4 +1,4 @@
-"""Addresses, as transports and ports tell them. Any thread: they never change."""
+"""The addresses of transports and ports: immutable values. Thread: any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values for all that a call calls, without handing them down as arguments.
+"""Values that a call and all that it calls can read, without passing them as arguments.
 
 Thread: any. The values belong to the `contextvars` context, so that they go wherever that goes:
 into pool threads, timers and asyncio tasks. (Twisted's stay in their thread, but for its pool.)

@@ -1,4 +1,4 @@
-"""What a callback comes to that cannot be called, or that returns its own Deferred. Thread: any."""
+"""The errors of a callback that is not callable, or that returns its own Deferred. Thread: any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens when a module with transports cannot be loaded: no descriptor is left to read it.
+"""Turns a system error at the import of the module of a port into the error of the port.
 
 Thread: any.
 """

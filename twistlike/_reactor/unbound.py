@@ -1,4 +1,4 @@
-"""Says so when calls wait for a loop that the reactor never gets.
+"""Reports calls that wait for a loop which the reactor never gets.
 
 A reactor without a loop keeps what it is asked for until it has one. In a program whose loop runs
 in another thread than the one that asks, and in which nobody has attached the reactor, that is for

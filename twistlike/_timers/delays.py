@@ -1,4 +1,4 @@
-"""What is refused in the place of a number of seconds. Thread: any."""
+"""Checks that a delay is a number of seconds. Thread: any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The timers of a reactor: a queue of delayed calls that one loop's alarm clock runs.
+"""The timers of a reactor: a queue of delayed calls, run by one timer of the loop.
 
 Thread: the loop's.
 """

@@ -1,4 +1,4 @@
-"""What is refused in the place of a factory or a protocol. Thread: any."""
+"""Checks the factories and protocols that users pass. Thread: any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls on behalf of a protocol, under whose name is logged what they log.
+"""Calls a protocol so that what it logs carries its name.
 
 For child processes, and the standard input and output. Ports and connections are asked many
 thousand times a second: they do the same by themselves, with less work for each call.

@@ -1,4 +1,4 @@
-"""Attributes of classes that are made when somebody asks for them. Thread: any."""
+"""Attributes of classes that are made when they are first read. Thread: any."""
 
 from __future__ import annotations
 

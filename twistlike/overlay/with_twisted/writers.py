@@ -1,4 +1,4 @@
-"""Writes of Twisted's transports: as soon as may be, without asking first if there is room.
+"""Lets Twisted's transports write at once, without waiting until the descriptor is writable.
 
 A transport asks to be told of room each time it has something to send, and nearly always there is
 room. To watch the descriptor and to watch it no longer costs two system calls and some Python for
