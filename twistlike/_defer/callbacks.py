@@ -8,8 +8,8 @@ None, or the arguments. Four kinds of entries are not calls of somebody's functi
 - `(CONTINUE, CONTINUE, deferred)`: a callback of that Deferred returned this one. It takes over
   the result, and this one is left with None.
 - `(RESUME, RESUME, coroutine)`: a Deferred coroutine waits here. It takes the result, too.
-- `(KEEP, KEEP, waiter)`: a task waits here. It leaves a result to those who come after, and an error
-  to others that wait; callbacks get None for the error, as behind a coroutine.
+- `(KEEP, KEEP, waiter)`: a task waits here. It leaves a result to those who come after, and an
+  error to others that wait; callbacks get None for the error, as behind a coroutine.
 - `(COLLECT, index, collector)`: a `DeferredList` or a race notes the result of that index.
 
 Mostly a coroutine, a task, a `DeferredList` or another Deferred is the only one that waits. Then
