@@ -149,7 +149,7 @@ def test_a_pool_that_is_resized_is_hit(host: Host) -> None:
                 pool.adjustPoolsize(0, size)
             pool.adjustPoolsize(0, size)
             waitFor(partial(hasAtLeast, begun, size))
-            # Waited for: a worker that leaves takes its token first, and ends as a member after that.
+            # A worker that leaves takes its token first, and ends as a member after that.
             waitFor(partial(hasPermits, pool, size))
             gate.set()
             stopPool(pool)
