@@ -182,6 +182,7 @@ LONG: dict[str, str] = {
     "_defer.deferred": "the Deferred, whole: 90 lines are overloads for type checkers",
     "_defer.coroutines:_resume": "a step of a coroutine: taken apart, each await would make one "
     "call more",
+    "_defer.callbacks": "the loop that runs callbacks, and the entries that it knows",
     "_defer.callbacks:fire": "a firing, and the loop that runs callbacks: taken apart, each would "
     "make one call more, which costs as much as running a callback",
     "_pool.pool": "one class, an executor and Twisted's pool; half of it is docstrings",

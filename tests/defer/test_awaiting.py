@@ -77,6 +77,65 @@ def test_await_of_a_failure(kind: str, make: Callable[[Any], Deferred[Any]]) -> 
     run(kind, main)
 
 
+@pytest.mark.parametrize("waiters", [1, 2])
+def test_an_awaited_error_is_taken(kind: str, waiters: int) -> None:
+    """All that await get the error; callbacks, then and later, get None; nothing is reported."""
+
+    async def main() -> None:
+        reports: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+        seen: list[object] = []
+
+        async def get(d: Deferred[str]) -> object:
+            with pytest.raises(KeyError):
+                await d
+            return "raised"
+
+        d: Deferred[str] = Deferred()
+        tasks = [asyncio.create_task(get(d)) for _ in range(waiters)]
+        await asyncio.sleep(0)
+        future = d.asFuture(asyncio.get_running_loop())
+        d.errback(KeyError("x"))
+        assert await asyncio.gather(*tasks) == ["raised"] * waiters
+        with pytest.raises(KeyError):
+            await future
+
+        for when in ("before", "after"):
+            d = Deferred()
+            tasks = [asyncio.create_task(get(d)) for _ in range(waiters)]
+            await asyncio.sleep(0)
+            if when == "before":
+                d.addErrback(seen.append).addCallback(seen.append)
+            d.errback(KeyError("x"))
+            await asyncio.gather(*tasks)
+            if when == "after":
+                await get(d)  # it is still there for those that await
+                d.addErrback(seen.append).addCallback(seen.append)
+            del d, tasks
+        gc.collect()
+        await asyncio.sleep(0)
+        assert (seen, reports) == ([None, None], [])
+
+    run(kind, main)
+
+
+def test_an_error_after_one_that_was_taken_is_not(kind: str) -> None:
+    """What callbacks behind the await raise, or wait for, reaches the errbacks behind them."""
+
+    async def main() -> None:
+        seen: list[object] = []
+        inner: Deferred[str] = Deferred()
+        d: Deferred[Any] = soon(KeyError("x"))
+        with pytest.raises(KeyError):
+            await d
+        d.addCallback(lambda _: inner)
+        inner.errback(ValueError("y"))
+        d.addErrback(lambda failure: seen.append(type(failure.value)))
+        assert seen == [ValueError]
+
+    run(kind, main)
+
+
 def test_is_no_future(kind: str) -> None:
     """asyncio takes a Deferred for an awaitable, also while a task waits for it."""
 

@@ -8,7 +8,8 @@ None, or the arguments. Four kinds of entries are not calls of somebody's functi
 - `(CONTINUE, CONTINUE, deferred)`: a callback of that Deferred returned this one. It takes over
   the result, and this one is left with None.
 - `(RESUME, RESUME, coroutine)`: a Deferred coroutine waits here. It takes the result, too.
-- `(KEEP, KEEP, waiter)`: a task waits here, and leaves the result to those who come after.
+- `(KEEP, KEEP, waiter)`: a task waits here. It leaves a result to those who come after, and an
+  error to others that wait; callbacks get None for the error, as behind a coroutine.
 - `(COLLECT, index, collector)`: a `DeferredList` or a race notes the result of that index.
 
 Mostly a coroutine, a task, a `DeferredList` or another Deferred is the only one that waits. Then
@@ -70,6 +71,7 @@ __all__ = [
     "chainEnd",
     "fire",
     "listed",
+    "markTaken",
     "nesting",
     "removeEntry",
     "setMostNested",
@@ -197,6 +199,18 @@ def addWaiter(deferred: Deferred[Any], entry: Any) -> None:
         callbacks.append(entry)
     if entry[2].thread is not None:
         bindThread(deferred, entry[2])
+
+
+def markTaken(deferred: DeferredFields[Any]) -> None:
+    """Note that a task has got the error that a fired Deferred keeps, if it is one.
+
+    Others that wait get it, too; callbacks get None; nobody needs a report.
+    """
+    if issubclass(type(deferred.result), Failure):
+        if deferred._debugInfo is None:
+            deferred._debugInfo = DebugInfo()
+        deferred._debugInfo.failResult = None
+        deferred._debugInfo.taken = True
 
 
 def removeEntry(deferred: Deferred[Any], target: Any) -> None:
@@ -335,6 +349,8 @@ def fire(self: Any, result: Any) -> None:
                     nesting[0] = depth
                     if callback is RESUME:
                         self.result = None
+                    elif type(self.result) not in NON_DEFERRED_TYPES and self.result is result:
+                        markTaken(self)
                     if following is not None and not following.paused:
                         fire(following, AGAIN)
                     self._state = None
@@ -389,12 +405,15 @@ def fire(self: Any, result: Any) -> None:
         return
     nesting[0] = depth + 1
     stack: list[_Frame] | None
-    taken: Any  # an error that somebody who waits has got: not to be reported
-    stack = taken = None
+    taken: Any  # an error that a waiter has got: not to be reported, and None for callbacks
+    quiet: Any  # an error that is not to be reported
+    stack = taken = quiet = None
     # raised: whether an exception may know this frame
     raised = failed = False
     if type(result) not in NON_DEFERRED_TYPES:
         failed = issubclass(type(result), Failure)
+        if failed and self._debugInfo is not None and self._debugInfo.taken:
+            taken = result
     self._state = RUNNING
     while True:
         entries = self._callbacks
@@ -406,7 +425,10 @@ def fire(self: Any, result: Any) -> None:
             try:
                 if type(entry) is not tuple:
                     if failed:
-                        continue
+                        if result is not taken:
+                            continue
+                        result = None
+                        failed = False
                     result = self.result = entry(result)
                     if type(result) in NON_DEFERRED_TYPES:
                         continue
@@ -421,13 +443,21 @@ def fire(self: Any, result: Any) -> None:
                         continue
                     if extra is None:
                         if failed:
-                            callback = errback
+                            if result is taken:
+                                result = self.result = None
+                                failed = False
+                            else:
+                                callback = errback
                         if callback is PASS:
                             continue
                         result = self.result = callback(result)
                     elif type(extra) is tuple:
                         if failed:
-                            callback = errback
+                            if result is taken:
+                                result = self.result = None
+                                failed = False
+                            else:
+                                callback = errback
                         if callback is PASS:
                             continue
                         extra = extra[failed]
@@ -444,7 +474,7 @@ def fire(self: Any, result: Any) -> None:
                         else:
                             noted = extra._collect(result, errback, failed)
                             if noted is KEEP:
-                                taken = result
+                                quiet = result
                             elif noted:
                                 result = self.result = None
                                 failed = False
@@ -490,13 +520,17 @@ def fire(self: Any, result: Any) -> None:
             if not failed:
                 if self._debugInfo is not None:
                     self._debugInfo.failResult = None
+                    self._debugInfo.taken = False
                 if stack is None:
                     nesting[0] = depth
                     return
-            elif result is not taken:
+            elif result is taken:
+                markTaken(self)
+            elif result is not quiet:
                 if self._debugInfo is None:
                     self._debugInfo = DebugInfo()
                 self._debugInfo.failResult = result  # pyright: ignore[reportAttributeAccessIssue]
+                self._debugInfo.taken = False
             if not stack:
                 break
             if stack[-1][1]:
@@ -532,6 +566,7 @@ def fire(self: Any, result: Any) -> None:
             elif callback is PENDING:
                 if self._debugInfo is not None:
                     self._debugInfo.failResult = None
+                    self._debugInfo.taken = False
                 if self._callbacks is None and self is not inner:
                     self.paused += 1
                     self._state = inner
@@ -573,7 +608,7 @@ def fire(self: Any, result: Any) -> None:
     # The frames in an exception's traceback hold their callers' frames, and so this one with its
     # variables. None of them may lead back to a Deferred that holds the exception.
     entries = entry = extra = self = following = inner = result = None
-    taken = frame = stack = None
+    taken = quiet = frame = stack = None
 
 
 fire.__name__, fire.__qualname__ = "callback", "Deferred.callback"  # as users know it

@@ -37,18 +37,21 @@ class DebugInfo:
         failResult: the error that nobody has handled, or None.
         creator: the stack in which the Deferred was made (debug mode).
         invoker: the stack in which it was fired (debug mode).
+        taken: whether a task has got the error that is the Deferred's result.
     """
 
-    __slots__ = ("__weakref__", "creator", "failResult", "invoker")
+    __slots__ = ("__weakref__", "creator", "failResult", "invoker", "taken")
 
     failResult: Failure | None
     creator: list[str] | None
     invoker: list[str] | None
+    taken: bool
 
     def __init__(self) -> None:
         self.failResult = None
         self.creator = None
         self.invoker = None
+        self.taken = False
 
     def _getDebugTracebacks(self) -> str:
         """Return where the Deferred was made and fired, as text; empty outside debug mode."""

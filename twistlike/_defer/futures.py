@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twistlike._base.failure import Failure
 from twistlike._base.reflect import safe_repr
-from twistlike._defer.callbacks import chain
+from twistlike._defer.callbacks import COLLECT, chain
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError
 
@@ -88,23 +88,38 @@ def asFuture(deferred: Deferred[Any], loop: AbstractEventLoop) -> Future[Any]:
     """Do what `Deferred.asFuture` does."""
     future = loop.create_future()
 
-    def forward(outcome: Any) -> None:
-        if future.done():
-            return
-        if not issubclass(type(outcome), Failure):
-            future.set_result(outcome)
-        elif issubclass(type(outcome.value), CancelledError):
-            future.cancel()
-        else:
-            future.set_exception(_forFuture(outcome.value))
-
     def checkCancel(future: Future[Any]) -> None:
         if future.cancelled():
             deferred.cancel()
 
     future.add_done_callback(checkCancel)
-    deferred.addBoth(forward)
+    deferred._add((COLLECT, 0, _FutureTarget(future)))
     return future
+
+
+class _FutureTarget:
+    """Waits for a Deferred in the place of a future: it gets an error that a task has got, too."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, future: Future[Any]) -> None:
+        self._future = future
+
+    def _addSource(self, deferred: Deferred[Any]) -> None:
+        """Bind nothing: the future has a loop, but only its own methods look at that."""
+
+    def _collect(self, outcome: Any, index: int, failed: bool) -> bool:
+        """Give the outcome to the future, which takes it away from the Deferred."""
+        future = self._future
+        if future.done():
+            pass
+        elif not failed:
+            future.set_result(outcome)
+        elif issubclass(type(outcome.value), CancelledError):
+            future.cancel()
+        else:
+            future.set_exception(_forFuture(outcome.value))
+        return True
 
 
 def _forFuture(error: Any) -> BaseException:

@@ -116,7 +116,11 @@ class EpollWaker:
                     alive.wake(None)
                 raise
 
-        Context().run(loop.add_reader, number, woken)
+        try:
+            Context().run(loop.add_reader, number, woken)
+        except BaseException:  # a signal's: the loop may have it, and uvloop aborts on a closed one
+            loop.remove_reader(number)
+            raise
         self._loop = loop  # last: without it there is nothing to be removed
 
     def wake(self, token: object) -> None:

@@ -236,6 +236,7 @@ AMP_IN_TASKS = """
             for wait in (
                 lambda: defer.ensureDeferred(ask()),
                 lambda: client.callRemote(Check).asFuture(asyncio.get_running_loop()),
+                lambda: client.callRemote(Check),
             ):
                 try:
                     await wait()
@@ -249,8 +250,8 @@ AMP_IN_TASKS = """
 
 
 def test_amps_errors_in_a_hosts_task() -> None:
-    """An error that a task gets as the docs say leaves the connection open for the next call."""
-    assert inRun(AMP_IN_TASKS, "asyncio") == "refused\n" * 4
+    """An error that a task gets leaves the connection open for the next call."""
+    assert inRun(AMP_IN_TASKS, "asyncio") == "refused\n" * 6
 
 
 def test_deprecations_in_twisteds_words() -> None:
