@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from tests.fakeloop import FakeLoop
+from tests.wakeup.seams import neverLong
 from tests.wakeup.test_gil_handoff import descriptors
 from twistlike._reactor.waits import BlockedThreads, BlockingCall
 from twistlike._wakeup.gil_handoff import HandoffLock, HandoffSlot
@@ -97,8 +98,9 @@ def test_who_leaves_is_forgotten() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="no event counters here")
-def test_one_sleeps_on_the_handoff_lock() -> None:
+def test_one_sleeps_on_the_handoff_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """It gives the lock back when it has been woken, and the next one takes it."""
+    neverLong(monkeypatch.setattr)
     waiters = BlockedThreads()
     first: BlockingCall[int] = BlockingCall(waiters.handoff)
     second: BlockingCall[int] = BlockingCall(waiters.handoff)

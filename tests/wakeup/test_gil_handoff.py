@@ -18,6 +18,7 @@ import pytest
 
 from tests.oracle import runPython
 from tests.waits import WAIT, waitFor
+from tests.wakeup.seams import neverLong
 from twistlike._pool import watchdog
 from twistlike._pool.jobs import QueuedJob
 from twistlike._pool.worker import Worker
@@ -169,8 +170,9 @@ def test_a_release_holds_the_descriptor() -> None:
 
 
 @pytest.mark.parametrize("awaited", [True, False])
-def test_the_last_job_decides(awaited: bool) -> None:
+def test_the_last_job_decides(awaited: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an awaited one the worker sleeps on the `HandoffLock`, after another on its lock."""
+    neverLong(monkeypatch.setattr)
     pool = ThreadPool(1, 1)
     pool.start()
     for last in (not awaited, awaited):
@@ -187,7 +189,7 @@ def test_its_sleeper_is_woken_first(
     order: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second worker whose job was awaited, too, sleeps on its lock and is woken last."""
-    monkeypatch.setattr(HandoffSlot, "noteLong", lambda self: None)
+    neverLong(monkeypatch.setattr)
     pool = ThreadPool(2, 2)
     pool.start()
     go = [threading.Event(), threading.Event()]
@@ -228,8 +230,9 @@ def test_without_counters(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pool.stop()
 
 
-def test_a_worker_that_retires_gives_it_back() -> None:
+def test_a_worker_that_retires_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next one sleeps on it."""
+    neverLong(monkeypatch.setattr)
     pool = ThreadPool(0, 1, idleTimeout=0.02)
     pool.start()
     first = ask(pool).worker
@@ -259,8 +262,10 @@ def test_a_sleeper_is_killed() -> None:
     """It takes the lock along, for that may be released still; there is another one."""
     program = """
 import ctypes, time, threading, weakref
+from tests.wakeup.seams import neverLong
 from tests.wakeup.test_gil_handoff import ThreadPool, ask, restOf
 from twistlike._wakeup.gil_handoff import HandoffLock
+neverLong()
 pool = ThreadPool(1, 1); pool.start()
 pool.onError = lambda failure, message: None
 for _ in range(30):
@@ -282,8 +287,9 @@ print("ok")
     assert (transcript.stdout, transcript.stderr) == ("ok\n", "")
 
 
-def test_its_descriptor_is_closed() -> None:
+def test_its_descriptor_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the pool's workers."""
+    neverLong(monkeypatch.setattr)
     before = descriptors()
     for _ in range(3):
         pool = ThreadPool(0, 1)
@@ -406,8 +412,10 @@ import os, sys, threading, time
 from twistlike._wakeup import gil_handoff
 from twistlike.python.failure import Failure
 from twistlike.python.threadpool import ThreadPool
+from tests.wakeup.seams import neverLong
 from tests.wakeup.test_gil_handoff import ask, restOf
 
+neverLong()
 pool = ThreadPool(1, 1)
 pool.start()
 ask(pool)
@@ -532,7 +540,12 @@ def test_jobs_that_compute_hold_up_who_asks_for_them_once() -> None:
     """The first of them finds the lock in use; for the others the asker keeps the GIL."""
     pool = ThreadPool(1, 1)
     pool.start()
-    ask(pool)
+
+    def sleepsOnIt() -> bool:
+        ask(pool)  # on a busy machine a short job may count as long, which a calm one makes good
+        return isinstance(restOf(pool)[0].wakeLock, HandoffLock)
+
+    waitFor(sleepsOnIt)
     slept = []
     for _ in range(4):
         slept.append(type(restOf(pool)[0].wakeLock))
