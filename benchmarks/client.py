@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import argparse
 import socket
+import ssl
 import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["main", "start"]
 
@@ -18,7 +23,8 @@ def start(what: str, port: int, connections: int, rounds: int, size: int) -> sub
     """Start a client.
 
     Args:
-        what: ``"echo"``, ``"churn"`` or ``"idle"``.
+        what: ``"echo"``, ``"secure-echo"`` (by TLS; whose certificate it is, is not looked at),
+            ``"churn"`` or ``"idle"``.
         port: The server's port on this machine.
         connections: How many connections at once.
         rounds: How many messages on each; for ``"churn"``, how often to connect.
@@ -28,11 +34,8 @@ def start(what: str, port: int, connections: int, rounds: int, size: int) -> sub
         The process. ``"idle"`` ends when its standard input is closed.
     """
     numbers = map(str, (port, connections, rounds, size))
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.client", what, *numbers],
-        stdin=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "-m", "benchmarks.client", what, *numbers]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
 
 
 def _receive(skt: socket.socket, size: int) -> None:
@@ -49,10 +52,28 @@ def _connect(port: int) -> socket.socket:
     return skt
 
 
-def _echo(port: int, connections: int, rounds: int, size: int) -> None:
+def _connectSecurely(port: int) -> socket.socket:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(_connect(port))
+
+
+def _secureEcho(port: int, connections: int, rounds: int, size: int) -> None:
+    """Do what `_echo` does, by TLS."""
+    _echo(port, connections, rounds, size, _connectSecurely)
+
+
+def _echo(
+    port: int,
+    connections: int,
+    rounds: int,
+    size: int,
+    connect: Callable[[int], socket.socket] = _connect,
+) -> None:
     """Send a message on each connection, then receive all answers; again and again."""
     message = b"x" * size
-    open_ = [_connect(port) for _ in range(connections)]
+    open_ = [connect(port) for _ in range(connections)]
     for skt in open_:  # all are accepted once each has had an answer
         skt.sendall(b"x")
         _receive(skt, 1)
@@ -82,14 +103,17 @@ def _idle(port: int, connections: int, rounds: int, size: int) -> None:
         skt.close()
 
 
+WORKS = {"echo": _echo, "secure-echo": _secureEcho, "churn": _churn, "idle": _idle}
+
+
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.client", description=__doc__)
-    parser.add_argument("what", choices=["echo", "churn", "idle"])
+    parser.add_argument("what", choices=WORKS)
     for name in ("port", "connections", "rounds", "size"):
         parser.add_argument(name, type=int)
     options = parser.parse_args()
-    work = {"echo": _echo, "churn": _churn, "idle": _idle}[options.what]
+    work = WORKS[options.what]
     work(options.port, options.connections, options.rounds, options.size)
 
 

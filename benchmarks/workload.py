@@ -115,7 +115,7 @@ class Workload:
         hops: Whether threads wake each other: then it is also measured with no CPU pinned.
         headline: Whether it is in the README's table and in a quick run.
         growth: The size of which 10 and 100 times are tried as well; 0 where that makes no sense.
-        goals: Peer: how many times its cost ours is to be at most.
+        goals: Peer: how many times our cost its own is to be at least. Below 1 ours may be dearer.
         limit: How much ours may cost at most.
         ours: Our peer, with which the others are compared; those on uvloop with ours on uvloop.
             Empty if twistlike has no part in it.

@@ -155,6 +155,26 @@ def test_a_megabyte_goes_both_ways_on_each_loop(kind: str) -> None:
     onReactor(kind, main)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_parts_of_an_answer_are_sent_at_once(kind: str) -> None:
+    """The system does not hold the last one back until the peer has acknowledged the others."""
+
+    async def main(reactor: Any) -> None:
+        async with Listening(reactor) as server:
+            client = server.connect()
+            await client.made
+            assert client.transport.getTcpNoDelay()
+            client.transport.write(b"hello")
+            assert await client.received(5) == b"hello"
+            assert server.factory.made[0].transport.getTcpNoDelay()
+            client.transport.setTcpNoDelay(False)
+            assert not client.transport.getTcpNoDelay()
+            client.transport.loseConnection()
+            await client.lost
+
+    onReactor(kind, main)
+
+
 ENDS = """
 import socket, ssl as stdssl, sys, threading
 from twisted.internet import defer, error, interfaces, protocol, reactor, ssl, task
@@ -413,7 +433,9 @@ def test_startTLS_keeps_a_producer_and_leaves_the_connection_as_it_was(kind: str
         await client.one.made
         client.one.transport.write(b"begin")
         await client.one.received(2)
+        assert not client.one.transport.getTcpNoDelay()
         client.one.transport.startTLS(clientOptions())
+        assert client.one.transport.getTcpNoDelay()
         assert isinstance(await client.one.lost, ConnectionDone)
         assert len(client.one.data) == 3_000_002
         server = factory.made[0]
