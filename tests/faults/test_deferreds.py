@@ -148,7 +148,7 @@ def test_future_bridge_cancel(host: Host) -> None:
         await asyncio.sleep(0)
         assert future.cancelled()
 
-        # The other way: a cancelled Deferred cancels its future, a cancelled future fails it.
+        # The other way: cancelling the Deferred cancels the future, whose end fails the Deferred.
         inner = loop.create_future()
         outcomes: list[Any] = []
         bridged = Deferred.fromFuture(inner)

@@ -664,8 +664,8 @@ class Deferred(DeferredFields[_T]):
     def asFuture(self, loop: AbstractEventLoop) -> Future[_T]:
         """Return an asyncio future of this Deferred's result, which it takes.
 
-        Cancelling the future cancels the Deferred, and a Deferred that was cancelled cancels the
-        future (in Twisted the future fails with `CancelledError`). Inside a task, `await` takes a
+        Cancelling the future cancels the Deferred. The future of a Deferred that was cancelled
+        fails with `defer.CancelledError`, an ordinary exception. Inside a task, `await` takes a
         Deferred itself.
 
         Thread: the loop's.

@@ -115,8 +115,6 @@ class _FutureTarget:
             pass
         elif not failed:
             future.set_result(outcome)
-        elif issubclass(type(outcome.value), CancelledError):
-            future.cancel()
         else:
             future.set_exception(_forFuture(outcome.value))
         return True

@@ -138,11 +138,6 @@ DIFFERENCES = [
         "not reported if nobody handles it:",
     ),
     Difference(
-        "internet.defer.Deferred.asFuture",
-        "`asFuture` of a Deferred that was cancelled is a cancelled future; in Twisted it fails"
-        " with `CancelledError`.",
-    ),
-    Difference(
         "internet.defer.Deferred.callback internet.defer.Deferred.errback internet.defer.Deferred",
         "A Deferred that something on a loop waits for raises `WrongThreadError` when it is "
         "fired in another thread.",
