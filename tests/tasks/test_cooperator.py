@@ -590,9 +590,11 @@ def test_each_reactor_has_its_own_cooperator() -> None:
         "run 0 0 True",
         "run 0 1 True",
         "SchedulerStopped",
+        "CancelledError",  # of the timer that the other task waited for
         "run 1 0 True",
         "run 1 1 True",
         "SchedulerStopped",
+        "CancelledError",
         "run 0 of its own",
         "run 1 of its own",
         *["alone 0 True"] * 2,

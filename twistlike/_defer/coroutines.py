@@ -39,7 +39,7 @@ from twistlike._defer.callbacks import (
     removeEntry,
 )
 from twistlike._defer.cancelling import cancelFor, reportCanceller
-from twistlike._defer.debug import DebugInfo, currentStack
+from twistlike._defer.debug import DebugInfo, currentStack, isCancelOfAsyncio
 from twistlike._defer.deferred import Deferred
 from twistlike._defer.errors import CancelledError, NotACoroutineError
 from twistlike._defer.futures import classHas, isFuture, outcomeOf
@@ -589,6 +589,8 @@ def startCoroutine(coroutine: Any, function: Callable[..., object]) -> None:
 
 
 def _startedFailed(failure: Failure, function: Callable[..., object]) -> None:
+    if isCancelOfAsyncio(failure.value):
+        return
     from twistlike._log.report import report  # only an error that nobody handles needs it
 
     what = f"the coroutine of {describeWithPlace(function)} failed"

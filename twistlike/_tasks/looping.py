@@ -26,6 +26,7 @@ from twistlike._reactor.current import currentReactor
 from twistlike._tasks.thread_check import checkThread
 from twistlike._tasks.unheard import failLoudly
 from twistlike._timers.delays import checkDelay
+from twistlike._timers.ended import endOfReactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,7 +154,8 @@ class LoopingCall:
         Returns:
             A Deferred of this object, which fires when the loop was stopped and its last call has
             ended; it fails with what the function raises or its Deferred fails with, which ends
-            the loop.
+            the loop. If the reactor ends first it fails with `CancelledError`, which is not
+            reported if nobody handles it.
 
         Raises:
             AssertionError: If it runs already.
@@ -224,6 +226,16 @@ class LoopingCall:
         run = self._mustRun("called")
         self._dropCall()
         self._callOnce(run)
+
+    def _droppedAtEnd(self) -> None:
+        """Have the reactor end between two calls: it runs no more, and whoever waits is told."""
+        run = self._run
+        if run is not None:
+            self._run = self.call = None
+            if self._deferred is run.deferred:
+                self._deferred = None
+            if not run.deferred.called:
+                run.deferred.errback(Failure(endOfReactor(f"{self._shown()} was stopped")))
 
     def __repr__(self) -> str:
         name = getattr(self.f, "__qualname__", None) or repr(self.f)

@@ -9,11 +9,13 @@ from math import isnan
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from twistlike._base.failure import Failure
 from twistlike._base.functions import checkClock
 from twistlike._base.naming import showAs
 from twistlike._base.reflect import safe_repr
 from twistlike._defer.coroutines import fromCoroutine
 from twistlike._defer.deferred import Deferred
+from twistlike._timers.ended import endOfReactor
 from twistlike._timers.queue import TimerQueue
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import ParamSpec
 
-    from twistlike._base.interfaces import IReactorTime
+    from twistlike._base.interfaces import IDelayedCall, IReactorTime
     from twistlike._timers.queue import DelayedCall
 
     P = ParamSpec("P")
@@ -148,7 +150,8 @@ def deferLater(
 
     Returns:
         A Deferred of what the function returns or, if that is a Deferred or a coroutine, of its
-        result. To cancel it keeps the function from being called.
+        result. To cancel it keeps the function from being called. If the reactor ends first it
+        fails with `CancelledError`, which is not reported if nobody handles it.
 
     Raises:
         TypeError: If the delay is not a number, the clock has no `callLater`, or what is to be
@@ -158,8 +161,9 @@ def deferLater(
     checkClock(clock, "deferLater")
     if callable is not None and not _isCallable(callable):
         raise TypeError(f"deferLater needs a callable to call, not {safe_repr(callable)}")
-    deferred: Deferred[Any] = Deferred(lambda _: delayed.cancel())
-    delayed = clock.callLater(delay, deferred.callback, None)
+    wait = _Wait()
+    deferred = wait.deferred = Deferred(wait.cancel)
+    wait.delayed = clock.callLater(delay, wait.fire)
     if callable is not None:
         function = callable
 
@@ -173,3 +177,25 @@ def deferLater(
 
 
 showAs("twistlike.internet.task", globals(), __all__)
+
+
+class _Wait:
+    """The wait of one `deferLater`: what the clock calls, and the canceller of its Deferred."""
+
+    __slots__ = ("deferred", "delayed")
+
+    deferred: Deferred[Any]
+    delayed: IDelayedCall
+
+    def fire(self) -> None:
+        """Have the time over."""
+        self.deferred.callback(None)
+
+    def cancel(self, deferred: Deferred[Any]) -> None:
+        """Have nobody wait any more."""
+        self.delayed.cancel()
+
+    def _droppedAtEnd(self) -> None:
+        """Have the reactor end first: whoever waits is told."""
+        if not self.deferred.called:
+            self.deferred.errback(Failure(endOfReactor("this time was over")))

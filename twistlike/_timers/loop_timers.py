@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from twistlike._base.failure import tracebackOf, withTraceback
 from twistlike._eventloop import current
 from twistlike._eventloop.loops import clockOf
+from twistlike._timers.ended import tellDropped
 from twistlike._timers.queue import INF, TimerQueue, markCancelled
 
 if TYPE_CHECKING:
@@ -81,8 +82,14 @@ class LoopTimers(TimerQueue):
         self._useClock()
 
     def end(self) -> None:
-        """Drop what waits: the reactor has ended. It is still listed, until the next run."""
-        self._lost += self.clear()
+        """Drop what waits: the reactor has ended. It is still listed, until the next run.
+
+        Who waits for it in a Deferred is told.
+        """
+        dropped = self.clear()
+        self._lost += dropped
+        for call in dropped:
+            tellDropped(call, self._onError)
 
     def afterFork(self) -> None:
         """Do nothing: there is no lock, and a reactor that had a loop gets new timers."""

@@ -72,6 +72,12 @@ DIFFERENCES = [
         "`AssertionError`.",
     ),
     Difference(
+        "internet.task.deferLater internet.task.LoopingCall internet.task.LoopingCall.start",
+        "When the reactor ends, a `deferLater` whose time has not come and the Deferred of a "
+        "`LoopingCall` that runs fail with `CancelledError`, so that a coroutine that waits there "
+        "gets its `finally`.",
+    ),
+    Difference(
         "internet.reactor.resolve",
         "Host names are looked up in threads of their own, not in the users' pool.",
     ),
