@@ -16,6 +16,7 @@ from time import monotonic
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from twistlike._base.copying import refuseCopy
 from twistlike._base.functions import checkFunction
 from twistlike._base.naming import showAs
 from twistlike._pool.compensation import BlockedWorker
@@ -100,6 +101,8 @@ class ThreadPool(ThreadPoolExecutor):
 
     Thread: any, like all its methods.
     """
+
+    __reduce__ = refuseCopy
 
     min: int = 5
     max: int = 20

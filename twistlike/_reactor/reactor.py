@@ -19,6 +19,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from twistlike._base.copying import refuseCopy
 from twistlike._base.coroutines import NOT_RUN
 from twistlike._base.failure import Failure
 from twistlike._base.functions import describeWithPlace, withoutArguments
@@ -74,6 +75,8 @@ class AsyncioSelectorReactor(Network):
     belongs to the loop's thread raises `WrongThreadError` elsewhere; a reactor that has ended
     refuses calls from threads instead of swallowing them.
     """
+
+    __reduce__ = refuseCopy
 
     def __init__(self, eventloop: AbstractEventLoop | None = None) -> None:
         """Make a reactor.

@@ -27,6 +27,7 @@ from collections import deque
 from threading import RLock, current_thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from twistlike._base.copying import refuseCopy
 from twistlike._base.error import TimeoutError, WrongThreadError
 from twistlike._base.failure import Failure
 from twistlike._base.interrupts import finish
@@ -76,6 +77,8 @@ class ThreadsafeQueue(Generic[T]):
         TypeError: If the size is not a whole number.
         ValueError: If the size is less than 1.
     """
+
+    __reduce__ = refuseCopy
 
     def __init__(self, size: int | None = None) -> None:
         if size is not None:

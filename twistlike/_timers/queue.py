@@ -34,6 +34,7 @@ from itertools import chain
 from time import time as wallClock
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.copying import refuseCopy
 from twistlike._base.coroutines import NOT_RUN
 from twistlike._base.error import AlreadyCalled, AlreadyCancelled
 from twistlike._base.naming import showAs
@@ -91,6 +92,8 @@ class DelayedCall:
     or moving it to an earlier time there, raises `WrongThreadError`. Moving it later does no harm
     there.
     """
+
+    __reduce__ = refuseCopy
 
     # Slots, for their size and speed; the dictionary is made when somebody adds an attribute.
     __slots__ = (

@@ -72,6 +72,10 @@ DIFFERENCES = [
         "`AssertionError`.",
     ),
     Difference(
+        "internet.base.DelayedCall internet.asyncioreactor.AsyncioSelectorReactor",
+        "Reactors, timers, pools and queues between threads cannot be copied or pickled;",
+    ),
+    Difference(
         "internet.task.deferLater internet.task.LoopingCall internet.task.LoopingCall.start",
         "When the reactor ends, a `deferLater` whose time has not come and the Deferred of a "
         "`LoopingCall` that runs fail with `CancelledError`, so that a coroutine that waits there "
