@@ -102,6 +102,7 @@ LAZY: dict[str, dict[str, str]] = {
     "_log": {"string": "imports re: 3 ms; only formats with calls in them need it"},
     "_pool": {"twistlike._log.report": REPORTS},
     "_reactor": {
+        "difflib": "only events of a program's own need it",
         "select": "only loops of uvloop need it",
         "twistlike._pool.errors": "0.1 ms; only a program that sets the pool's size needs it",
         "signal": "0.4 ms; only a reactor that runs a loop needs it, and asyncio has imported it",

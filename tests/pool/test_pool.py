@@ -210,6 +210,28 @@ def test_on_result_that_raises_is_reported(makePool: MakePool) -> None:
     assert pool.submit(pow, 2, 3).result(WAIT) == 8
 
 
+@pytest.mark.parametrize("function", [int, divmod])
+def test_an_onResult_that_does_not_run_is_reported(
+    makePool: MakePool, function: Callable[[], object]
+) -> None:
+    """A coroutine function or a generator function, after a success and after a failure."""
+    pool = makePool(0, 1)
+
+    async def coroutine(success: bool, result: object) -> None:
+        pass
+
+    def generator(success: bool, result: object) -> Iterator[int]:
+        yield 1
+
+    for onResult, words in ((coroutine, "is a coroutine function"), (generator, "has a yield")):
+        pool.callInThreadWithCallback(onResult, function)
+        assert isinstance(pool.onError, Errors)
+        assert pool.onError.take() == [TypeError]
+        failure, message = pool.onError.all.pop()
+        assert words in str(failure.value)
+        assert message.startswith("onResult of a job failed")
+
+
 def test_on_error_that_raises(makePool: MakePool, caplog: pytest.LogCaptureFixture) -> None:
     """An onError that raises is itself reported, and the worker lives on."""
     pool = makePool(0, 1)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.oracle import assertSame
 from twistlike._reactor.system_events import SystemEvents
+from twistlike.internet.asyncioreactor import AsyncioSelectorReactor
 from twistlike.internet.defer import Deferred
 from twistlike.python.failure import Failure
 
@@ -38,6 +39,22 @@ def test_phases_run_in_order() -> None:
         recorder.add(phase, phase)
     recorder.events.fire("end")
     assert recorder.out == ["before", "during", "after"]
+
+
+@pytest.mark.parametrize("event", ["shutdwon", "Shutdown", "start-up", "shut down"])
+def test_a_misspelt_event_is_warned_of(event: str) -> None:
+    """Nobody fires it; the warning names what is meant, and the user's line."""
+    reactor = AsyncioSelectorReactor()
+    with pytest.warns(UserWarning, match=r"is '(shutdown|startup)' meant\?") as warned:
+        reactor.addSystemEventTrigger("before", event, int)
+    assert [each.filename for each in warned] == [__file__]
+
+
+@pytest.mark.parametrize("event", ["startup", "shutdown", "persist", "reload", "show"])
+def test_a_programs_own_event_is_not(event: str) -> None:
+    """One whose name is like neither of the reactor's."""
+    reactor = AsyncioSelectorReactor()
+    reactor.removeSystemEventTrigger(reactor.addSystemEventTrigger("during", event, int))
 
 
 def test_triggers_are_used_up() -> None:

@@ -19,9 +19,11 @@ from contextvars import Context, copy_context
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from twistlike._base.coroutines import NOT_RUN
 from twistlike._base.failure import Failure
 from twistlike._base.functions import describe, describeWithPlace
 from twistlike._base.naming import showAs
+from twistlike._pool.unrun import refuseUnrun
 from twistlike._wakeup.gil_handoff import LONG
 
 if TYPE_CHECKING:
@@ -255,9 +257,11 @@ class Job(QueuedJob):
         try:
             if onResult is not None:
                 if context is None:
-                    onResult(True, result)
+                    returned = onResult(True, result)
                 else:
-                    context.run(onResult, True, result)
+                    returned = context.run(onResult, True, result)
+                if returned is not None and type(returned) in NOT_RUN:
+                    refuseUnrun(returned, onResult, "onResult")
         finally:
             if self.cancelRequested:
                 self.workers.compensation.end(self)
@@ -273,10 +277,13 @@ class Job(QueuedJob):
             if onResult is None:
                 what = "failed" if hasRun else "did not run"
                 self.workers.report(failure, f"{describeWithPlace(function)} {what} in a thread")
-            elif context is None:
-                onResult(False, failure)
             else:
-                context.run(onResult, False, failure)
+                if context is None:
+                    returned = onResult(False, failure)
+                else:
+                    returned = context.run(onResult, False, failure)
+                if returned is not None and type(returned) in NOT_RUN:
+                    refuseUnrun(returned, onResult, "onResult")
         finally:
             if self.cancelRequested:
                 self.workers.compensation.end(self)

@@ -11,14 +11,14 @@ from enum import Enum
 from functools import partial
 from threading import Lock
 from time import monotonic
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from twistlike._base.coroutines import NOT_RUN, checkGenerator
+from twistlike._base.coroutines import NOT_RUN
 from twistlike._base.failure import Failure
-from twistlike._base.functions import checkFunction, describeWithPlace
+from twistlike._base.functions import describeWithPlace
 from twistlike._base.interrupts import finish
 from twistlike._pool.stats import BOUNDS, Tally
+from twistlike._pool.unrun import refuseUnrun
 from twistlike._wakeup.gil_handoff import HandoffLock
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class Worker:
                             else:
                                 result = context.run(item[1], *item[2])
                             if result is not None and type(result) in NOT_RUN:
-                                _refuse(result, item[1])
+                                refuseUnrun(result, item[1])
                             result = None
                         except BaseException as error:
                             self._callFailed(error, item[1])
@@ -348,22 +348,6 @@ class Worker:
             self._callFailed(error, item[1])
         else:
             item.interrupted(error)
-
-
-def _refuse(result: object, function: object) -> None:
-    """Refuse what a call has returned of which nothing has run, as nobody takes the result.
-
-    Raises:
-        TypeError: It is a coroutine, or the generator of the function.
-    """
-    if isinstance(result, CoroutineType):
-        result.close()
-        checkFunction(function, "callInThread")  # says it better, for most
-        raise TypeError(
-            f"{describeWithPlace(function)} has returned a coroutine, which nobody runs: await it"
-            " in the loop, or have it run in a loop of the thread's own: asyncio.run(...)"
-        )
-    checkGenerator(result, function, "iterate over it in a function that runs in the thread")
 
 
 def _nameOf(worker: Worker) -> str:

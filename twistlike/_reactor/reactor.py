@@ -35,7 +35,7 @@ from twistlike._reactor.network import Network
 from twistlike._reactor.pools import Pools
 from twistlike._reactor.registry import RegistryEntry, registry
 from twistlike._reactor.run_loop import RunLoop
-from twistlike._reactor.system_events import SystemEvents
+from twistlike._reactor.system_events import SystemEvents, warnOfMisspelt
 from twistlike._reactor.unbound import UnboundCalls
 from twistlike._reactor.waits import BlockedThreads, OutstandingDeferreds
 from twistlike._reactor.wrong_thread import Policy, ThreadsafeDelayedCall
@@ -300,6 +300,7 @@ class AsyncioSelectorReactor(Network):
             WrongThreadError: In another thread than the loop's.
         """
         handle = self._events.handleOf(phase, eventType, callable, args, kwargs)
+        warnOfMisspelt(eventType)
         self._doOrPost(
             "addSystemEventTrigger", self._events.add, phase, eventType, callable, args, kwargs
         )

@@ -5,6 +5,7 @@ Thread: the reactor's.
 
 from __future__ import annotations
 
+import warnings
 from contextvars import copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     Trigger = tuple[Call, Context]
     Handle = tuple[str, tuple[str, Callable[..., object], tuple[object, ...], Mapping[str, object]]]
 
-__all__ = ["SystemEvents", "checkPhase"]
+__all__ = ["SystemEvents", "checkPhase", "warnOfMisspelt"]
 
 PHASES = ("before", "during", "after")
+
+# The events that a reactor fires by itself.
+REACTORS = ("startup", "shutdown")
 
 
 def checkPhase(phase: str) -> None:
@@ -203,3 +207,17 @@ class SystemEvents(Part):
         except BaseException as error:
             self._onError(Failure.fromException(error), function)
             return None
+
+
+def warnOfMisspelt(event: object) -> None:
+    """Warn of an event whose name is nearly that of one of the reactor's: nobody may fire it."""
+    if event in REACTORS:
+        return
+    from difflib import get_close_matches  # for events of a program's own alone
+
+    for meant in get_close_matches(str(event), REACTORS, 1, 0.75):
+        warnings.warn(
+            f"the reactor has no event {event!r}, so this trigger runs only if the program calls"
+            f" fireSystemEvent({event!r}): is {meant!r} meant?",
+            stacklevel=3,
+        )
