@@ -647,3 +647,37 @@ def test_a_loop_that_cannot_watch_descriptors_says_so() -> None:
     onReactor("asyncio", main)
     assert not zombies()
     assert not descriptors.left()
+
+
+CONTEXTS = """
+import asyncio, contextvars, sys
+from twistlike.internet import protocol, reactor
+
+where = contextvars.ContextVar("where", default="nowhere")
+
+class Noting(protocol.ProcessProtocol):
+    def note(self, *args):
+        print(where.get())
+    connectionMade = childConnectionLost = processExited = processEnded = note
+
+async def start():
+    where.set("where it was started")
+    script, pty = sys.argv[1:]
+    reactor.spawnProcess(Noting(), "/bin/sh", ["sh", "-c", script], usePTY=pty == "pty")
+
+async def main():
+    await asyncio.create_task(start())
+    where.set("where the loop ends")
+    await asyncio.sleep(0.3)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("script", ["exec sleep 20", "true"])
+@pytest.mark.parametrize("pty", ["pipes", "pty"])
+def test_each_callback_has_the_context_of_the_start(script: str, pty: str) -> None:
+    """Also those that come because the reactor ends first."""
+    transcript = runPython(["-W", "error", "-c", CONTEXTS, script, pty])
+    assert transcript.stderr == ""
+    assert set(transcript.lines) == {"where it was started"}

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextvars import copy_context
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -188,6 +189,7 @@ class BaseProcess:
         self.status: int | None = -1
         self.lostProcess = False
         self._watcher: _ExitWatcher | None = None
+        self._context = copy_context()
         self._reason: Failure | None = None
 
     def __repr__(self) -> str:
@@ -198,13 +200,20 @@ class BaseProcess:
         self.pid = pid
         reapProcessHandlers[pid] = self
         self._watcher = _ExitWatcher(self.reactor, self, pid)
-        self._tell(self.proto, "makeConnection", self)
+        self._call(self.proto, "makeConnection", self)
 
     def logPrefix(self) -> str:
         """Return a name for logs: the protocol's."""
         return "-" if self.proto is None else nameForLogs(self.proto)
 
     def _tell(self, proto: Any, name: str, *args: object) -> None:
+        """Call a method of the protocol in a copy of the context in which the process was started.
+
+        Whatever ends the reactor, or reaps all processes, has a context of its own.
+        """
+        self._context.copy().run(self._call, proto, name, *args)
+
+    def _call(self, proto: Any, name: str, *args: object) -> None:
         """Call a method of the protocol. The process goes on whatever that raises."""
         try:
             callNamed(proto, callHook, getattr(proto, name), *args)
