@@ -111,8 +111,9 @@ class BlockingCall(Generic[T]):
             self._lock.release()
         except OSError:
             self._lock.releaseSpare()  # type: ignore[union-attr]
-        if slot is not None:
-            self._noteWoken(slot, begin)
+        # The woken thread has had the GIL since: did it compute, instead of asking again?
+        if slot is not None and monotonic() - begin >= LONG:
+            slot.noteLong()
 
     def fail(self, failure: Failure) -> None:
         """Bring the error. Thread: any."""
@@ -127,12 +128,8 @@ class BlockingCall(Generic[T]):
             self._lock.release()
         except OSError:  # somebody else has closed the descriptor of a `HandoffLock`
             self._lock.releaseSpare()  # type: ignore[union-attr]
-        if slot is not None:
-            self._noteWoken(slot, begin)
-
-    def _noteWoken(self, slot: HandoffSlot, begin: float) -> None:
         # The woken thread has had the GIL since: did it compute, instead of asking again?
-        if monotonic() - begin >= LONG:
+        if slot is not None and monotonic() - begin >= LONG:
             slot.noteLong()
 
     def wait(self, timeout: float | None) -> bool:
@@ -245,34 +242,30 @@ class BlockedThreads(Part):
         waiting: Their calls. Single operations of a set are atomic.
         handoff: Has the lock that one of them may sleep on.
         nextWarning: When it may be told again that the loop does not answer.
+        released: Whether it is too late to wait for more than the inbox will still do.
     """
 
     def __init__(self) -> None:
         self.waiting: set[BlockingCall[Any]] = set()
         self.handoff = HandoffSlot()
         self.nextWarning = 0.0  # of `monotonic`
-        self._released = False
+        self.released = False
 
     def __len__(self) -> int:
         return len(self.waiting)
 
-    @property
-    def released(self) -> bool:
-        """Whether it is too late to wait for more than the inbox will still do."""
-        return self._released
-
     def bind(self, loop: AbstractEventLoop) -> None:
         """Let threads wait (again)."""
-        self._released = False
+        self.released = False
 
     def leave(self, call: BlockingCall[Any]) -> None:
         """Note that a thread does not wait any more. Thread: that one."""
         self.waiting.discard(call)
-        call.leave(reuse=not self._released)
+        call.leave(not self.released)
 
     def end(self) -> None:
         """End every wait with `ReactorNotRunning`."""
-        self._released = True
+        self.released = True
         self.handoff.clear()
         for call in _takeEach(self.waiting):
             call.fail(Failure(ended()))
