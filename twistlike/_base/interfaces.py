@@ -6,6 +6,7 @@ they are zope interfaces, and what programs do with those works with these (see 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twistlike._base.naming import showAs
@@ -81,15 +82,16 @@ def _adapt(interface: InterfaceType, obj: object, alternate: Any = _NO_ALTERNATE
     return alternate
 
 
-def _demands(interface: type) -> set[str]:
+@cache
+def _demands(interface: type) -> frozenset[str]:
     """Return the names of the attributes that an interface demands."""
-    return {
+    return frozenset(
         name
         for base in interface.__mro__
         if isinstance(base, InterfaceType)
         for name in vars(base)
         if name == "__call__" or not name.startswith("_")
-    }
+    )
 
 
 class IDelayedCall(Protocol, metaclass=InterfaceType):

@@ -104,10 +104,8 @@ class ServerConnection(Connection):
         """The other end's host, or the path of its socket."""
         raise NotImplementedError
 
-    @property
-    def logstr(self) -> str:
-        """The name for logs."""
-        return f"{super().logstr},{self.sessionno},{os.fsdecode(self.hostname)}"
+    def _nameFor(self, protocol: Any) -> str:
+        return f"{super()._nameFor(protocol)},{self.sessionno},{os.fsdecode(self.hostname)}"
 
 
 class StreamPort(BasePort):

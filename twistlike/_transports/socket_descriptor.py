@@ -70,18 +70,15 @@ class _Ending:
         descriptor: What ends.
     """
 
-    __slots__ = ("_descriptor", "_prefix")
+    __slots__ = ("_descriptor", "_name")
 
     def __init__(self, descriptor: SocketDescriptor) -> None:
         self._descriptor = descriptor
-        try:
-            self._prefix = descriptor.logPrefix()
-        except Exception as error:  # of the protocol's method
-            self._prefix = f"(logPrefix raised {type(error).__name__})"
+        self._name = descriptor._nameAtEnd()
 
     def logKeys(self, keys: Mapping[str, Any]) -> Mapping[str, Any]:
         """As a descriptor's."""
-        return self._descriptor._logKeysAs(lambda: self._prefix, keys)
+        return self._descriptor._logKeysAs(self._name, keys)
 
 
 class SocketDescriptor(FileDescriptor):
@@ -270,6 +267,14 @@ class SocketDescriptor(FileDescriptor):
             keys: What the present context has for events.
         """
         return self._logKeysAs(self.logPrefix, keys)
+
+    def _nameAtEnd(self) -> Callable[[], str]:
+        """Return what returns the name for logs, also when this has lost its protocol."""
+        try:
+            name = self.logPrefix()
+        except Exception as error:  # of the protocol's method
+            name = f"(logPrefix raised {type(error).__name__})"
+        return lambda: name
 
     def _logKeysAs(self, prefix: Callable[[], str], keys: Mapping[str, Any]) -> Mapping[str, Any]:
         if current.runningLoop() is not self._net.loop:

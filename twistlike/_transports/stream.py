@@ -11,6 +11,7 @@ so that `connectionLost` never comes from within `dataReceived`.
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.coroutines import callHook, refuseCoroutine
@@ -25,7 +26,7 @@ from twistlike._transports.socket_descriptor import SocketDescriptor, closeSocke
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from contextvars import Context
 
 __all__ = ["FIRST_SIZE", "Connection"]
@@ -79,8 +80,16 @@ class Connection(SocketDescriptor):
     @property
     def logstr(self) -> str:
         """The name for logs."""
-        protocol = getattr(self, "protocol", None)
+        return self._nameFor(getattr(self, "protocol", None))
+
+    def _nameFor(self, protocol: Any) -> str:
+        """Return the name for logs beside a protocol, which this loses at its end."""
         return nameForLogs(protocol) if protocol is not None else "Uninitialized"
+
+    def _nameAtEnd(self) -> Callable[[], str]:
+        if type(self).logPrefix is not Connection.logPrefix:
+            return super()._nameAtEnd()
+        return partial(self._nameFor, getattr(self, "protocol", None))  # seldom asked for
 
     def logPrefix(self) -> str:
         """Return the name for logs."""
@@ -454,7 +463,9 @@ class Connection(SocketDescriptor):
                 raise fatal from None
         finally:
             self._tempDataBuffer, self.dataBuffer, self.offset = b"", b"", 0
-            self._close(orderly=reason.check(ConnectionAborted) is None)
+            # Most end in order, and to look at the type is quicker.
+            orderly = reason.type is ConnectionDone or reason.check(ConnectionAborted) is None
+            self._close(orderly)
             protocol = self.protocol
             del self.protocol, self.socket
             if hasTransport:

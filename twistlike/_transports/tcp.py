@@ -210,10 +210,9 @@ class Client(BaseClient):
                 return
         super()._setRealAddress(address)
 
-    @property
-    def logstr(self) -> str:
-        """The name for logs."""
-        return f"{super().logstr},client" if getattr(self, "protocol", None) else "Uninitialized"
+    def _nameFor(self, protocol: Any) -> str:
+        name = super()._nameFor(protocol)
+        return name if protocol is None else f"{name},client"
 
     def getHost(self) -> Address:
         """Return the address of this end. Only while the connection lasts."""

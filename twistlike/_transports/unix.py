@@ -356,10 +356,8 @@ class Client(_PassesDescriptors, BaseClient):
         else:
             self._prepare(None)
 
-    @property
-    def logstr(self) -> str:
-        """The name for logs."""
-        return f"{super().logstr},client"
+    def _nameFor(self, protocol: Any) -> str:
+        return f"{super()._nameFor(protocol)},client"
 
     def getHost(self) -> UNIXAddress:
         """Return the address of this end, which has no name."""
