@@ -143,7 +143,11 @@ def test_dropped_put_has_happened() -> None:
         queue: ThreadsafeQueue[int] = ThreadsafeQueue(1)
         for number in range(3):
             queue.put(number)
-        assert [await queue.get() for _ in range(3)] == [0, 1, 2]
+        assert await queue.get() == 0
+        for _ in range(3):
+            await asyncio.sleep(0)  # the second put fires, and is dropped
+        assert len(queue) == 1
+        assert [await queue.get() for _ in range(2)] == [1, 2]
 
     asyncio.run(main())
 
@@ -156,7 +160,7 @@ def test_polls_leave_nothing(caplog: pytest.LogCaptureFixture) -> None:
 
     async def main() -> None:
         queue: ThreadsafeQueue[int] = ThreadsafeQueue()
-        wanted = [queue.get()]
+        wanted: list[defer.Deferred[Any]] = [queue.get()]
         for number in range(10 * SWEEP_FROM):
             await poll(queue)
             if number % SWEEP_FROM == 0:
@@ -212,3 +216,27 @@ def test_thread_waits_for_the_last_loop() -> None:
     consumer.join(10)
     assert got[0] == 1
     assert "waited for a queue" in str(got[1])
+
+
+def test_asynchronous_iterables_are_refused() -> None:
+    """What is asynchronous already is refused at once, and is not closed."""
+
+    class Cursor:
+        closed = False
+
+        def __aiter__(self) -> Cursor:
+            return self
+
+        def close(self) -> None:
+            self.closed = True
+
+    async def main() -> None:
+        cursor: Any = Cursor()
+        with pytest.raises(TypeError, match="is asynchronous: use it in the loop"):
+            iterateInThread(cursor)
+        source = iterateInThread(lambda: cursor)
+        with pytest.raises(TypeError, match="is asynchronous: use it in the loop"):
+            await source.next()
+        assert not cursor.closed
+
+    asyncio.run(main())

@@ -27,6 +27,7 @@ __all__ = [
     "Homes",
     "QueueClosed",
     "QueueDeferred",
+    "TakenItem",
     "ThreadWaiter",
     "isAlive",
     "sweep",
@@ -169,6 +170,8 @@ class TakenItem(ItemDeferred[Any]):
 
     __slots__ = ("_queue",)
 
+    _queue: ThreadsafeQueue[Any]
+
     def giveBack(self, item: Any) -> None:
         """Have it as if the item had not been taken. Thread: any."""
         self._queue._undo(NOTHING, item)
@@ -183,12 +186,12 @@ def takenItem(
 ) -> TakenItem:
     """Return a Deferred that has fired with an item, which is neither a Deferred nor a Failure."""
     if Deferred.debug:
-        deferred = TakenItem()
-        deferred._queue = queue
-        deferred.give(item)
-        return deferred
+        taken = TakenItem()
+        taken._queue = queue
+        taken.give(item)
+        return taken
     # What __init__ and give do, without the calls: see succeed.
-    deferred = _new(_kind)
+    deferred: TakenItem = _new(_kind)
     deferred._item = item
     deferred._queue = queue
     deferred._awaiting = 0
