@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import textwrap
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.oracle import runProgram
 from tests.waits import until
 from twistlike._threads.queue_waiters import SWEEP_FROM
 from twistlike.internet import defer
@@ -240,3 +244,79 @@ def test_asynchronous_iterables_are_refused() -> None:
         assert not cursor.closed
 
     asyncio.run(main())
+
+
+def test_queue_leaves_no_cycle() -> None:
+    """A queue goes with its last reference, whatever was got from it."""
+
+    async def main() -> None:
+        queue: ThreadsafeQueue[int] = ThreadsafeQueue()
+        queue.putNoWait(1)
+        queue.putNoWait(2)
+        await queue.get()
+        await poll(queue)
+        waiting = asyncio.ensure_future(queue.get())
+        await waiting
+        gone = weakref.ref(queue)
+        gc.disable()
+        try:
+            del queue, waiting
+            await asyncio.sleep(0)
+            assert gone() is None
+        finally:
+            gc.enable()
+
+    asyncio.run(main())
+
+
+def test_signals() -> None:
+    """The exception of a signal's handler costs no item, and is not lost in a `__del__`."""
+    transcript = runProgram(
+        textwrap.dedent(
+            """
+            import asyncio, signal
+            from twistlike.internet import threads
+
+            class Hit(Exception):
+                pass
+
+            def hit(*_):
+                hits.append(1)
+                raise Hit
+
+            hits = []
+            queue = threads.ThreadsafeQueue()
+            for number in range(20_000):
+                queue.putNoWait(number)
+            queue.close()
+
+            got = []
+
+            async def main():
+                number = -1
+                while True:
+                    try:
+                        async for number in queue:
+                            got.append(number)
+                        return
+                    except Hit:
+                        if number != -1 and got[-1:] != [number]:
+                            got.append(number)  # hit before it was appended
+
+            loop = asyncio.new_event_loop()
+            task = loop.create_task(main())
+            signal.signal(signal.SIGALRM, hit)
+            signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+            while not task.done():
+                try:
+                    loop.run_until_complete(task)
+                except Hit:
+                    pass
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            print(len(hits) > 0, got == list(range(20_000)))
+            """
+        ),
+        [],
+    )
+    assert (transcript.returncode, transcript.reports) == (0, "")
+    assert transcript.stdout == "True True\n"

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from twistlike._reactor.reactor import Reactor
+    from twistlike._threads.queue import ThreadsafeQueue
 
-__all__ = ["NOTHING", "ItemDeferred", "Turns", "reactorOfThisThread", "setResult"]
+__all__ = ["NOTHING", "Guard", "ItemDeferred", "Turns", "reactorOfThisThread", "setResult"]
 
 T = TypeVar("T")
 
@@ -56,6 +57,36 @@ setResult: Any = vars(DeferredFields)["result"].__set__
 """Set the result of a Deferred, as `deferred.result = result` does."""
 
 
+class Guard:
+    """Has an item that nobody has taken, and gives it back when it is collected with that.
+
+    Not the Deferred's own `__del__`: an exception that a signal's handler raises there is lost, and
+    one for each item would lose Ctrl-C now and then. A guard whose item was taken is kept for the
+    next one, and does not know its queue meanwhile: that would be a cycle.
+
+    Args:
+        queue: Whose item it is.
+    """
+
+    __slots__ = ("item", "queue")
+
+    item: Any
+    queue: ThreadsafeQueue[Any] | None
+
+    def __init__(self, queue: ThreadsafeQueue[Any]) -> None:
+        self.item = NOTHING
+        self.queue = queue
+
+    def __del__(self) -> None:
+        if self.item is NOTHING or self.queue is None:
+            return
+        try:
+            self.queue._undo(NOTHING, self.item)
+        except BaseException:
+            text = "an item that nobody has taken could not be given back"
+            report(Failure(), text, source=self.queue)
+
+
 class ItemDeferred(Deferred[T]):
     """A Deferred of an item that is given back if nobody takes it.
 
@@ -63,39 +94,55 @@ class ItemDeferred(Deferred[T]):
     cancelled before it goes on.
     """
 
-    __slots__ = ("_awaiting", "_item")
+    __slots__ = ("_awaiting", "_guard", "_item")
 
-    # What it has fired with, until that is taken.
+    # What it has fired with, while tasks wait that have not got it yet.
     _item: Any
 
     # How many wait for it in an `await`; TAKEN once one of them has the item.
     _awaiting: int
 
+    # Has the item, if it has fired and nobody waited.
+    _guard: Guard | None
+
     def __init__(self, canceller: Callable[[Deferred[Any]], None] | None = None) -> None:
         self._item = NOTHING
         self._awaiting = 0
+        self._guard = None
         super().__init__(canceller)
 
     def giveBack(self, item: T) -> None:
-        """Have it as if the item had not been given. Thread: any."""
+        """Have it as if the item had not been given."""
         raise NotImplementedError
 
-    def give(self, item: T) -> None:
-        """Fire with an item."""
+    def give(self, item: T, guard: Guard | None) -> None:
+        """Fire with an item.
+
+        Args:
+            item: The item.
+            guard: Gets it if nobody waits. None: then it is not given back.
+        """
         isWanted = self._callbacks is not None
         # Before it fires: a Deferred coroutine resumes at once.
         self._item = item
         self.callback(item)
-        if not isWanted:
-            self._item = item  # firing may have read it
-        elif self._awaiting <= 0:
+        if not isWanted and guard is not None:
+            guard.item = item
+            self._guard = guard
+        if self._awaiting <= 0:
             self._item = NOTHING  # whoever has added callbacks has got it
 
     def __await__(self) -> Generator[Any, Any, T]:
         """Wait for the item."""
-        item = self._item
-        if item is not NOTHING and not self._awaiting and not self.paused:
-            self._item = NOTHING
+        guard = self._guard
+        if guard is not None and not self.paused:
+            item: Any = guard.item
+            self._guard = None
+            # Nothing is called from here to the end: no signal's exception comes in between.
+            guard.item = NOTHING
+            queue = guard.queue
+            guard.queue = None
+            queue._spareGuard = guard  # type: ignore[union-attr]
             return item  # type: ignore[no-any-return]
         if self._awaiting >= 0:
             self._awaiting += 1
@@ -122,30 +169,21 @@ class ItemDeferred(Deferred[T]):
                 self.giveBack(item)
 
     def __repr__(self) -> str:
-        item = self._item
+        guard, self._guard = self._guard, None
         try:
             return super().__repr__()
         finally:
-            self._item = item  # it has only been looked at
-
-    def __del__(self, _nothing: Any = NOTHING) -> None:
-        if self._item is not _nothing:
-            self._collected()
-
-    def _collected(self) -> None:
-        item, self._item = self._item, NOTHING
-        try:
-            self.giveBack(item)
-        except BaseException:
-            report(Failure(), "an item that nobody has taken could not be given back", source=self)
+            self._guard = guard  # it has only been looked at
 
     if not TYPE_CHECKING:
 
         @property
         def result(self):
             """The item. Whoever reads it has it, unless a task waits for it."""
-            if self._awaiting <= 0:
-                self._item = NOTHING
+            guard = self._guard
+            if guard is not None:
+                guard.item = NOTHING
+                self._guard = None
             return _getResult(self)
 
         @result.setter

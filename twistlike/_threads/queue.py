@@ -38,7 +38,7 @@ from twistlike._eventloop import current
 from twistlike._reactor.current import currentReactor
 from twistlike._reactor.pools import currentPool
 from twistlike._reactor.waits import ended
-from twistlike._threads.handoff import NOTHING, Turns, reactorOfThisThread
+from twistlike._threads.handoff import NOTHING, Guard, Turns, reactorOfThisThread
 from twistlike._threads.queue_waiters import (
     SWEEP_FROM,
     Homes,
@@ -107,6 +107,7 @@ class ThreadsafeQueue(Generic[T]):
         if current.runningLoop() is not None:
             self._homes.note(currentReactor())
         self._sweepAt = SWEEP_FROM
+        self._spareGuard: Guard | None = None
         key = id(self)
         _queues[key] = weakref.ref(self, lambda _: _queues.pop(key, None))
 
@@ -163,15 +164,19 @@ class ThreadsafeQueue(Generic[T]):
                 and not self._getters
                 and self._homes.last is not None
             ):
+                # The guard has the item before a call at which a signal's exception may come.
+                guard = self._spareGuard or Guard(self)
                 try:
-                    item = items[0]
+                    item = guard.item = items[0]
                     del items[0]
                 except IndexError:
                     pass
                 else:
+                    guard.queue = self
+                    self._spareGuard = None
                     if self._putters:
-                        self._settleAfter(item)
-                    return takenItem(self, item)
+                        self._settleAfter(guard)
+                    return takenItem(guard, item)
             if self._closed and not self._items:
                 return fail(self._closedError(closedError))
             reactor = reactorOfThisThread("ThreadsafeQueue.get", "use blockingGet there")
@@ -406,11 +411,12 @@ class ThreadsafeQueue(Generic[T]):
             self._settle()
         return True
 
-    def _settleAfter(self, item: T) -> None:
+    def _settleAfter(self, guard: Guard) -> None:
         """Let in what waits for room, after an item has been taken. Under the lock."""
         try:
             self._settle()
         except BaseException:
+            item, guard.item = guard.item, NOTHING
             self._items.appendleft(item)  # hit by a signal's exception: it has not been taken
             raise
 

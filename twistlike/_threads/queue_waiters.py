@@ -15,7 +15,7 @@ from twistlike._base.interrupts import repairedBy
 from twistlike._base.naming import callAs, showAs
 from twistlike._defer.deferred import Deferred
 from twistlike._reactor.waits import CompensatedCall
-from twistlike._threads.handoff import NOTHING, ItemDeferred, setResult
+from twistlike._threads.handoff import NOTHING, Guard, ItemDeferred, setResult
 
 if TYPE_CHECKING:
     from twistlike._reactor.reactor import Reactor
@@ -27,7 +27,6 @@ __all__ = [
     "Homes",
     "QueueClosed",
     "QueueDeferred",
-    "TakenItem",
     "ThreadWaiter",
     "isAlive",
     "sweep",
@@ -112,9 +111,8 @@ class QueueDeferred(ItemDeferred[Any]):
         if isinstance(outcome, Failure):
             self._fail(outcome)
             return
-        self.give(outcome)
-        if self.item is not NOTHING and self._awaiting <= 0:
-            self._item = NOTHING  # a put has happened, whether or not anybody waits for that
+        # A put has happened, whether or not anybody waits for that: its item needs no guard.
+        self.give(outcome, Guard(self._queue) if self.item is NOTHING else None)
 
     def _fail(self, failure: Failure) -> None:
         isDropped = self.item is NOTHING and self._callbacks is None
@@ -165,35 +163,24 @@ def _cancel(deferred: Deferred[Any]) -> None:
     deferred.leave()
 
 
-class TakenItem(ItemDeferred[Any]):
-    """The Deferred of a `get` that did not have to wait. `takenItem` makes it."""
-
-    __slots__ = ("_queue",)
-
-    _queue: ThreadsafeQueue[Any]
-
-    def giveBack(self, item: Any) -> None:
-        """Have it as if the item had not been taken. Thread: any."""
-        self._queue._undo(NOTHING, item)
-
-
 def takenItem(
-    queue: ThreadsafeQueue[Any],
+    guard: Guard,
     item: Any,
     _new: Any = object.__new__,
-    _kind: Any = TakenItem,
+    _kind: Any = ItemDeferred,
     _setResult: Any = setResult,
-) -> TakenItem:
-    """Return a Deferred that has fired with an item, which is neither a Deferred nor a Failure."""
+) -> ItemDeferred[Any]:
+    """Return a Deferred that has fired with an item, which its guard has, too.
+
+    The item is neither a Deferred nor a Failure.
+    """
     if Deferred.debug:
-        taken = TakenItem()
-        taken._queue = queue
-        taken.give(item)
+        taken: ItemDeferred[Any] = ItemDeferred()
+        taken.give(item, guard)
         return taken
     # What __init__ and give do, without the calls: see succeed.
-    deferred: TakenItem = _new(_kind)
-    deferred._item = item
-    deferred._queue = queue
+    deferred: ItemDeferred[Any] = _new(_kind)
+    deferred._item = NOTHING
     deferred._awaiting = 0
     deferred._callbacks = None
     deferred._canceller = None
@@ -202,6 +189,7 @@ def takenItem(
     deferred.called = True
     deferred.paused = 0
     _setResult(deferred, item)
+    deferred._guard = guard
     return deferred
 
 
@@ -365,4 +353,3 @@ class ThreadWaiter(CompensatedCall):
 
 showAs("twistlike.internet.threads", globals(), ["QueueClosed"])
 callAs(Deferred, QueueDeferred)
-callAs(Deferred, TakenItem)
