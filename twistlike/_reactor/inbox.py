@@ -115,7 +115,8 @@ class _Closed(deque[Any]):
         """Raise `ReactorNotRunning`. Thread: any."""
         raise ReactorNotRunning(
             f"the reactor has ended, so {describe(_functionOf(call))} cannot be called in its "
-            "thread; reactor.run(), or reactor.attach() in a running loop, begins again"
+            "thread; reactor.run(), threads.startReactorThread(), or reactor.attach() in a running "
+            "loop, begins again"
         )
 
 

@@ -293,8 +293,8 @@ class LifeCycle:
                 "reactor.attach() in that loop begins again"
             )
         return (
-            f"{what}, but the reactor has ended; reactor.run(), or reactor.attach() in a running "
-            "loop, begins again"
+            f"{what}, but the reactor has ended; reactor.run(), threads.startReactorThread(), or "
+            "reactor.attach() in a running loop, begins again"
         )
 
     # ---- beginning -------------------------------------------------------------------------------

@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-__all__ = ["REPORT_AFTER", "UnboundCalls", "callerOf", "placeOfCall", "stackOfCall", "stackOfLoop"]
+__all__ = [
+    "HELP",
+    "REPORT_AFTER",
+    "UnboundCalls",
+    "callerOf",
+    "placeOfCall",
+    "stackOfCall",
+    "stackOfLoop",
+]
 
 # After how long a wait for a loop is reported, in seconds: longer than a program takes to start its
 # loop after it has started its threads, shorter than a person waits before they ask what is wrong.
@@ -45,7 +53,8 @@ STARTERS = LOOPS | {_OURS, "threading"}
 
 HELP = (
     "In a program that runs its own event loop, write reactor.attach() at the start of its main "
-    "coroutine (or: async with reactor); in any other program, reactor.run() has to be called"
+    "coroutine (or: async with reactor); in any other program, call threads.startReactorThread() "
+    "or reactor.run()"
 )
 
 ENDS = "The program ends, so such waits are given up. "

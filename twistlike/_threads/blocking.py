@@ -20,7 +20,7 @@ from twistlike._defer.coroutines import fromAwaitable
 from twistlike._log.levels import LogLevel
 from twistlike._log.publisher import toLogging
 from twistlike._reactor.reactor import Reactor
-from twistlike._reactor.unbound import REPORT_AFTER, callerOf, stackOfCall, stackOfLoop
+from twistlike._reactor.unbound import HELP, REPORT_AFTER, callerOf, stackOfCall, stackOfLoop
 from twistlike._reactor.waits import BlockedThreads, CompensatedCall, ended
 from twistlike._timers.delays import checkDelay
 
@@ -95,7 +95,10 @@ def blockingCall(
                 except ReactorNotRunning:
                     pass  # released by its end just now
             what = describeWithPlace(f)
-            raise TimeoutError(string=f"{what} has given no result within {timeout} s")
+            text = f"{what} has given no result within {timeout} s"
+            if isinstance(reactor, Reactor) and reactor._life.loop is None:
+                text += f": the reactor has no loop. {HELP}"
+            raise TimeoutError(string=text)
         return wait.outcome()
     finally:
         blocked.waiting.discard(wait)  # before any call at whose beginning this could be hit

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from twistlike._base.functions import describeWithPlace
 from twistlike._base.naming import showAs
 from twistlike._reactor.current import defaultReactor
 from twistlike._threads.api import blockingCallWithTimeout
@@ -45,6 +46,10 @@ __all__ = ["runInReactor", "waitFor"]
 
 T = TypeVar("T")
 
+# Of `inspect`, which is slow to import.
+CO_GENERATOR = 0x20
+CO_ASYNC_GENERATOR = 0x200
+
 
 @overload
 def runInReactor(f: Callable[P, Awaitable[T]], /) -> Callable[P, Future[T]]: ...
@@ -64,8 +69,8 @@ def runInReactor(f: Any = None, /, *, reactor: Reactor | None = None) -> Any:
     The function may be a coroutine function, or return a Deferred or another awaitable: then the
     future has the result of that. Cancelling the future cancels that, or keeps the function from
     being called. If the reactor ends before there is a result, the future fails with
-    `ReactorNotRunning`. A call may be made in the reactor's own thread, too; to wait for the
-    future there raises `WrongThreadError`.
+    `ReactorNotRunning`. An error that nobody asks the future for is reported. A call may be made in
+    the reactor's own thread, too; to wait for the future there raises `WrongThreadError`.
 
     Args:
         f: The function. The decorated one has it as `__wrapped__`.
@@ -76,13 +81,15 @@ def runInReactor(f: Any = None, /, *, reactor: Reactor | None = None) -> Any:
         `ReactorNotRunning` if the reactor has ended.
 
     Raises:
-        TypeError: If it is given something else than a function.
+        TypeError: If it is given something else than a function, a generator function, or what is
+            no reactor.
 
     Thread: any.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Future[Any]]:
         _checkFunction("runInReactor", function)
+        _checkReactor("runInReactor", reactor)
 
         @wraps(function)
         def runInReactor(*args: Any, **kwargs: Any) -> Future[Any]:
@@ -115,7 +122,8 @@ def waitFor(timeout: float, *, reactor: Reactor | None = None) -> WaitFor:
         `__wrapped__`.
 
     Raises:
-        TypeError: If the timeout is not a number, as in `@waitFor` without one.
+        TypeError: If the timeout is not a number, as in `@waitFor` without one; if what is
+            decorated is not a function, or a generator function; if `reactor` is none.
         ValueError: If the timeout is negative or NaN.
 
     Thread: any; the decorated function any but the reactor's.
@@ -126,6 +134,7 @@ def waitFor(timeout: float, *, reactor: Reactor | None = None) -> WaitFor:
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         _checkFunction("waitFor(...)", function)
+        _checkReactor("waitFor", reactor)
 
         @wraps(function)
         def waitFor(*args: Any, **kwargs: Any) -> Any:
@@ -140,6 +149,24 @@ def waitFor(timeout: float, *, reactor: Reactor | None = None) -> WaitFor:
 def _checkFunction(name: str, function: object) -> None:
     if not callable(function):
         raise TypeError(f"{name} decorates a function, not {function!r}")
+    flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+    if flags & CO_GENERATOR:
+        raise TypeError(
+            f"{name} decorates a generator function, {describeWithPlace(function)}, whose body "
+            "would run wherever it is iterated; put inlineCallbacks between the two if it yields "
+            "Deferreds, or return a list"
+        )
+    if flags & CO_ASYNC_GENERATOR:
+        raise TypeError(
+            f"{name} decorates an asynchronous generator function, {describeWithPlace(function)}, "
+            "which only its loop can iterate; return a list, or put its items into a "
+            "ThreadsafeQueue"
+        )
+
+
+def _checkReactor(name: str, reactor: object) -> None:
+    if reactor is not None and not hasattr(reactor, "callFromThread"):
+        raise TypeError(f"reactor= of {name} takes a reactor, not {reactor!r}")
 
 
 showAs("twistlike.internet.threads", globals(), __all__)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from contextvars import copy_context
 from enum import Enum
 from functools import partial
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from twistlike._base.error import ReactorNotRunning
@@ -132,6 +133,7 @@ def iterateInThread(  # type: ignore[misc]
     isIterable = hasattr(type(source), "__iter__") or hasattr(type(source), "__getitem__")
     if args or kwargs or not isIterable:
         if not callable(source):
+            _refuseAsync(source)
             raise TypeError(
                 "iterateInThread needs an iterable, or a function that returns one, with its "
                 f"arguments after it; not {source!r}"
@@ -350,13 +352,7 @@ class _Producer(Generic[T]):
         if self._call is not None:
             source = source(*self._call[0], **self._call[1])
         self._source = self._call = None
-        if hasattr(type(source), "__aiter__") or hasattr(type(source), "__await__"):
-            if hasattr(source, "close"):
-                source.close()  # a coroutine would warn that nobody has awaited it
-            raise TypeError(
-                f"iterateInThread iterates what blocks, and {source!r} is asynchronous: use it in "
-                "the loop as it is"
-            )
+        _refuseAsync(source)
         return iter(source)
 
     def _pause(self) -> bool:
@@ -502,6 +498,16 @@ class ThreadIterator(Generic[T]):
                 producer.leave()
             except BaseException:
                 report(Failure(), "closing a generator in a thread failed", source=producer)
+
+
+def _refuseAsync(source: Any) -> None:
+    if hasattr(type(source), "__aiter__") or hasattr(type(source), "__await__"):
+        if type(source) is CoroutineType:
+            source.close()  # it would warn that nobody has awaited it
+        raise TypeError(
+            f"iterateInThread iterates what blocks, and {source!r} is asynchronous: use it in "
+            "the loop as it is"
+        )
 
 
 def _close(iterator: Any) -> None:

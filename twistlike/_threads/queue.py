@@ -39,8 +39,16 @@ from twistlike._eventloop import current
 from twistlike._reactor.current import currentReactor
 from twistlike._reactor.pools import currentPool
 from twistlike._reactor.waits import ended
-from twistlike._threads.handoff import NOTHING, Turns, reactorOfThisThread
-from twistlike._threads.queue_waiters import QueueClosed, QueueDeferred, ThreadWaiter
+from twistlike._threads.handoff import NOTHING, Guard, Turns, reactorOfThisThread
+from twistlike._threads.queue_waiters import (
+    SWEEP_FROM,
+    Homes,
+    QueueClosed,
+    QueueDeferred,
+    ThreadWaiter,
+    sweep,
+    takenItem,
+)
 from twistlike._timers.delays import checkDelay
 
 if TYPE_CHECKING:
@@ -64,9 +72,12 @@ class ThreadsafeQueue(Generic[T]):
     is closed and empty. Several loops may share one queue.
 
     A get that is cancelled, or times out, loses no item, also in the very turn in which it was
-    served. A pool's worker that waits is made up for by a spare one. When the reactor ends whose
-    loop uses the queue, or in a worker the one whose pool it is, threads that wait get
-    `ReactorNotRunning`, and so does what waits in its loop.
+    served, or before it is waited for: an item that was got is given back if its Deferred is
+    dropped and nobody has awaited it, added a callback or read its result. A pool's worker that
+    waits is made up for by a spare one.
+
+    When a reactor ends, what waits in its loop gets `ReactorNotRunning`, and so do the workers of
+    its pool; other threads that wait, when the last reactor ends whose loop has used the queue.
 
     Has no counterpart in Twisted: `DeferredQueue` belongs to the reactor's thread.
 
@@ -94,8 +105,12 @@ class ThreadsafeQueue(Generic[T]):
         self._turns = Turns()
         self._closed = False
         self._lastWords: Failure | None = None
-        # The reactor whose loop has used it last. One that ended before that does not count.
-        self._home = None if current.runningLoop() is None else currentReactor()
+        # Reactors that ended before their loop has used it do not count.
+        self._homes = Homes()
+        if current.runningLoop() is not None:
+            self._homes.note(currentReactor())
+        self._sweepAt = SWEEP_FROM
+        self._spareGuard: Guard | None = None
         key = id(self)
         _queues[key] = weakref.ref(self, lambda _: _queues.pop(key, None))
 
@@ -150,22 +165,28 @@ class ThreadsafeQueue(Generic[T]):
             if (
                 (turns.left > 0 or not turns.isDue())
                 and not self._getters
-                and self._home is not None
+                and self._homes.last is not None
             ):
+                # The guard has the item before a call at which a signal's exception may come.
+                guard = self._spareGuard or Guard(self)
                 try:
-                    item = items[0]
+                    item = guard.item = items[0]
                     del items[0]
                 except IndexError:
                     pass
                 else:
+                    guard.queue = self
+                    self._spareGuard = None
                     if self._putters:
-                        self._settleAfter(item)
-                    return succeed(item)
+                        self._settleAfter(guard)
+                    return takenItem(guard, item)
             if self._closed and not self._items:
                 return fail(self._closedError(closedError))
-            self._home = reactor = reactorOfThisThread(
-                "ThreadsafeQueue.get", "use blockingGet there"
-            )
+            reactor = reactorOfThisThread("ThreadsafeQueue.get", "use blockingGet there")
+            self._homes.note(reactor)
+            if len(self._getters) >= self._sweepAt:
+                sweep(self._getters, reactor)
+                self._sweepAt = max(SWEEP_FROM, 2 * len(self._getters))
             waiter = QueueDeferred(self, reactor, NOTHING, closedError)
             waiter.reader = reader
             self._turns.begin()
@@ -202,9 +223,8 @@ class ThreadsafeQueue(Generic[T]):
                     return succeed(None)
             except QueueClosed as error:
                 return fail(error)
-            self._home = reactor = reactorOfThisThread(
-                "ThreadsafeQueue.put", "use blockingPut there"
-            )
+            reactor = reactorOfThisThread("ThreadsafeQueue.put", "use blockingPut there")
+            self._homes.note(reactor)
             waiter = QueueDeferred(self, reactor, obj)
             self._putters.append(waiter)
             self._settle()
@@ -394,11 +414,12 @@ class ThreadsafeQueue(Generic[T]):
             self._settle()
         return True
 
-    def _settleAfter(self, item: T) -> None:
+    def _settleAfter(self, guard: Guard) -> None:
         """Let in what waits for room, after an item has been taken. Under the lock."""
         try:
             self._settle()
         except BaseException:
+            item, guard.item = guard.item, NOTHING
             self._items.appendleft(item)  # hit by a signal's exception: it has not been taken
             raise
 
@@ -480,8 +501,10 @@ class ThreadsafeQueue(Generic[T]):
     def _wait(self, waiter: ThreadWaiter, line: deque[Any], timeout: float | None) -> Any:
         """Stand in a line, and wait to be served. Thread: the one that waits."""
         pool = currentPool()
-        home = self._home if pool is None or pool.owner is None else currentReactor()
-        blocked = (home or currentReactor())._blocked
+        ofPool = pool is not None and pool.owner is not None
+        home = currentReactor() if ofPool else self._homes.alive() or self._homes.last
+        waiter.mayMove = not ofPool
+        waiter.blocked = blocked = (home or currentReactor())._blocked
         try:
             with self._lock:
                 line.append(waiter)
@@ -496,14 +519,14 @@ class ThreadsafeQueue(Generic[T]):
                     if not waiter.isServed:
                         text = f"{self!r} has kept this waiting for {timeout} s"
                         raise TimeoutError(string=text)
-            blocked.leave(waiter)
+            waiter.depart()
             result = waiter.outcome()
         except BaseException:
             try:
                 # A lambda, not a partial: making it is no call at which the thread could be hit.
                 finish(lambda: self._leave(waiter), ownErrors=())
             finally:
-                blocked.leave(waiter)
+                waiter.depart()
             raise
         return result  # with nothing between at which the thread could be hit
 

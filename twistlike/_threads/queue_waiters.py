@@ -5,6 +5,8 @@ How they are served is told in `queue`. Each has one claim: it is served once, o
 
 from __future__ import annotations
 
+from collections import deque
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 from twistlike._base.error import ReactorNotRunning
@@ -13,15 +15,30 @@ from twistlike._base.interrupts import repairedBy
 from twistlike._base.naming import callAs, showAs
 from twistlike._defer.deferred import Deferred
 from twistlike._reactor.waits import CompensatedCall
-from twistlike._threads.handoff import NOTHING, ItemDeferred
+from twistlike._threads.handoff import NOTHING, Guard, ItemDeferred, setResult
 
 if TYPE_CHECKING:
-    from collections import deque
-
     from twistlike._reactor.reactor import Reactor
+    from twistlike._reactor.waits import BlockedThreads
     from twistlike._threads.queue import ThreadsafeQueue
 
-__all__ = ["QueueClosed", "QueueDeferred", "ThreadWaiter"]
+__all__ = [
+    "SWEEP_FROM",
+    "Homes",
+    "QueueClosed",
+    "QueueDeferred",
+    "ThreadWaiter",
+    "isAlive",
+    "sweep",
+    "takenItem",
+]
+
+
+# What a thread is told that waited when the last reactor ended that used the queue.
+ENDED = "the reactor has ended while this thread waited for a queue that its loop has used"
+
+# From how many waiters on it is looked whether some have been dropped: fewer cost nothing.
+SWEEP_FROM = 64
 
 
 class QueueClosed(Exception):
@@ -90,8 +107,20 @@ class QueueDeferred(ItemDeferred[Any]):
             return  # it was cancelled, and has given back what it had
         if self.called:  # by somebody else
             self.giveBack(outcome)
-        else:
-            self.give(outcome)
+            return
+        if isinstance(outcome, Failure):
+            self._fail(outcome)
+            return
+        # A put has happened, whether or not anybody waits for that: its item needs no guard.
+        self.give(outcome, Guard(self._queue) if self.item is NOTHING else None)
+
+    def _fail(self, failure: Failure) -> None:
+        isDropped = self.item is NOTHING and self._callbacks is None
+        self.callback(failure)
+        if isDropped and type(failure.value) is self.closedError and self._debugInfo is not None:
+            # A get that nobody waits for, such as one of `wait_for(queue.get(), 0)`: it has lost
+            # nothing by the queue's end. Whoever waits for it yet gets the error all the same.
+            self._debugInfo.failResult = None
 
     def _take(self) -> Any:
         """Take what it was served with, if anything, and wait no more. Thread: the reactor's."""
@@ -134,6 +163,98 @@ def _cancel(deferred: Deferred[Any]) -> None:
     deferred.leave()
 
 
+def takenItem(
+    guard: Guard,
+    item: Any,
+    _new: Any = object.__new__,
+    _kind: Any = ItemDeferred,
+    _setResult: Any = setResult,
+) -> ItemDeferred[Any]:
+    """Return a Deferred that has fired with an item, which its guard has, too.
+
+    The item is neither a Deferred nor a Failure.
+    """
+    if Deferred.debug:
+        taken: ItemDeferred[Any] = ItemDeferred()
+        taken.give(item, guard)
+        return taken
+    # What __init__ and give do, without the calls: see succeed.
+    deferred: ItemDeferred[Any] = _new(_kind)
+    deferred._item = NOTHING
+    deferred._awaiting = 0
+    deferred._callbacks = None
+    deferred._canceller = None
+    deferred._debugInfo = None
+    deferred._state = None
+    deferred.called = True
+    deferred.paused = 0
+    _setResult(deferred, item)
+    deferred._guard = guard
+    return deferred
+
+
+class Homes:
+    """The reactors whose loops have used a queue, the last one at the end. Under its lock.
+
+    Attributes:
+        last: The last one; None if there is none yet.
+    """
+
+    __slots__ = ("_all", "last")
+
+    def __init__(self) -> None:
+        self._all: list[Reactor] = []
+        self.last: Reactor | None = None
+
+    def note(self, reactor: Reactor) -> None:
+        """Hear that one uses the queue."""
+        if reactor is not self.last:
+            others = [home for home in self._all if home is not reactor and isAlive(home)]
+            self._all = [*others, reactor]
+            self.last = reactor
+
+    def alive(self) -> Reactor | None:
+        """Return the last one that has not ended."""
+        return next(filter(isAlive, reversed(self._all)), None)
+
+
+def isAlive(home: Reactor) -> bool:
+    """Return whether threads may wait for a reactor."""
+    return not home._blocked.released
+
+
+def _countReferences() -> int:
+    """Return the count of references to a waiter that is in a queue's line, and nowhere else."""
+    waiter = object()
+    line, waits = deque([waiter]), {waiter}
+    del waiter
+    count = getrefcount(line[0])
+    del waits
+    return count
+
+
+_DROPPED = _countReferences()
+
+
+def sweep(line: deque[Any], reactor: Reactor) -> None:
+    """Remove the gets that have been dropped: nobody has waited for them, or will.
+
+    `asyncio.wait_for(queue.get(), 0)` leaves one behind each time that the queue is empty.
+
+    Thread: the reactor's. Under the queue's lock.
+    """
+    waits = reactor._outstanding.waits
+    for index in reversed(range(len(line))):
+        if (
+            getrefcount(line[index]) <= _DROPPED
+            and type(line[index]) is QueueDeferred
+            and line[index] in waits
+            and line[index]._callbacks is None
+        ):
+            waits.discard(line[index])
+            del line[index]
+
+
 class ThreadWaiter(CompensatedCall):
     """A `blockingGet` or `blockingPut` that waits.
 
@@ -146,9 +267,11 @@ class ThreadWaiter(CompensatedCall):
 
     Attributes:
         isServed: Whether it has been served, with an item or None.
+        blocked: The threads that wait for a reactor, among which it is.
+        mayMove: Whether it waits on when that reactor ends, if the queue has another.
     """
 
-    __slots__ = ("_isOver", "_queue", "isServed", "item")
+    __slots__ = ("_isOver", "_queue", "blocked", "isServed", "item", "mayMove")
 
     closedError = QueueClosed
 
@@ -157,6 +280,8 @@ class ThreadWaiter(CompensatedCall):
         self._queue = queue
         self.item = item
         self.isServed = False
+        self.mayMove = False
+        self.blocked: BlockedThreads
         self._isOver = False
 
     def serve(self, outcome: Any) -> bool:
@@ -176,9 +301,32 @@ class ThreadWaiter(CompensatedCall):
         return True
 
     def fail(self, failure: Failure) -> None:
-        """End the wait with an error. Thread: any."""
+        """End the wait with an error, unless another reactor than one that ended is used, too.
+
+        Thread: any.
+        """
         with self._queue._lock:
+            if isinstance(failure.value, ReactorNotRunning):
+                if self._waitForAnother():
+                    return
+                failure = Failure(ReactorNotRunning(ENDED))
             self.serve(failure)
+
+    def _waitForAnother(self) -> bool:
+        """Be released by another reactor's end than by that of one that has ended."""
+        if self._isOver or not self.mayMove:
+            return False
+        home = self._queue._homes.alive()
+        if home is None:
+            return False
+        self.blocked = home._blocked
+        home._blocked.waiting.add(self)
+        # Race: it ends just now. It says so, then releases those that it knows of.
+        return not home._blocked.released or self._waitForAnother()
+
+    def depart(self) -> None:
+        """Wait for no reactor any more. Thread: the one that waits."""
+        self.blocked.leave(self)
 
     def giveUp(self, items: deque[Any]) -> None:
         """Wait no more, and have it as if this had not been served. Can be done twice.

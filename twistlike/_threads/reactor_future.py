@@ -14,6 +14,7 @@ from twistlike._base.failure import Failure, tracebackOf, withTraceback
 from twistlike._defer.coroutines import fromAwaitable
 from twistlike._defer.errors import CancelledError
 from twistlike._eventloop import current
+from twistlike._log.report import reportCollected
 from twistlike._reactor.pools import currentPool
 from twistlike._reactor.unbound import REPORT_AFTER
 from twistlike._threads.blocking import tellHeldUp
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ReactorFuture"]
 
+UNHEARD = "a function of runInReactor failed, and nobody has asked its future"
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -33,7 +36,8 @@ U = TypeVar("U")
 class ReactorFuture(Future[T]):
     """A future of a call in the reactor's thread.
 
-    A worker of a pool that waits for it is compensated by a spare one.
+    A worker of a pool that waits for it is compensated by a spare one. An error that nobody has
+    asked for is reported when the future is collected.
 
     Args:
         reactor: In whose thread the call is made.
@@ -46,6 +50,7 @@ class ReactorFuture(Future[T]):
         super().__init__()
         self._reactor = reactor
         self.begun = False
+        self._isHeard = False  # somebody has got the outcome, or will
         self._deferred: Deferred[Any] | None = None
         self._notice = [True]  # one token: whoever pops it tells those who watch several futures
 
@@ -113,7 +118,25 @@ class ReactorFuture(Future[T]):
         """
         return self._waitHere(super().exception, timeout)
 
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """Add what to call with this once it is done, as any `concurrent.futures.Future`."""
+        self._isHeard = True
+        super().add_done_callback(fn)
+
+    def __del__(self) -> None:
+        error = self._exception
+        if error is not None and not self._isHeard:
+            # No frame of the error's traceback leads here: it was made without us.
+            reportCollected(Failure.fromException(error, skip=0), UNHEARD, "Future")
+
     def _waitHere(self, get: Callable[[float | None], U], timeout: float | None) -> U:
+        try:
+            return self._waitFor(get, timeout)
+        finally:
+            if self.done():
+                self._isHeard = True
+
+    def _waitFor(self, get: Callable[[float | None], U], timeout: float | None) -> U:
         """Wait in the way that suits this thread, and return what `get` does."""
         if self.done():
             return get(timeout)
@@ -212,6 +235,7 @@ class ReactorFuture(Future[T]):
 
     def abandon(self, failure: Failure) -> None:
         """Fail: the reactor has ended. Thread: the reactor's."""
+        self._isHeard = True  # nothing has gone wrong, for a caller that did not care
         self._fail(ReactorNotRunning("the reactor has ended before this call had a result"))
 
 
