@@ -96,7 +96,7 @@ def blockingCall(
                     pass  # released by its end just now
             what = describeWithPlace(f)
             text = f"{what} has given no result within {timeout} s"
-            if isinstance(reactor, Reactor) and reactor._life.loop is None:
+            if life is not None and life.loop is None:
                 text += f": the reactor has no loop. {HELP}"
             raise TimeoutError(string=text)
         return wait.outcome()
