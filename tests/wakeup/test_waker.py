@@ -17,6 +17,7 @@ import pytest
 
 from tests.fakeloop import FakeLoop
 from tests.oracle import runPython
+from tests.waits import WAIT
 from twistlike._wakeup.waker import EpollWaker, ThreadsafeWaker, wakerFor
 
 epoll = pytest.mark.skipif(not hasattr(select, "epoll"), reason="there is no epoll")
@@ -51,8 +52,8 @@ class WakeRecorder:
         self.loop.stop()
 
     def run(self) -> None:
-        """Run the loop until a wakeup is answered, for a second at most."""
-        limit = self.loop.call_later(1, self.loop.stop)
+        """Run the loop until a wakeup is answered, for `WAIT` at most."""
+        limit = self.loop.call_later(WAIT, self.loop.stop)
         self.loop.run_forever()
         limit.cancel()
 
