@@ -553,7 +553,7 @@ def test_references_freed(host: Host) -> None:
                 del thing
                 outcomes.clear()
                 await until(lambda: pool.stats().idle == 1)
-                await until(partial(allDead, alive), 2)
+                await until(partial(allDead, alive))
         finally:
             gc.enable()
 

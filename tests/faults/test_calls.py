@@ -141,7 +141,7 @@ def test_call_wakeup_dropped(host: Host) -> None:
         real = getattr(below, name)
         setattr(below, name, deaf(real))
         await inThread(post)
-        await until(lambda: ran == [1, 2], 1)
+        await until(lambda: ran == [1, 2])
         setattr(below, name, real)
         assert dropped
 
@@ -360,7 +360,7 @@ def test_call_before_run(host: Host) -> None:
     assert ran == []
 
     async def main(reactor: Reactor) -> None:
-        await until(lambda: len(ran) == 101, 1)
+        await until(lambda: len(ran) == 101)
 
     host.run(main, reactor)
     assert ran == list(range(101))
