@@ -86,6 +86,7 @@ def test_a_wait_that_is_over_is_not_told(program: Run) -> None:
     assert SOURCE.format("wait(20)") in done.stderr
 
 
+@pytest.mark.slow
 def test_each_wait_without_a_loop_is_told(program: Run) -> None:
     """One that begins after another one was told is told too; not again what asks in a loop."""
     done = program(

@@ -79,6 +79,7 @@ def test_resets_at_every_stage(loop: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", LOOPS)
 def test_thousands_of_connections_at_once(loop: str) -> None:
     """Clients of another process connect by the thousand; each is served, nothing is left."""
@@ -303,6 +304,7 @@ WHERE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", LOOPS)
 def test_stop_in_each_callback(loop: str) -> None:
     """`reactor.stop()` ends the program from wherever it is called, and all connections."""
