@@ -218,17 +218,19 @@ class CompensatedCall(BlockingCall[Any]):
 
         Thread: the one that waits. A signal's exception gets through.
         """
-        pool = currentPool()
-        if pool is None:
-            return self.wait(timeout)
         if timeout is not None and timeout <= _SOON:
             return self.wait(timeout)
         if self.wait(_SOON):
             return True
+        rest = None if timeout is None else timeout - _SOON
+        # Only now: to ask whether this is a worker costs as much as to put the call into the inbox.
+        pool = currentPool()
+        if pool is None:
+            return self.wait(rest)
         compensated = pool.compensated(self.wedged)
         try:
             with compensated:
-                return self.wait(None if timeout is None else timeout - _SOON)
+                return self.wait(rest)
         except BaseException:
             compensated.__exit__()  # a signal's exception may have interrupted that
             raise
@@ -245,34 +247,30 @@ class BlockedThreads(Part):
         waiting: Their calls. Single operations of a set are atomic.
         handoff: Has the lock that one of them may sleep on.
         nextWarning: When it may be told again that the loop does not answer.
+        released: Whether it is too late to wait for more than the inbox will still do.
     """
 
     def __init__(self) -> None:
         self.waiting: set[BlockingCall[Any]] = set()
         self.handoff = HandoffSlot()
         self.nextWarning = 0.0  # of `monotonic`
-        self._released = False
+        self.released = False
 
     def __len__(self) -> int:
         return len(self.waiting)
 
-    @property
-    def released(self) -> bool:
-        """Whether it is too late to wait for more than the inbox will still do."""
-        return self._released
-
     def bind(self, loop: AbstractEventLoop) -> None:
         """Let threads wait (again)."""
-        self._released = False
+        self.released = False
 
     def leave(self, call: BlockingCall[Any]) -> None:
         """Note that a thread does not wait any more. Thread: that one."""
         self.waiting.discard(call)
-        call.leave(reuse=not self._released)
+        call.leave(reuse=not self.released)
 
     def end(self) -> None:
         """End every wait with `ReactorNotRunning`."""
-        self._released = True
+        self.released = True
         self.handoff.clear()
         for call in _takeEach(self.waiting):
             call.fail(Failure(ended()))

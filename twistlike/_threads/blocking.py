@@ -60,14 +60,15 @@ def blockingCall(
 
     And what `blockingCallFromThread` raises.
     """
-    blocked = _FOREIGN
-    if not isinstance(reactor, Reactor) or not callable(f):
+    if isinstance(reactor, Reactor):
+        blocked, life = reactor._blocked, reactor._life
+    else:
+        blocked, life = _FOREIGN, None
+    if life is None or not callable(f):
         _check(reactor, f, timeout)
     if timeout is not None:
         checkDelay(timeout, "a timeout")
-    if isinstance(reactor, Reactor):
-        blocked = reactor._blocked
-        life = reactor._life
+    if life is not None:
         if life.loop is None:
             # callFromThread would attach it, and this thread's loop would then wait for itself.
             life.attachIfLoopRuns()
@@ -78,8 +79,8 @@ def blockingCall(
                 "and await what it returns, or use deferToThread to leave the thread"
             )
     wait = _Wait(f, args, kwargs, blocked, reactor)
-    if isinstance(reactor, Reactor) and reactor._life.loop is None:
-        reactor._life.acceptWait(_nameOfCall(), partial(blocked.waiting.__contains__, wait))
+    if life is not None and life.loop is None:
+        life.acceptWait(_nameOfCall(), partial(blocked.waiting.__contains__, wait))
     # Race: the reactor ends while we come. It releases the waiters that it knows of, then closes
     # the inbox. We are known before we post: so either we are released, or the post is refused.
     try:
@@ -88,7 +89,7 @@ def blockingCall(
         if not wait.waitCompensated(timeout):
             # It is not served any more from here on, so a call that has not begun never does.
             blocked.leave(wait)
-            if blocked is _FOREIGN or reactor._life.loop is not None:  # type: ignore[attr-defined]
+            if life is None or life.loop is not None:
                 try:
                     reactor.callFromThread(wait.giveUp)
                 except ReactorNotRunning:
@@ -98,7 +99,7 @@ def blockingCall(
         return wait.outcome()
     finally:
         blocked.waiting.discard(wait)  # before any call at whose beginning this could be hit
-        blocked.leave(wait)
+        wait.leave(reuse=not blocked.released)
         del wait  # it leads to the error in whose traceback this frame is
 
 
