@@ -215,17 +215,19 @@ class CompensatedCall(BlockingCall[Any]):
 
         Thread: the one that waits. A signal's exception gets through.
         """
-        pool = currentPool()
-        if pool is None:
-            return self.wait(timeout)
         if timeout is not None and timeout <= _SOON:
             return self.wait(timeout)
         if self.wait(_SOON):
             return True
+        rest = None if timeout is None else timeout - _SOON
+        # Only now: to ask whether this is a worker costs as much as to put the call into the inbox.
+        pool = currentPool()
+        if pool is None:
+            return self.wait(rest)
         compensated = pool.compensated(self.wedged)
         try:
             with compensated:
-                return self.wait(None if timeout is None else timeout - _SOON)
+                return self.wait(rest)
         except BaseException:
             compensated.__exit__()  # a signal's exception may have interrupted that
             raise

@@ -60,15 +60,15 @@ def blockingCall(
 
     And what `blockingCallFromThread` raises.
     """
-    blocked = _FOREIGN
-    life = None
-    if not isinstance(reactor, Reactor) or not callable(f):
+    if isinstance(reactor, Reactor):
+        blocked, life = reactor._blocked, reactor._life
+    else:
+        blocked, life = _FOREIGN, None
+    if life is None or not callable(f):
         _check(reactor, f, timeout)
     if timeout is not None:
         checkDelay(timeout, "a timeout")
-    if isinstance(reactor, Reactor):
-        blocked = reactor._blocked
-        life = reactor._life
+    if life is not None:
         if life.loop is None:
             # callFromThread would attach it, and this thread's loop would then wait for itself.
             life.attachIfLoopRuns()
