@@ -22,7 +22,7 @@ flood = Workload(
     hops=True,
     headline=True,
     growth=10_000,
-    goals={"twisted": 12, "asyncio": 10, "uvloop": 1.3},
+    goals={"twisted": 11, "asyncio": 6, "uvloop": 1.3},
 )
 
 
@@ -215,7 +215,7 @@ inThread = Workload(
     hops=True,
     headline=True,
     growth=2_000,
-    goals={"twisted": 12, "futures": 6},
+    goals={"twisted": 10.3, "futures": 6},
 )
 
 

@@ -144,7 +144,7 @@ atOnce = Workload(
     hops=True,
     headline=True,
     growth=2_000,
-    goals={"twisted": 15, "asyncio run_in_executor": 12},
+    goals={"twisted": 11, "asyncio run_in_executor": 11},
     repeats=3,
 )
 
