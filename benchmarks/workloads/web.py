@@ -8,7 +8,6 @@ of the server's process, of all its threads.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +155,6 @@ def get(connections: int, size: int) -> Workload:
         port = kit.reactor.listenTCP(0, server.Site(Page()), interface="127.0.0.1")
         began = time.process_time()
         client = start(port.getHost().port, connections, max(1, bench.size // connections))
-        moveAway(client.pid)
         await kit.threads.deferToThread(client.wait)
         bench.record(time.process_time() - began)
         await port.stopListening()
@@ -165,17 +163,6 @@ def get(connections: int, size: int) -> Workload:
             return int(output.read() or 0)
 
     return work
-
-
-def moveAway(pid: int) -> None:
-    """Have a process run on other CPUs than this one does, if there are any and that is possible.
-
-    Args:
-        pid: The process.
-    """
-    others = set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0)
-    if others:
-        os.sched_setaffinity(pid, others)
 
 
 WORKLOADS = [web(1, 2_000), web(50, 400), get(1, 3_000), get(50, 5_000)]
