@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import socket
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.hits import Hit, HitError, eachHit, isOurs
 from tests.oracle import assertSame
 from tests.transports.reactors import newLoop
 from twistlike.internet.asyncioreactor import Reactor
@@ -332,3 +334,50 @@ def test_an_error_that_is_taken_is_not_the_end(kind: str) -> None:
         reactor.removeAll()
     loop.close()
     assert heard == [b"refused", b"refused", b"taken"]
+
+
+def inLoopToo(filename: str) -> bool:
+    """Return whether a file is ours, or of the part of asyncio that adds and removes them."""
+    return isOurs(filename) or filename.endswith("selector_events.py")
+
+
+@pytest.mark.parametrize("kind", [Hit, HitError])
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_signal_at_any_step_of_adding_or_removing(loop: str, kind: type[BaseException]) -> None:
+    """The loop watches what is known to be watched, and nothing else: it can be closed, too."""
+    host = newLoop(loop)
+    found: list[BaseException] = []
+    host.set_exception_handler(lambda _, context: found.append(context["exception"]))
+
+    async def main() -> None:
+        reactor = Reactor()
+        reactor.attach()
+        await asyncio.sleep(0)
+        for operation in (reactor.addReader, reactor.removeReader):
+            for hits in eachHit(inLoopToo, kind=kind):
+                watched = Watched(lambda: None)
+                watched.theirs.send(b"x")  # it is ready all the time
+                if operation == reactor.removeReader:
+                    reactor.addReader(watched)
+                with contextlib.suppress(kind), hits:
+                    operation(watched)
+                isKnown = watched in reactor.getReaders()
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                assert (watched.calls > 0) == isKnown, hits.place
+                reactor.removeReader(watched)
+                reactor.addReader(watched)
+                calls = watched.calls
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                assert watched.calls > calls, hits.place
+                reactor.removeReader(watched)
+                watched.closed = True
+                watched.close()
+                await asyncio.sleep(0)
+        reactor.stop()
+
+    host.run_until_complete(main())
+    host.run_until_complete(host.shutdown_asyncgens())
+    host.close()
+    assert found == []

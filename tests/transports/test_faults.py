@@ -249,7 +249,54 @@ def test_what_raises_is_reported_and_ends_its_own_connection_alone(loop: str) ->
     assert done.stdout.splitlines() == ["made b''", "build b''", "lost open", "none open"]
     for each in ("connectionMade", "buildProtocol", "connectionLost"):
         assert f"ValueError: in {each}" in done.stderr
-    assert "a call to __main__.Raiser.connectionLost (" in done.stderr  # not to our own one
+    for each in ("connectionMade", "connectionLost"):
+        assert f"a call to __main__.Raiser.{each} (" in done.stderr  # not to our own one
+
+
+def test_what_connectionMade_of_a_wrapped_protocol_or_a_process_raises_names_it() -> None:
+    """The user's method is named, not `makeConnection` of ours; a broken repr is no error more."""
+    done = ours(
+        """
+        import sys
+        from twistlike.protocols.policies import WrappingFactory
+        class Raiser(protocol.Protocol):
+            def connectionMade(self):
+                raise ValueError('inner')
+        class Own(protocol.Protocol):
+            def makeConnection(self, transport):
+                raise ValueError('own')
+        class Child(protocol.ProcessProtocol):
+            ended = None
+            def __repr__(self):
+                raise ValueError('repr')
+            def connectionMade(self):
+                raise ValueError('child')
+            def processEnded(self, reason):
+                self.ended.callback(None)
+        async def main():
+            for made in (Raiser, Own):
+                factory = WrappingFactory(protocol.Factory.forProtocol(made))
+                port = reactor.listenTCP(0, factory, interface='127.0.0.1')
+                with socket.create_connection(('127.0.0.1', port.getHost().port)) as peer:
+                    peer.setblocking(False)
+                    await later()
+                    print(peer.recv(10))
+                await port.stopListening()
+            child = Child()
+            child.ended = defer.Deferred()
+            reactor.spawnProcess(child, sys.executable, [sys.executable, '-c', ''], env={})
+            await child.ended
+            print('ended')
+        task.react(lambda reactor: defer.ensureDeferred(main()))
+        """,
+        "asyncio",
+    )
+    assert done.stdout.splitlines() == ["b''", "b''", "ended"]
+    assert "a call to __main__.Raiser.connectionMade (" in done.stderr
+    assert "a call to __main__.Own.makeConnection (" in done.stderr
+    assert "connectionMade of the protocol <Child instance at" in done.stderr
+    for each in ("inner", "own", "child"):
+        assert f"\nValueError: {each}\n" in done.stderr
 
 
 @pytest.mark.parametrize("loop", LOOPS)

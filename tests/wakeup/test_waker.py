@@ -289,3 +289,34 @@ loop.close()
 """
     transcript = runPython(["-W", "error", "-c", program])
     assert (transcript.stdout, transcript.stderr) == ("True\n", "")
+
+
+@epoll
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_signal_at_any_step_of_making_one(loop: str) -> None:
+    """The loop watches no descriptor that is closed: libuv would end the process by abort()."""
+    program = """
+import contextlib, gc, os, sys
+from tests.faults.hits import Hit, eachHit
+from tests.transports.reactors import newLoop
+from twistlike._wakeup.waker import wakerFor
+
+loop = newLoop(sys.argv[1])
+loop.call_soon(loop.stop)
+loop.run_forever()
+before = len(os.listdir("/proc/self/fd"))
+for hits in eachHit(least=5):
+    with contextlib.suppress(Hit), hits:
+        wakerFor(loop, int, int)
+    gc.collect()
+    others = [os.eventfd(0), os.eventfd(1)]  # they get the numbers of those that are closed
+    for _ in range(3):
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+    for each in others:
+        os.close(each)
+loop.close()
+print("alive", len(os.listdir("/proc/self/fd")) <= before)
+"""
+    transcript = runPython(["-W", "error", "-c", program, loop])
+    assert (transcript.returncode, transcript.stdout, transcript.stderr) == (0, "alive True\n", "")

@@ -10,6 +10,7 @@ from twistlike._base.declarations import implementer
 from twistlike._base.error import ConnectionDone
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
+from twistlike._base.reflect import safe_repr
 from twistlike._log.report import report
 from twistlike._reactor.current import currentReactor
 from twistlike._transports.abstract import nameForLogs
@@ -171,7 +172,8 @@ class StandardIO:
             else:
                 callNamed(protocol, protocol.writeConnectionLost)
         except Exception as error:
-            report(Failure(error), f"{protocol!r} failed at the end of a direction", source=self)
+            what = f"{safe_repr(protocol)} failed at the end of a direction"
+            report(Failure(error), what, source=self)
             return False
         return True
 

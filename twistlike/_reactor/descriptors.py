@@ -89,15 +89,31 @@ class Descriptors(Part):
         try:
             self._watch(selectable, reading)
         except BaseException:
-            del known[selectable]
+            self._takeBack(selectable, reading)
             raise
 
     def remove(self, selectable: Any, reading: bool) -> None:
         """Watch an object no longer, if it is watched."""
         known = self._of(reading)
         if selectable in known:
-            self._unwatch(selectable, reading)
+            try:
+                self._unwatch(selectable, reading)
+            except BaseException:  # a signal's: the loop may watch it still
+                self._takeBack(selectable, reading)
+                raise
             del known[selectable]
+
+    def _takeBack(self, selectable: Any, reading: bool) -> None:
+        """Forget an object of which it is not known whether the loop watches it.
+
+        An exception of a signal's handler may come right after the loop has been told. What the
+        loop watched and we did not know would be called for ever; uvloop aborts when it is closed.
+        """
+        try:
+            self._unwatch(selectable, reading)
+        except Exception:
+            pass  # the loop cannot watch it, whatever it was told
+        del self._of(reading)[selectable]
 
     def removeAll(self) -> list[Any]:
         """Watch nothing any longer; return all objects that were watched, each once."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 from twistlike._base.functions import describe
 from twistlike._base.reflect import safe_repr
 
-__all__ = ["CONNECTS", "LISTENS", "checkFactory", "checkProtocol"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["CONNECTS", "LISTENS", "checkFactory", "checkProtocol", "connectionMadeOf"]
 
 # What is asked of a factory, before anything has been done for it.
 LISTENS = ("doStart", "buildProtocol")
@@ -54,3 +58,28 @@ def checkProtocol(protocol: object, factory: object) -> None:
             f"buildProtocol of {safe_repr(factory)} has returned {safe_repr(protocol)}, which is no"
             " protocol"
         )
+
+
+def connectionMadeOf(protocol: Any) -> Callable[..., object]:
+    """Return what a report names when `makeConnection` of a protocol has raised: the user's method.
+
+    That is `connectionMade` of the innermost protocol, if nobody has replaced `makeConnection`.
+
+    Args:
+        protocol: The protocol, which may wrap others.
+    """
+    made: Callable[..., object] = protocol.makeConnection
+    try:
+        protocol = _innermost(protocol)
+        made = protocol.makeConnection
+        isOurs = made.__module__.partition(".")[0] == __name__.partition(".")[0]
+        return protocol.connectionMade if isOurs else made
+    except Exception:  # it has no such attributes, or is anybody's object
+        return made
+
+
+def _innermost(protocol: Any) -> Any:
+    # A loop of its own: where one in a `try` jumps back, 3.12 and later find no `except`.
+    while (wrapped := vars(protocol).get("wrappedProtocol")) is not None:
+        protocol = wrapped
+    return protocol

@@ -26,8 +26,10 @@ from twistlike._base.error import ReactorNotRunning
 from twistlike._base.failure import Failure
 from twistlike._base.naming import showAs
 from twistlike._base.network_error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twistlike._base.reflect import safe_repr
 from twistlike._log.report import report
 from twistlike._transports.abstract import nameForLogs
+from twistlike._transports.factories import connectionMadeOf
 from twistlike._transports.log_names import callNamed
 
 if TYPE_CHECKING:
@@ -218,7 +220,9 @@ class BaseProcess:
         try:
             callNamed(proto, callHook, getattr(proto, name), *args)
         except Exception as error:
-            report(Failure(error), f"{name} of the protocol {proto!r} failed", source=self)
+            if name == "makeConnection":
+                name = connectionMadeOf(proto).__name__
+            report(Failure(error), f"{name} of the protocol {safe_repr(proto)} failed", source=self)
 
     def signalProcess(self, signalID: str | int) -> None:
         """Send the process a signal.

@@ -21,6 +21,7 @@ from twistlike._base.naming import showAs
 from twistlike._eventloop import current
 from twistlike._log.logcontext import now
 from twistlike._transports.abstract import FileDescriptor, asBytes, nameForLogs
+from twistlike._transports.factories import connectionMadeOf
 from twistlike._transports.interfaces import IHalfCloseableProtocol
 from twistlike._transports.socket_descriptor import SocketDescriptor, closeSocket
 
@@ -104,10 +105,11 @@ class Connection(SocketDescriptor):
     def _made(self) -> None:
         caller = now.caller
         now.caller = self
+        protocol = self.protocol
         try:
-            self.protocol.makeConnection(self)
+            protocol.makeConnection(self)
         except BaseException as error:
-            self._raised(error, self.protocol.makeConnection)
+            self._raised(error, connectionMadeOf(protocol))
         finally:
             now.caller = caller
 
