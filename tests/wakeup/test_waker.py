@@ -294,29 +294,36 @@ loop.close()
 @epoll
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_a_signal_at_any_step_of_making_one(loop: str) -> None:
-    """The loop watches no descriptor that is closed: libuv would end the process by abort()."""
+    """What the loop is told to watch is taken off it before it is closed: libuv would abort()."""
     program = """
 import contextlib, gc, os, sys
 from tests.faults.hits import Hit, eachHit
 from tests.transports.reactors import newLoop
 from twistlike._wakeup.waker import wakerFor
 
+def epolls():
+    # Counters are left out: one is lost where the call that opens it is hit, as any descriptor is.
+    found = 0
+    for each in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the folder's own
+            found += "eventpoll" in os.readlink("/proc/self/fd/" + each)
+    return found
+
 loop = newLoop(sys.argv[1])
-loop.call_soon(loop.stop)
-loop.run_forever()
-before = len(os.listdir("/proc/self/fd"))
+before = epolls()
 for hits in eachHit(least=5):
+    made = None  # dropped outside: what is raised in a __del__ gets nowhere
     with contextlib.suppress(Hit), hits:
-        wakerFor(loop, int, int)
+        made = wakerFor(loop, int, int)
+    made = None
     gc.collect()
-    others = [os.eventfd(0), os.eventfd(1)]  # they get the numbers of those that are closed
     for _ in range(3):
         loop.call_soon(loop.stop)
         loop.run_forever()
-    for each in others:
-        os.close(each)
+    if sys.argv[1] == "asyncio":
+        assert len(loop._selector.get_map()) == 1, hits.place  # its own pipe
+print("alive", epolls() - before)
 loop.close()
-print("alive", len(os.listdir("/proc/self/fd")) <= before)
 """
     transcript = runPython(["-W", "error", "-c", program, loop])
-    assert (transcript.returncode, transcript.stdout, transcript.stderr) == (0, "alive True\n", "")
+    assert (transcript.returncode, transcript.stdout, transcript.stderr) == (0, "alive 0\n", "")
