@@ -152,10 +152,55 @@ def asText(workloads: list[Workload], results: Results, *, goals: bool) -> Itera
                     if cpu is not None and workload.measure == "second":
                         line += f", CPU time x {times(cpu.middle)}"
                 yield line
+    yield ""
+    yield from _summary(workloads, results)
     lines = [str(verdict) for verdict in verdicts(workloads, results)] if goals else []
     if lines:
         yield ""
         yield from lines
+
+
+COLUMNS = ("twisted", "twisted-asyncio", "asyncio", "uvloop")
+"""The peers that have a column of their own in short tables."""
+
+OTHERS = ("anyio", "asgiref", "tornado", "crochet", "futures")
+"""The peers that share the last one."""
+
+
+def _row(workload: Workload, cost: float, results: Results) -> list[str]:
+    """Return the cells of a short table: the work, our cost, what the peers take for it."""
+    ratios = {
+        variant: results.ratio(workload.name, variant.name, True)
+        for variant in workload.variants
+        if variant.way != "floor"
+    }
+    cells = [workload.title, amount(cost, workload.measure)]
+    for host in COLUMNS:
+        found = [r.middle for v, r in ratios.items() if r is not None and v.host == host]
+        cells.append(times(min(found)) if found else "")
+    others = [
+        f"{variant.host} {times(ratio.middle)}"
+        for variant, ratio in ratios.items()
+        if ratio is not None and variant.host in OTHERS
+    ]
+    return [*cells, ", ".join(others)]
+
+
+def _summary(workloads: list[Workload], results: Results) -> Iterator[str]:
+    """Return the lines of the table with which the text ends."""
+    rows = [["work", "twistlike", "Twisted", "on asyncio", "asyncio", "uvloop", "others"]]
+    for workload in workloads:
+        cost = results.cost(workload.name, workload.ours, True)
+        if cost is not None:
+            rows.append(_row(workload, cost, results))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    yield "How many times the cost of twistlike each peer has; above 1, twistlike is cheaper:"
+    yield ""
+    for first, *cells, last in rows:
+        between = "  ".join(
+            cell.rjust(width) for cell, width in zip(cells, widths[1:-1], strict=True)
+        )
+        yield f"{first:{widths[0]}}  {between}  {last}".rstrip()
 
 
 def headlineTable(workloads: list[Workload], results: Results) -> Iterator[str]:
@@ -172,24 +217,7 @@ def headlineTable(workloads: list[Workload], results: Results) -> Iterator[str]:
         cost = results.cost(workload.name, workload.ours, True)
         if workload.name not in HEADLINE or cost is None:
             continue
-        cells = [workload.title, amount(cost, workload.measure)]
-        ratios = {
-            variant: results.ratio(workload.name, variant.name, True)
-            for variant in workload.variants
-            if variant.way != "floor"
-        }
-        for host in ("twisted", "twisted-asyncio", "asyncio", "uvloop"):
-            found = [(r.middle, v) for v, r in ratios.items() if r is not None and v.host == host]
-            best = min(found, key=lambda each: each[0], default=None)
-            cells.append("" if best is None else times(best[0]))
-        others = [
-            f"{variant.host} {times(ratio.middle)}"
-            for variant, ratio in ratios.items()
-            if ratio is not None
-            and variant.host in ("anyio", "asgiref", "tornado", "crochet", "futures")
-        ]
-        cells.append(", ".join(others))
-        yield f"| {' | '.join(cells)} |"
+        yield f"| {' | '.join(_row(workload, cost, results))} |"
     yield ""
     yield (
         f"CPython {machine.get('python_version', '(unknown)').split()[0]}, "

@@ -113,7 +113,7 @@ class Workload:
         unit: What one operation is.
         measure: ``"second"`` or ``"byte"``.
         hops: Whether threads wake each other: then it is also measured with no CPU pinned.
-        headline: Whether it is in the README's table and in a quick run.
+        headline: Whether it is in a quick run, which has less than a minute.
         growth: The size of which 10 and 100 times are tried as well; 0 where that makes no sense.
         goals: Peer: how many times our cost its own is to be at least. Below 1 ours may be dearer.
         limit: How much ours may cost at most.

@@ -14,6 +14,7 @@ import pytest
 
 from tests.oracle import ROOT, runProgram, runPython
 from tests.test_shape import FACE, MODULES, fullName, literalAll, modules, room, tree
+from twistlike.overlay.instead import INSTEAD
 
 
 def documents() -> list[Path]:
@@ -120,6 +121,14 @@ def test_the_links_in_the_documents_lead_somewhere() -> None:
     for path in documents():
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_porting_page_names_what_serves_instead() -> None:
+    """Its table "not offered" says what the errors of the overlay say, and leaves nothing out."""
+    page = (ROOT / "docs" / "porting.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`twisted\..*`) \| (.*) \|$", page, re.MULTILINE)
+    table = {name: text for names, text in rows for name in re.findall(r"`twisted\.(.*?)`", names)}
+    assert table == INSTEAD
 
 
 @cache

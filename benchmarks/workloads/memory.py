@@ -83,7 +83,6 @@ ofCall = Workload(
     size=1_000_000,
     expect=lambda size: size,
     measure="byte",
-    headline=True,
     limit=250 * 2**20 / 1_000_000,
     repeats=1,
 )

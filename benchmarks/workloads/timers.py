@@ -37,7 +37,6 @@ cancelled = Workload(
     size=20_000,
     expect=same(None),
     unit="timer",
-    headline=True,
     growth=2_000,
     goals={"twisted": 1.5, "twisted-asyncio": 2.5},
 )
@@ -120,7 +119,6 @@ moved = Workload(
     per=MOVES,
     expect=same(None),
     unit="move",
-    headline=True,
     growth=1_000,
     goals={"twisted": 3},
     repeats=2,

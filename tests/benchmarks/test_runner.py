@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import fullTables, headlineTable, verdicts, writeBetween
+from benchmarks.report import asText, fullTables, headlineTable, verdicts, writeBetween
 from benchmarks.results import BUSY, Pair, Ratio, Results, Sample
 from benchmarks.runner import Runner, chooseWorkloads
 from benchmarks.workload import Bench, Workload
@@ -140,6 +140,16 @@ def test_tables_stand_between_the_markers(tmp_path: Path) -> None:
     assert "old" not in written
     assert "| callFromThread, a flood from 1 thread | 1 µs | 12.0 |" in written
     assert any("twisted" in line for line in fullTables([flood], results))
+
+
+def test_the_text_ends_with_the_table() -> None:
+    """Without --check the last lines are one row for each work; goals come after it, if asked."""
+    results = Results([Pair(sample("twistlike", 1e-6), sample("twisted", 2e-6))])
+    *_, head, row = asText([flood], results, goals=False)
+    assert head.split()[:3] == ["work", "twistlike", "Twisted"]
+    assert row.split() == [*flood.title.split(), "1", "µs", "2.0"]
+    *_, row, empty, verdict = asText([flood], results, goals=True)
+    assert (row.split()[-1], empty, verdict.split()[0]) == ("2.0", "", "MISSED")
 
 
 def test_missing_markers_are_an_error(tmp_path: Path) -> None:
