@@ -288,8 +288,9 @@ PROGRAMS = {
         """,
     "policies": """
         class Quiet(basic.LineReceiver, policies.TimeoutMixin):
+            limit = 0.3
             def connectionMade(self):
-                self.setTimeout(0.05)
+                self.setTimeout(self.limit)
             def lineReceived(self, line):
                 self.resetTimeout()
                 self.sendLine(line.upper())
@@ -299,6 +300,8 @@ PROGRAMS = {
             def connectionLost(self, reason):
                 self.setTimeout(None)
                 note('server', reason.type.__name__)
+        class Patient(Quiet):
+            limit = 60
         class Client(Ends, basic.LineReceiver):
             def connectionMade(self):
                 super().connectionMade()
@@ -308,7 +311,7 @@ PROGRAMS = {
         class Refused(Ends, protocol.Protocol):
             pass
         async def main():
-            inner = protocol.ServerFactory.forProtocol(Quiet)
+            inner = protocol.ServerFactory.forProtocol(Patient)
             inner.noisy = False
             factory = policies.LimitTotalConnectionsFactory()
             factory.protocol = Quiet
