@@ -125,6 +125,28 @@ def test_goals_are_compared() -> None:
     assert verdict.met
 
 
+@pytest.mark.parametrize(
+    ("name", "host", "goal"),
+    [
+        ("network.echo-100x64", "asyncio", 0.95),
+        ("network.echo-100x64", "uvloop", 0.88),
+        ("network.echo-100x64", "twisted", 1.3),
+        ("network.secure-echo-100x64", "twisted", 1.4),
+        ("network.connection", "twisted", 1.0),
+        ("memory.connection", "twisted", 1 / 1.15),
+    ],
+)
+def test_the_goals_of_the_network_are_not_reciprocals(name: str, host: str, goal: float) -> None:
+    """A peer a little cheaper than the goal times ours is missed; a little dearer, reached."""
+    chosen = WORKLOADS[name]
+    ours = chosen.named(host).against
+    for cost, met in ((0.95 * goal, False), (1.05 * goal, True)):
+        pair = Pair(
+            Sample(name, ours, 10, 1, [1.0], [1.0]), Sample(name, host, 10, 1, [cost], [cost])
+        )
+        assert [verdict.met for verdict in verdicts([chosen], Results([pair]))] == [met]
+
+
 def test_tables_stand_between_the_markers(tmp_path: Path) -> None:
     """What is between the markers is replaced, and nothing else."""
     results = Results(
