@@ -106,8 +106,8 @@ class Descriptors(Part):
     def _takeBack(self, selectable: Any, reading: bool) -> None:
         """Forget an object of which it is not known whether the loop watches it.
 
-        An exception of a signal's handler may come right after the loop has been told. What the
-        loop watched and we did not know would be called for ever; uvloop aborts when it is closed.
+        An exception of a signal's handler may come right after the loop has been told. What only
+        the loop knew would fail on each turn; what only we knew would never be called.
         """
         try:
             self._unwatch(selectable, reading)
